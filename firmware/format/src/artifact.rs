@@ -1,0 +1,331 @@
+//! The flat artifact: a header, a table of sections, the sections. Executed where it lies.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::info::Info;
+use crate::isa::Isa;
+use crate::plan::{GeometryError, OperatorKind, PlanError, PlanReader};
+use crate::tensor::Space;
+
+/// The first bytes of every artifact. Not text, and changed by transfers that mangle line ends.
+pub const MAGIC: [u8; 8] = *b"\x89EPA\r\n\x1a\n";
+/// The format version that this crate reads and writes.
+pub const FORMAT_VERSION: u16 = 1;
+/// Bytes before the section table.
+pub const HEADER_BYTES: usize = 96;
+/// Bytes of one entry of the section table.
+pub const SECTION_ENTRY_BYTES: usize = 16;
+/// Sections, and the artifact in memory, start at multiples of this.
+pub const ALIGNMENT: usize = 16;
+/// Where the digest lies in the header.
+pub const DIGEST_RANGE: core::ops::Range<usize> = 32..64;
+/// Where the digest of the quantized graph lies in the header.
+pub const GRAPH_DIGEST_RANGE: core::ops::Range<usize> = 64..96;
+
+/// A SHA-256.
+pub type Digest = [u8; 32];
+
+/// What a section holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SectionKind {
+    /// [`Info`].
+    Info = 1,
+    /// The operators' records.
+    Plan = 2,
+    /// Weights and tables.
+    Const = 3,
+}
+
+/// Why bytes are not an artifact that can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArtifactError {
+    /// The bytes do not start at a multiple of [`ALIGNMENT`].
+    Misaligned,
+    /// The first bytes are not [`MAGIC`].
+    NotAnArtifact,
+    /// A format version this code does not read.
+    Version {
+        /// The artifact's.
+        found: u16,
+    },
+    /// An instruction set this version does not know.
+    UnknownIsa {
+        /// Its code.
+        code: u16,
+    },
+    /// The bytes end before the artifact does.
+    Truncated {
+        /// What the header states, or needs.
+        needed_bytes: u32,
+        /// What is there.
+        available_bytes: u32,
+    },
+    /// A section table that is not as the format says.
+    Sections,
+    /// An info section that cannot be decoded, or contradicts the plan.
+    Info,
+    /// A plan that cannot be read.
+    Plan(PlanError),
+    /// A record whose shapes contradict each other.
+    Geometry {
+        /// Which record, counted from 0.
+        record: u32,
+        /// What it computes.
+        kind: OperatorKind,
+        /// What is wrong.
+        error: GeometryError,
+    },
+    /// A tensor that does not lie inside its space.
+    OutOfBounds {
+        /// Which record, counted from 0.
+        record: u32,
+        /// What it computes.
+        kind: OperatorKind,
+    },
+    /// The bytes' digest is not the one in the header.
+    Digest,
+}
+
+impl From<PlanError> for ArtifactError {
+    fn from(error: PlanError) -> Self {
+        ArtifactError::Plan(error)
+    }
+}
+
+/// An artifact whose geometry has been checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Artifact<'a> {
+    bytes: &'a [u8],
+    isa: Isa,
+    info: &'a [u8],
+    plan: &'a [u8],
+    constants: &'a [u8],
+    arena_bytes: u32,
+}
+
+impl<'a> Artifact<'a> {
+    /// Checks the header, the sections, and for every operator that each region it touches lies
+    /// inside its space. `bytes` may go on after the artifact.
+    ///
+    /// The digest is left to [`verify_digest`](Self::verify_digest).
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ArtifactError> {
+        if !(bytes.as_ptr() as usize).is_multiple_of(ALIGNMENT) {
+            return Err(ArtifactError::Misaligned);
+        }
+        let header = Header::read(bytes)?;
+        let bytes = &bytes[..header.total_bytes];
+        let [info, plan, constants] = header.sections(bytes)?;
+        let decoded = decode_info(info)?;
+        let artifact =
+            Artifact { bytes, isa: header.isa, info, plan, constants, arena_bytes: decoded.arena_bytes };
+        artifact.check_ports(&decoded)?;
+        artifact.check_plan(&decoded)?;
+        Ok(artifact)
+    }
+
+    fn check_ports(&self, info: &Info<'_>) -> Result<(), ArtifactError> {
+        for port in info.inputs.iter().chain(info.outputs.iter()) {
+            let port = port.ok_or(ArtifactError::Info)?;
+            let bytes = port.bytes().ok_or(ArtifactError::Info)?;
+            let end = u64::from(port.tensor.offset) + u64::from(bytes);
+            let alignment = port.tensor.dtype.bytes(1).unwrap_or(1);
+            let placed = port.tensor.space == Space::Arena
+                && end <= u64::from(self.arena_bytes)
+                && port.tensor.offset.is_multiple_of(alignment);
+            if !placed || port.labels.iter().any(|label| label.is_empty()) {
+                return Err(ArtifactError::Info);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_plan(&self, info: &Info<'_>) -> Result<(), ArtifactError> {
+        for (index, entry) in self.plan().enumerate() {
+            let record = index as u32;
+            let entry = entry?;
+            let kind = entry.record.kind();
+            if !info.operators.contains(kind) {
+                return Err(ArtifactError::Info);
+            }
+            let operands = entry
+                .record
+                .operands()
+                .map_err(|error| ArtifactError::Geometry { record, kind, error })?;
+            for operand in &operands {
+                let available = match operand.tensor.space {
+                    Space::Const => self.constants.len() as u64,
+                    Space::Arena => u64::from(self.arena_bytes),
+                    Space::State | Space::Parameter => 0,
+                };
+                if operand.end() > available {
+                    return Err(ArtifactError::OutOfBounds { record, kind });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the bytes with the digest in the header.
+    ///
+    /// # Errors
+    ///
+    /// [`ArtifactError::Digest`] when a bit has changed.
+    pub fn verify_digest(&self) -> Result<(), ArtifactError> {
+        if digest_of(self.bytes) == *self.digest() { Ok(()) } else { Err(ArtifactError::Digest) }
+    }
+
+    /// The instruction set it was lowered for.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// All its bytes, without what follows them.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// SHA-256 of the whole artifact but these 32 bytes themselves.
+    pub fn digest(&self) -> &'a Digest {
+        digest_at(self.bytes, DIGEST_RANGE)
+    }
+
+    /// SHA-256 of the quantized graph it was lowered from.
+    pub fn graph_digest(&self) -> &'a Digest {
+        digest_at(self.bytes, GRAPH_DIGEST_RANGE)
+    }
+
+    /// Its name, version, inputs and outputs.
+    pub fn info(&self) -> Info<'a> {
+        decode_info(self.info).expect("decoded when it was parsed")
+    }
+
+    /// Bytes of arena a run needs.
+    pub fn arena_bytes(&self) -> u32 {
+        self.arena_bytes
+    }
+
+    /// Its operators, in the order in which they run.
+    pub fn plan(&self) -> PlanReader<'a> {
+        PlanReader::new(self.plan)
+    }
+
+    /// The constant section.
+    pub fn constants(&self) -> &'a [u8] {
+        self.constants
+    }
+
+    /// The section that holds the info, as it stands.
+    pub fn info_bytes(&self) -> &'a [u8] {
+        self.info
+    }
+}
+
+/// Length that the header at the start of `bytes` states, header and sections together.
+///
+/// # Errors
+///
+/// When `bytes` holds no header of this version.
+pub fn stated_bytes(bytes: &[u8]) -> Result<usize, ArtifactError> {
+    Header::read_fixed(bytes).map(|header| header.total_bytes)
+}
+
+/// SHA-256 of `artifact` without the 32 bytes in which its header holds it.
+pub fn digest_of(artifact: &[u8]) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(&artifact[..DIGEST_RANGE.start]);
+    hash.update(&artifact[DIGEST_RANGE.end..]);
+    hash.finalize().into()
+}
+
+fn digest_at(bytes: &[u8], range: core::ops::Range<usize>) -> &Digest {
+    bytes[range].try_into().expect("32 bytes of a header whose length was checked")
+}
+
+fn decode_info(section: &[u8]) -> Result<Info<'_>, ArtifactError> {
+    match postcard::take_from_bytes(section) {
+        Ok((info, _)) => Ok(info),
+        Err(_) => Err(ArtifactError::Info),
+    }
+}
+
+struct Header {
+    isa: Isa,
+    total_bytes: usize,
+    section_count: usize,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let header = Self::read_fixed(bytes)?;
+        if header.total_bytes > bytes.len() {
+            return Err(truncated(header.total_bytes, bytes));
+        }
+        Ok(header)
+    }
+
+    fn read_fixed(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        if !bytes.starts_with(&MAGIC[..MAGIC.len().min(bytes.len())]) || bytes.is_empty() {
+            return Err(ArtifactError::NotAnArtifact);
+        }
+        if bytes.len() < HEADER_BYTES {
+            return Err(truncated(HEADER_BYTES, bytes));
+        }
+        let version = u16_at(bytes, 8);
+        if version != FORMAT_VERSION {
+            return Err(ArtifactError::Version { found: version });
+        }
+        let code = u16_at(bytes, 10);
+        let isa = Isa::from_code(code).ok_or(ArtifactError::UnknownIsa { code })?;
+        let total_bytes = u32_at(bytes, 12) as usize;
+        let section_count = u32_at(bytes, 16) as usize;
+        let reserved_is_zero = bytes[20..DIGEST_RANGE.start].iter().all(|&byte| byte == 0);
+        let sections_fit = section_count <= 16
+            && HEADER_BYTES + section_count * SECTION_ENTRY_BYTES <= total_bytes;
+        if !reserved_is_zero || !sections_fit {
+            return Err(ArtifactError::Sections);
+        }
+        Ok(Self { isa, total_bytes, section_count })
+    }
+
+    /// The info, plan and constant sections, each exactly once, in ascending order.
+    fn sections<'a>(&self, bytes: &'a [u8]) -> Result<[&'a [u8]; 3], ArtifactError> {
+        let mut found: [Option<&'a [u8]>; 3] = [None; 3];
+        let mut free_from = HEADER_BYTES + self.section_count * SECTION_ENTRY_BYTES;
+        for index in 0..self.section_count {
+            let entry = HEADER_BYTES + index * SECTION_ENTRY_BYTES;
+            let [kind, offset, length, reserved] =
+                [0, 4, 8, 12].map(|field| u32_at(bytes, entry + field) as usize);
+            let section = offset
+                .checked_add(length)
+                .and_then(|end| bytes.get(offset..end))
+                .filter(|_| offset >= free_from && offset.is_multiple_of(ALIGNMENT) && reserved == 0)
+                .ok_or(ArtifactError::Sections)?;
+            free_from = offset + length;
+            let place = kind.checked_sub(1).and_then(|i| found.get_mut(i)).ok_or(ArtifactError::Sections)?;
+            if place.replace(section).is_some() {
+                return Err(ArtifactError::Sections);
+            }
+        }
+        match found {
+            [Some(info), Some(plan), Some(constants)] => Ok([info, plan, constants]),
+            _ => Err(ArtifactError::Sections),
+        }
+    }
+}
+
+fn truncated(needed: usize, bytes: &[u8]) -> ArtifactError {
+    ArtifactError::Truncated { needed_bytes: needed as u32, available_bytes: bytes.len() as u32 }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}

@@ -1,0 +1,158 @@
+//! The info section: what a model is called and what goes in and comes out. Postcard.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::OperatorKind;
+use crate::tensor::{Shape, TensorRef};
+
+/// A set of operator kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorSet(u64);
+
+impl OperatorSet {
+    /// The set without a member.
+    pub const EMPTY: Self = Self(0);
+
+    /// The set with `kind` added.
+    #[must_use]
+    pub const fn with(self, kind: OperatorKind) -> Self {
+        Self(self.0 | 1 << (kind as u16 & 63))
+    }
+
+    /// Whether `kind` is in it.
+    pub const fn contains(self, kind: OperatorKind) -> bool {
+        self.0 & (1 << (kind as u16 & 63)) != 0
+    }
+
+    /// The members of `self` that `other` lacks.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether it has no member.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members, by their codes.
+    pub fn iter(self) -> impl Iterator<Item = OperatorKind> {
+        OperatorKind::ALL.iter().copied().filter(move |&kind| self.contains(kind))
+    }
+}
+
+/// Labels of an output's classes, in order, held as text with a line break after each but the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Labels<'a>(#[serde(borrow)] &'a str);
+
+impl<'a> Labels<'a> {
+    /// Labels from text in which line breaks stand between them; empty text is no labels.
+    pub fn from_lines(lines: &'a str) -> Self {
+        Self(lines)
+    }
+
+    /// The labels in order.
+    pub fn iter(self) -> impl Iterator<Item = &'a str> {
+        let lines = self.0;
+        lines.split('\n').filter(move |_| !lines.is_empty())
+    }
+}
+
+/// An input or output of the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Port<'a> {
+    /// Its name in the model file.
+    pub name: &'a str,
+    /// Where it lies: in the arena.
+    pub tensor: TensorRef,
+    /// Its shape.
+    pub shape: Shape,
+    /// Real value of one step: `real = scale * (q - zero_point)`.
+    pub scale: f32,
+    /// The value that stands for 0.
+    pub zero_point: i32,
+    /// Names of the classes, where it has any.
+    #[serde(borrow)]
+    pub labels: Labels<'a>,
+}
+
+impl Port<'_> {
+    /// Bytes it takes; `None` past 32 bits.
+    pub fn bytes(&self) -> Option<u32> {
+        let elements = self.shape.iter().try_fold(1u32, |product, &extent| product.checked_mul(extent))?;
+        self.tensor.dtype.bytes(elements)
+    }
+}
+
+/// Any number of ports, each decoded when it is asked for, so that none takes RAM.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports<'a> {
+    count: u32,
+    #[serde(borrow)]
+    encoded: &'a [u8],
+}
+
+impl<'a> Ports<'a> {
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.count == 0
+    }
+
+    /// The port at `index`; `None` past the last one or where the bytes are not a port.
+    pub fn get(self, index: usize) -> Option<Port<'a>> {
+        self.iter().nth(index).flatten()
+    }
+
+    /// The ports in order; an undecodable one is a `None`, after which there is no other.
+    pub fn iter(self) -> impl Iterator<Item = Option<Port<'a>>> {
+        let mut rest = Some(self.encoded);
+        (0..self.count).map_while(move |_| {
+            let bytes = rest.take()?;
+            Some(match postcard::take_from_bytes::<Port<'a>>(bytes) {
+                Ok((port, tail)) => {
+                    rest = Some(tail);
+                    Some(port)
+                }
+                Err(_) => None,
+            })
+        })
+    }
+
+    /// The ports whose encodings stand one after the other in `encoded`.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn from_encoded(count: usize, encoded: &'a [u8]) -> Self {
+        Self { count: count as u32, encoded }
+    }
+}
+
+impl fmt::Debug for Ports<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// What the info section holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Info<'a> {
+    /// The package's name.
+    pub name: &'a str,
+    /// Its semantic version.
+    pub version: &'a str,
+    /// Bytes of arena a run needs, all scratch included.
+    pub arena_bytes: u32,
+    /// The operators the plan uses.
+    pub operators: OperatorSet,
+    /// What goes in.
+    #[serde(borrow)]
+    pub inputs: Ports<'a>,
+    /// What comes out.
+    #[serde(borrow)]
+    pub outputs: Ports<'a>,
+}

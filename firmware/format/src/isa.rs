@@ -1,0 +1,73 @@
+//! Instruction sets an artifact can be lowered for.
+
+use core::fmt;
+
+/// The instruction set whose kernels an artifact's plan and weights are laid out for.
+///
+/// The code is part of the format: codes are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u16)]
+pub enum Isa {
+    /// Reference layouts, executed by the reference kernels on any host.
+    Portable = 0,
+    /// Cortex-M0, M0+.
+    Armv6m = 1,
+    /// Cortex-M3.
+    Armv7m = 2,
+    /// Cortex-M4, M7 (with the DSP extension).
+    Armv7em = 3,
+    /// Cortex-M33.
+    Armv8mMain = 4,
+    /// Cortex-M55, M85 (with Helium).
+    Armv81mMain = 5,
+    /// 64-bit Arm: Cortex-A53 and later.
+    Aarch64 = 6,
+}
+
+impl Isa {
+    /// Every instruction set of this format version, in the order of their codes.
+    pub const ALL: [Isa; 7] = [
+        Isa::Portable,
+        Isa::Armv6m,
+        Isa::Armv7m,
+        Isa::Armv7em,
+        Isa::Armv8mMain,
+        Isa::Armv81mMain,
+        Isa::Aarch64,
+    ];
+
+    /// The instruction set with this code, if the format knows it.
+    pub fn from_code(code: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|isa| isa.code() == code)
+    }
+
+    /// The code in the artifact's header.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The name used in board files, package manifests and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Portable => "portable",
+            Isa::Armv6m => "armv6m",
+            Isa::Armv7m => "armv7m",
+            Isa::Armv7em => "armv7em",
+            Isa::Armv8mMain => "armv8m.main",
+            Isa::Armv81mMain => "armv8.1m.main",
+            Isa::Aarch64 => "aarch64",
+        }
+    }
+
+    /// The instruction set with this [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|isa| isa.name() == name)
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,588 @@
+//! The plan: one record an operator, in the order in which they run.
+//!
+//! A record is `kind: u16, length: u16, layer: u32`, then its fields as 32-bit little-endian words.
+//! `length` counts the whole record in bytes and is a multiple of 4, so a reader can name a record it
+//! does not know and say where the next one starts. `layer` is the index of the quantized graph's
+//! node that the record computes (a part of); reports are made by layer.
+//!
+//! Data movement has one operator, [`StridedCopy`]: concat, slice, transpose and their like are
+//! copies whose strides the host computes. Unary int8 functions are one operator too, [`Lookup`]: a
+//! table of 256 bytes, filled on the host by the function's own arithmetic.
+
+mod field;
+mod geometry;
+
+pub use geometry::{Access, GeometryError, Operand, Operands};
+
+use self::field::{Field, WordReader, WordWriter};
+use crate::tensor::{MAX_RANK, TensorRef};
+
+/// Bytes before a record's fields.
+pub const RECORD_HEADER_BYTES: usize = 8;
+
+/// Extents, or strides in bytes, of up to [`MAX_RANK`] dimensions, outermost first. Unused leading
+/// dimensions have extent 1 and stride 0.
+pub type Dims = [u32; MAX_RANK];
+/// Strides of up to [`MAX_RANK`] dimensions, outermost first. They may be negative.
+pub type Strides = [i32; MAX_RANK];
+
+macro_rules! structure {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl Field for $name {
+            const WORDS: usize = 0 $(+ <$type as Field>::WORDS)*;
+
+            fn read(words: &mut WordReader<'_>) -> Option<Self> {
+                Some(Self { $($field: Field::read(words)?,)* })
+            }
+
+            fn write(&self, words: &mut WordWriter<'_>) {
+                $(self.$field.write(words);)*
+            }
+
+            fn for_each_tensor(&mut self, visit: &mut dyn FnMut(&mut TensorRef)) {
+                $(self.$field.for_each_tensor(visit);)*
+            }
+        }
+    };
+}
+
+macro_rules! records {
+    ($($(#[$doc:meta])* $name:ident = $code:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(structure! { $(#[$doc])* $name { $($(#[$field_doc])* $field: $type,)* } })*
+
+        /// What an operator of the plan computes. Codes are part of the format and never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[repr(u16)]
+        pub enum OperatorKind {
+            $($(#[$doc])* $name = $code,)*
+        }
+
+        impl OperatorKind {
+            /// Every kind of this format version.
+            pub const ALL: &[OperatorKind] = &[$(OperatorKind::$name,)*];
+
+            /// The kind with this code, if the format knows it.
+            pub fn from_code(code: u16) -> Option<Self> {
+                match code {
+                    $($code => Some(OperatorKind::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The name used in reports and messages.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(OperatorKind::$name => stringify!($name),)*
+                }
+            }
+        }
+
+        /// One operator of the plan with its fields.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "each variant is documented at its own type")]
+        pub enum Record {
+            $($name($name),)*
+        }
+
+        impl Record {
+            /// What it computes.
+            pub fn kind(&self) -> OperatorKind {
+                match self {
+                    $(Record::$name(_) => OperatorKind::$name,)*
+                }
+            }
+
+            /// Bytes of the encoded record, header included.
+            pub fn encoded_bytes(&self) -> usize {
+                RECORD_HEADER_BYTES + 4 * match self {
+                    $(Record::$name(_) => <$name as Field>::WORDS,)*
+                }
+            }
+
+            /// Calls `visit` with every tensor reference, so that a planner can set offsets.
+            pub fn for_each_tensor(&mut self, visit: &mut dyn FnMut(&mut TensorRef)) {
+                match self {
+                    $(Record::$name(fields) => fields.for_each_tensor(visit),)*
+                }
+            }
+
+            fn read_fields(kind: OperatorKind, fields: &[u8]) -> Option<Self> {
+                match kind {
+                    $(OperatorKind::$name => {
+                        if fields.len() != 4 * <$name as Field>::WORDS {
+                            return None;
+                        }
+                        $name::read(&mut WordReader::new(fields)).map(Record::$name)
+                    })*
+                }
+            }
+
+            fn write_fields(&self, words: &mut WordWriter<'_>) {
+                match self {
+                    $(Record::$name(fields) => fields.write(words),)*
+                }
+            }
+        }
+
+        $(impl From<$name> for Record {
+            fn from(fields: $name) -> Self {
+                Record::$name(fields)
+            }
+        })*
+    };
+}
+
+structure! {
+    /// A batch of images, NHWC.
+    Image {
+        /// Images.
+        batches: u32,
+        /// Rows.
+        height: u32,
+        /// Columns.
+        width: u32,
+        /// Channels, innermost.
+        channels: u32,
+    }
+}
+
+structure! {
+    /// A window that slides over an image. Padding below and to the right follows from the output.
+    Window {
+        /// Rows of the kernel.
+        height: u32,
+        /// Columns of the kernel.
+        width: u32,
+        /// Rows the window moves by.
+        stride_height: u32,
+        /// Columns the window moves by.
+        stride_width: u32,
+        /// Rows between taps; 1 is dense.
+        dilation_height: u32,
+        /// Columns between taps; 1 is dense.
+        dilation_width: u32,
+        /// Rows of padding above the image.
+        pad_top: u32,
+        /// Columns of padding left of the image.
+        pad_left: u32,
+    }
+}
+
+structure! {
+    /// A fixed-point factor `multiplier * 2^(shift - 31)`: `multiplier` is 0 or in `[2^30, 2^31)`,
+    /// a positive `shift` is to the left.
+    Scale {
+        /// The mantissa, Q31.
+        multiplier: i32,
+        /// The exponent, -31 to 30.
+        shift: i32,
+    }
+}
+
+structure! {
+    /// The range an output is clamped to, inclusive.
+    Clamp {
+        /// Least value.
+        min: i32,
+        /// Greatest value.
+        max: i32,
+    }
+}
+
+records! {
+    /// Convolution, grouped or not. `weights`: `[output channel][row][column][input channel of the
+    /// group]` int8. `channels`: one [`ChannelParameters`] an output channel.
+    Conv2d = 1 {
+        /// int8, shape `input_image`.
+        input: TensorRef,
+        /// int8, shape `output_image`.
+        output: TensorRef,
+        /// int8, constant.
+        weights: TensorRef,
+        /// [`ChannelParameters`], constant, 4-aligned.
+        channels: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output.
+        output_image: Image,
+        /// The kernel.
+        window: Window,
+        /// Groups; divides the channels of input and output.
+        groups: u32,
+        /// The value of padding.
+        input_zero_point: i32,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// Depthwise convolution: output channel `input channel * multiplier + m`. `weights`: `[row]
+    /// [column][output channel]` int8. `channels`: one [`ChannelParameters`] an output channel.
+    DepthwiseConv2d = 2 {
+        /// int8, shape `input_image`.
+        input: TensorRef,
+        /// int8, shape `output_image`; its channels are a multiple of the input's.
+        output: TensorRef,
+        /// int8, constant.
+        weights: TensorRef,
+        /// [`ChannelParameters`], constant, 4-aligned.
+        channels: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output.
+        output_image: Image,
+        /// The kernel.
+        window: Window,
+        /// The value of padding.
+        input_zero_point: i32,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// Matrix of weights `[output][input]` int8 times each row of the input.
+    FullyConnected = 3 {
+        /// int8, `[rows, input_depth]`.
+        input: TensorRef,
+        /// int8, `[rows, output_depth]`.
+        output: TensorRef,
+        /// int8, constant.
+        weights: TensorRef,
+        /// [`ChannelParameters`], constant, 4-aligned.
+        channels: TensorRef,
+        /// Rows of input and output.
+        rows: u32,
+        /// Elements of an input row.
+        input_depth: u32,
+        /// Elements of an output row.
+        output_depth: u32,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// `a + b` with broadcasting, rescaled: each input is shifted left by `left_shift` and scaled to
+    /// a common scale before the sum.
+    Add = 4 {
+        /// int8.
+        a: TensorRef,
+        /// int8.
+        b: TensorRef,
+        /// int8, dense, shape `dims`.
+        output: TensorRef,
+        /// Shape of the output.
+        dims: Dims,
+        /// Strides of `a` in elements; 0 where it is broadcast.
+        a_strides: Dims,
+        /// Strides of `b` in elements; 0 where it is broadcast.
+        b_strides: Dims,
+        /// Zero point of `a`.
+        a_zero_point: i32,
+        /// Zero point of `b`.
+        b_zero_point: i32,
+        /// Bits each input is shifted by first: 20 for int8.
+        left_shift: u32,
+        /// `a`'s scale in the common one.
+        a_scale: Scale,
+        /// `b`'s scale in the common one.
+        b_scale: Scale,
+        /// The common scale in the output's.
+        output_scale: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// `a * b` with broadcasting, rescaled.
+    Mul = 5 {
+        /// int8.
+        a: TensorRef,
+        /// int8.
+        b: TensorRef,
+        /// int8, dense, shape `dims`.
+        output: TensorRef,
+        /// Shape of the output.
+        dims: Dims,
+        /// Strides of `a` in elements; 0 where it is broadcast.
+        a_strides: Dims,
+        /// Strides of `b` in elements; 0 where it is broadcast.
+        b_strides: Dims,
+        /// Zero point of `a`.
+        a_zero_point: i32,
+        /// Zero point of `b`.
+        b_zero_point: i32,
+        /// Product of the input scales in the output's.
+        output_scale: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// Mean of the window's values inside the image, rounded half away from zero.
+    AveragePool2d = 6 {
+        /// int8, shape `input_image`.
+        input: TensorRef,
+        /// int8, shape `output_image`.
+        output: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output: as many batches and channels as the input.
+        output_image: Image,
+        /// The window; its dilation is 1.
+        window: Window,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// Greatest of the window's values inside the image.
+    MaxPool2d = 7 {
+        /// int8, shape `input_image`.
+        input: TensorRef,
+        /// int8, shape `output_image`.
+        output: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output: as many batches and channels as the input.
+        output_image: Image,
+        /// The window; its dilation is 1.
+        window: Window,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// Mean over some dimensions: `(sum - bias) * scale + output_zero_point`.
+    Mean = 8 {
+        /// int8.
+        input: TensorRef,
+        /// int8, dense, shape `kept`.
+        output: TensorRef,
+        /// Extents of the dimensions that stay.
+        kept: Dims,
+        /// Their strides in the input, in elements.
+        kept_strides: Dims,
+        /// Extents of the dimensions that are averaged.
+        reduced: Dims,
+        /// Their strides in the input, in elements.
+        reduced_strides: Dims,
+        /// Input zero point times the number of averaged elements, wrapping.
+        bias: i32,
+        /// Input scale in the output's, divided by the number of averaged elements.
+        scale: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+    }
+
+    /// Softmax of each row. The output's scale is 1/256 with zero point -128 for int8, 1/65536 with
+    /// zero point -32768 for int16.
+    Softmax = 9 {
+        /// int8, `[rows, depth]`.
+        input: TensorRef,
+        /// int8 or int16, `[rows, depth]`.
+        output: TensorRef,
+        /// Rows.
+        rows: u32,
+        /// Elements of a row.
+        depth: u32,
+        /// `beta * input scale * 2^26`; its shift is not negative.
+        scale: Scale,
+        /// Differences from the row's greatest value below this count as exp = 0.
+        diff_min: i32,
+    }
+
+    /// `output[i] = table[input[i] + 128]`: any unary int8 function.
+    Lookup = 10 {
+        /// int8.
+        input: TensorRef,
+        /// int8.
+        output: TensorRef,
+        /// 256 int8 values, constant, for inputs -128 to 127.
+        table: TensorRef,
+        /// Elements.
+        length: u32,
+    }
+
+    /// Sets bytes to one value (padding).
+    Fill = 11 {
+        /// int8.
+        output: TensorRef,
+        /// Elements.
+        length: u32,
+        /// The value, -128 to 127.
+        value: i32,
+    }
+
+    /// Copies bytes from strided places to strided places: concat, slice, transpose, pad, split.
+    /// Elements wider than a byte are a dimension of their own.
+    StridedCopy = 12 {
+        /// The first byte read.
+        input: TensorRef,
+        /// The first byte written.
+        output: TensorRef,
+        /// Extents in bytes.
+        dims: Dims,
+        /// Bytes between neighbours in the input.
+        input_strides: Strides,
+        /// Bytes between neighbours in the output.
+        output_strides: Strides,
+    }
+
+    /// `(q - input_zero_point) * scale + output_zero_point`, between int8 and int16 as the references
+    /// say; clamped to the output's type.
+    Requantize = 13 {
+        /// int8 or int16.
+        input: TensorRef,
+        /// int8 or int16.
+        output: TensorRef,
+        /// Elements.
+        length: u32,
+        /// Zero point of the input.
+        input_zero_point: i32,
+        /// Input scale in the output's.
+        scale: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+    }
+}
+
+structure! {
+    /// What a convolution or a fully connected layer holds for each output channel, in the constant
+    /// section: 12 bytes, one after the other.
+    ChannelParameters {
+        /// Bias in the accumulator's scale, with `-input_zero_point * sum of weights` folded in,
+        /// wrapping.
+        bias: i32,
+        /// `input scale * weight scale` in the output's.
+        scale: Scale,
+    }
+}
+
+impl ChannelParameters {
+    /// Bytes of one entry.
+    pub const BYTES: usize = 4 * <Self as Field>::WORDS;
+
+    /// The entries of a table; a shorter rest at the end is left out.
+    pub fn table(bytes: &[u8]) -> impl ExactSizeIterator<Item = Self> + '_ {
+        bytes.chunks_exact(Self::BYTES).map(|entry| {
+            let word = |i: usize| i32::from_le_bytes([entry[i], entry[i + 1], entry[i + 2], entry[i + 3]]);
+            Self { bias: word(0), scale: Scale { multiplier: word(4), shift: word(8) } }
+        })
+    }
+
+    /// The entry's bytes.
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        self.write(&mut WordWriter::new(&mut bytes));
+        bytes
+    }
+}
+
+/// A record as it stands in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanEntry {
+    /// Index of the quantized graph's node it computes.
+    pub layer: u32,
+    /// What is computed.
+    pub record: Record,
+}
+
+/// Why a plan cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanError {
+    /// A record's header or body ends after the section does.
+    Truncated {
+        /// Byte of the record in the plan section.
+        at: u32,
+    },
+    /// A kind this version does not know.
+    UnknownOperator {
+        /// Its code.
+        kind: u16,
+        /// Byte of the record in the plan section.
+        at: u32,
+    },
+    /// A field with a value outside its type, or a length that is not the kind's.
+    Malformed {
+        /// What the record says it is.
+        kind: OperatorKind,
+        /// Byte of the record in the plan section.
+        at: u32,
+    },
+}
+
+/// Reads a plan section's records one after the other, where they lie.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanReader<'a> {
+    section: &'a [u8],
+    at: usize,
+}
+
+impl<'a> PlanReader<'a> {
+    /// A reader at the section's first record.
+    pub fn new(section: &'a [u8]) -> Self {
+        Self { section, at: 0 }
+    }
+
+    fn read_entry(&self) -> Result<(PlanEntry, usize), PlanError> {
+        let at = self.at as u32;
+        let rest = self.section.get(self.at..).unwrap_or_default();
+        let Some((header, _)) = rest.split_first_chunk::<RECORD_HEADER_BYTES>() else {
+            return Err(PlanError::Truncated { at });
+        };
+        let code = u16::from_le_bytes([header[0], header[1]]);
+        let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
+        let layer = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
+        let kind = OperatorKind::from_code(code).ok_or(PlanError::UnknownOperator { kind: code, at })?;
+        let body = rest.get(RECORD_HEADER_BYTES..length).ok_or(PlanError::Truncated { at })?;
+        let record = Record::read_fields(kind, body).ok_or(PlanError::Malformed { kind, at })?;
+        Ok((PlanEntry { layer, record }, length))
+    }
+}
+
+impl Iterator for PlanReader<'_> {
+    type Item = Result<PlanEntry, PlanError>;
+
+    /// The next record; after an error there is none.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.section.len() {
+            return None;
+        }
+        let entry = self.read_entry();
+        self.at = match entry {
+            Ok((_, length)) => self.at + length,
+            Err(_) => self.section.len(),
+        };
+        Some(entry.map(|(entry, _)| entry))
+    }
+}
+
+impl PlanEntry {
+    /// Bytes of the encoded record.
+    pub fn encoded_bytes(&self) -> usize {
+        self.record.encoded_bytes()
+    }
+
+    /// Encodes the record into `bytes`, which holds [`encoded_bytes`](Self::encoded_bytes).
+    ///
+    /// # Panics
+    ///
+    /// When `bytes` is shorter.
+    pub fn encode(&self, bytes: &mut [u8]) {
+        let length = self.encoded_bytes();
+        bytes[0..2].copy_from_slice(&(self.record.kind() as u16).to_le_bytes());
+        bytes[2..4].copy_from_slice(&(length as u16).to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.layer.to_le_bytes());
+        self.record.write_fields(&mut WordWriter::new(&mut bytes[RECORD_HEADER_BYTES..length]));
+    }
+}

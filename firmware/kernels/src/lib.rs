@@ -1,0 +1,3 @@
+//! int8 operators. `reference` is safe Rust and defines every result.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! edgepkg: the host tool.

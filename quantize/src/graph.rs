@@ -1,0 +1,404 @@
+//! The model as a graph: one set of operators for floats and for int8.
+//!
+//! Operators mean what TensorFlow Lite's mean: images are NHWC, one node a step, nodes in an order in
+//! which they can run. What is known before the first inference (shapes, axes, paddings) stands in
+//! the operator, never in a tensor.
+
+use std::sync::Arc;
+
+use edgepkg_format::DType;
+use serde::{Deserialize, Serialize};
+
+/// A model whose tensors are `T`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph<T> {
+    /// What the model file calls it; may be empty.
+    pub name: String,
+    /// Every tensor: inputs, constants, and one for each node's output.
+    pub tensors: Vec<T>,
+    /// Operators, each after those it reads from.
+    pub nodes: Vec<Node>,
+    /// What goes in, in the file's order.
+    pub inputs: Vec<TensorId>,
+    /// What comes out, in the file's order.
+    pub outputs: Vec<TensorId>,
+}
+
+/// A model before quantization.
+pub type FloatGraph = Graph<FloatTensor>;
+/// A model after quantization: what a package holds.
+pub type QuantizedGraph = Graph<QuantizedTensor>;
+
+/// Index of a tensor in its graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TensorId(pub usize);
+
+/// One operator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The layer's name in the model file, kept through every fusion.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// What it reads, in the order that [`Op`] gives.
+    pub inputs: Vec<TensorId>,
+    /// What it writes.
+    pub outputs: Vec<TensorId>,
+}
+
+impl Node {
+    /// The output of an operator that has one.
+    pub fn output(&self) -> TensorId {
+        self.outputs[0]
+    }
+}
+
+/// A float tensor. Constants have data; index tensors do not exist here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FloatTensor {
+    /// Its name in the model file.
+    pub name: String,
+    /// Extents, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Values in row-major order, for a constant.
+    pub data: Option<Arc<[f32]>>,
+}
+
+/// A quantized tensor: `real = scale * (q - zero_point)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedTensor {
+    /// Its name in the model file.
+    pub name: String,
+    /// Extents, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Type of the elements.
+    pub dtype: DType,
+    /// Scale and zero point.
+    pub quantization: Quantization,
+    /// Little-endian elements in row-major order, for a constant.
+    pub data: Option<Arc<[u8]>>,
+}
+
+/// How integers stand for reals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantization {
+    /// One scale, or one for each index of `axis`.
+    pub scales: Vec<f32>,
+    /// As many as scales.
+    pub zero_points: Vec<i32>,
+    /// The dimension the scales belong to; 0 when there is one scale.
+    pub axis: usize,
+}
+
+impl Quantization {
+    /// One scale and zero point for the whole tensor.
+    pub fn per_tensor(scale: f32, zero_point: i32) -> Self {
+        Self { scales: vec![scale], zero_points: vec![zero_point], axis: 0 }
+    }
+
+    /// A scale for each index of `axis`, zero points 0.
+    pub fn per_channel(scales: Vec<f32>, axis: usize) -> Self {
+        let zero_points = vec![0; scales.len()];
+        Self { scales, zero_points, axis }
+    }
+
+    /// The scale of a tensor that has one.
+    pub fn scale(&self) -> f32 {
+        self.scales[0]
+    }
+
+    /// The zero point of a tensor that has one.
+    pub fn zero_point(&self) -> i32 {
+        self.zero_points[0]
+    }
+}
+
+/// What the stages ask of a tensor, whatever its type.
+pub trait Tensor {
+    /// Its name in the model file.
+    fn name(&self) -> &str;
+    /// Extents, outermost first.
+    fn shape(&self) -> &[usize];
+    /// Whether its values are known.
+    fn is_constant(&self) -> bool;
+
+    /// Elements.
+    fn len(&self) -> usize {
+        self.shape().iter().product()
+    }
+
+    /// Whether it has no element.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Tensor for FloatTensor {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn is_constant(&self) -> bool {
+        self.data.is_some()
+    }
+}
+
+impl Tensor for QuantizedTensor {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn is_constant(&self) -> bool {
+        self.data.is_some()
+    }
+}
+
+impl QuantizedTensor {
+    /// A constant's int8 elements.
+    ///
+    /// # Panics
+    ///
+    /// When it is not an int8 constant.
+    pub fn int8(&self) -> &[i8] {
+        assert_eq!(self.dtype, DType::Int8, "{} is not int8", self.name);
+        bytemuck::cast_slice(self.data.as_deref().expect("a constant has data"))
+    }
+
+    /// A constant's int32 elements.
+    ///
+    /// # Panics
+    ///
+    /// When it is not an int32 constant.
+    pub fn int32(&self) -> Vec<i32> {
+        assert_eq!(self.dtype, DType::Int32, "{} is not int32", self.name);
+        let data = self.data.as_deref().expect("a constant has data");
+        data.chunks_exact(4).map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
+    }
+}
+
+impl<T: Tensor> Graph<T> {
+    /// The tensor with this id.
+    pub fn tensor(&self, id: TensorId) -> &T {
+        &self.tensors[id.0]
+    }
+
+    /// Adds a tensor.
+    pub fn add_tensor(&mut self, tensor: T) -> TensorId {
+        self.tensors.push(tensor);
+        TensorId(self.tensors.len() - 1)
+    }
+
+    /// The node that writes `id`; `None` for inputs and constants.
+    pub fn producer(&self, id: TensorId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.outputs.contains(&id))
+    }
+
+    /// The nodes that read `id`, in order.
+    pub fn consumers(&self, id: TensorId) -> impl Iterator<Item = usize> + '_ {
+        self.nodes
+            .iter()
+            .enumerate()
+            .filter(move |(_, node)| node.inputs.contains(&id))
+            .map(|(index, _)| index)
+    }
+
+    /// Whether `id` leaves the model.
+    pub fn is_output(&self, id: TensorId) -> bool {
+        self.outputs.contains(&id)
+    }
+}
+
+/// What a node computes. Shapes of inputs and outputs are those of the tensors.
+///
+/// Inputs are listed in brackets; `?` marks one that may be absent (always the last).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    /// `[x: NHWC, weights: [out, kh, kw, in / groups], bias: [out]?]`. Groups follow from the shapes.
+    Conv2d(Conv),
+    /// `[x: NHWC, weights: [1, kh, kw, out], bias: [out]?]`, output channel `c * multiplier + m`; the
+    /// multiplier follows from the shapes.
+    DepthwiseConv2d(Conv),
+    /// `[x, weights: [out, in], bias: [out]?]`: x is taken as rows of `in`.
+    FullyConnected {
+        /// Fused into it.
+        activation: Activation,
+    },
+    /// `[a, b]`, broadcast as NumPy does.
+    Add {
+        /// Fused into it.
+        activation: Activation,
+    },
+    /// `[a, b]`, broadcast as NumPy does.
+    Mul {
+        /// Fused into it.
+        activation: Activation,
+    },
+    /// `[x: NHWC]`; padding does not count.
+    AveragePool2d(Pool),
+    /// `[x: NHWC]`.
+    MaxPool2d(Pool),
+    /// `[x]`, over `axes` (ascending, each once). Whether they stay as 1 follows from the shapes.
+    Mean {
+        /// Dimensions averaged over.
+        axes: Vec<usize>,
+    },
+    /// `[x]`, along the last dimension.
+    Softmax {
+        /// Factor on the inputs.
+        beta: f32,
+    },
+    /// `[x]`: `1 / (1 + exp(-x))`.
+    Logistic,
+    /// `[x]`.
+    Tanh,
+    /// `[x]`: `max(x, 0)`.
+    Relu,
+    /// `[x]`: `min(max(x, 0), 6)`.
+    Relu6,
+    /// `[x]`: clamped to any range.
+    Clamp(Activation),
+    /// `[x]`: `x < 0 ? alpha * x : x`.
+    LeakyRelu {
+        /// Slope below 0.
+        alpha: f32,
+    },
+    /// `[x]`: elements added around it.
+    Pad {
+        /// Elements before, for each dimension.
+        before: Vec<usize>,
+        /// Elements after, for each dimension.
+        after: Vec<usize>,
+        /// Their real value.
+        value: f32,
+    },
+    /// `[x...]`, joined along `axis`.
+    Concat {
+        /// The dimension that grows.
+        axis: usize,
+    },
+    /// `[x]`: the same elements in another shape. Squeeze, Flatten, ExpandDims too.
+    Reshape,
+    /// `[x]`: output dimension `i` is input dimension `perm[i]`.
+    Transpose {
+        /// A permutation.
+        perm: Vec<usize>,
+    },
+    /// `[x]`: the block of the output's shape that starts at `begin`.
+    Slice {
+        /// First element taken, for each dimension.
+        begin: Vec<usize>,
+    },
+    /// `[x]`: the same reals with another scale, zero point or width. Int graphs only.
+    Requantize,
+}
+
+/// Parameters of a convolution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conv {
+    /// Rows and columns the kernel moves by.
+    pub stride: [usize; 2],
+    /// Rows and columns between taps.
+    pub dilation: [usize; 2],
+    /// Around the image.
+    pub padding: Padding,
+    /// Fused into it.
+    pub activation: Activation,
+}
+
+/// Parameters of a pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Rows and columns of the window.
+    pub window: [usize; 2],
+    /// Rows and columns the window moves by.
+    pub stride: [usize; 2],
+    /// Around the image.
+    pub padding: Padding,
+    /// Fused into it.
+    pub activation: Activation,
+}
+
+/// Rows and columns around an image, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Padding {
+    pub top: usize,
+    pub left: usize,
+    pub bottom: usize,
+    pub right: usize,
+}
+
+/// A range of reals that a result is clamped to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Activation {
+    /// Least value; `None` is unbounded.
+    pub min: Option<f32>,
+    /// Greatest value; `None` is unbounded.
+    pub max: Option<f32>,
+}
+
+impl Activation {
+    /// No clamp.
+    pub const NONE: Self = Self { min: None, max: None };
+    /// `[0, inf)`.
+    pub const RELU: Self = Self { min: Some(0.0), max: None };
+    /// `[0, 6]`.
+    pub const RELU6: Self = Self { min: Some(0.0), max: Some(6.0) };
+    /// `[-1, 1]`.
+    pub const RELU_N1_TO_1: Self = Self { min: Some(-1.0), max: Some(1.0) };
+
+    /// Whether it changes nothing.
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+
+    /// `x` clamped to the range.
+    pub fn apply(&self, x: f32) -> f32 {
+        let x = self.min.map_or(x, |min| x.max(min));
+        self.max.map_or(x, |max| x.min(max))
+    }
+
+    /// The range of what passes first through `self`, then through `next`.
+    #[must_use]
+    pub fn then(&self, next: &Self) -> Self {
+        let bound = |value: Option<f32>| value.map(|value| next.apply(value));
+        Self { min: bound(self.min).or(next.min), max: bound(self.max).or(next.max) }
+    }
+}
+
+impl Op {
+    /// The operator's name in TensorFlow Lite's words, for reports and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Conv2d(_) => "Conv2D",
+            Op::DepthwiseConv2d(_) => "DepthwiseConv2D",
+            Op::FullyConnected { .. } => "FullyConnected",
+            Op::Add { .. } => "Add",
+            Op::Mul { .. } => "Mul",
+            Op::AveragePool2d(_) => "AveragePool2D",
+            Op::MaxPool2d(_) => "MaxPool2D",
+            Op::Mean { .. } => "Mean",
+            Op::Softmax { .. } => "Softmax",
+            Op::Logistic => "Logistic",
+            Op::Tanh => "Tanh",
+            Op::Relu => "Relu",
+            Op::Relu6 => "Relu6",
+            Op::Clamp(_) => "Clamp",
+            Op::LeakyRelu { .. } => "LeakyRelu",
+            Op::Pad { .. } => "Pad",
+            Op::Concat { .. } => "Concat",
+            Op::Reshape => "Reshape",
+            Op::Transpose { .. } => "Transpose",
+            Op::Slice { .. } => "Slice",
+            Op::Requantize => "Requantize",
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! From a model file to the flat artifact that a board executes.
+//!
+//! The modules stand in the order of the data's way: a file becomes a [`graph::FloatGraph`] or, where it is
+//! int8 already, a [`graph::QuantizedGraph`]; calibration and [`mod@assign_int8`] make the second from the
+//! first; lowering, memory planning and emission make an artifact for one instruction set.
+#![forbid(unsafe_code)]
+
+pub mod graph;
