@@ -1,5 +1,7 @@
 //! The flat artifact: a header, a table of sections, the sections. Executed where it lies.
 
+use core::fmt;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::info::Info;
@@ -92,6 +94,44 @@ impl From<PlanError> for ArtifactError {
         ArtifactError::Plan(error)
     }
 }
+
+impl fmt::Display for ArtifactError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ArtifactError::Misaligned => write!(f, "the artifact does not start at a multiple of {ALIGNMENT}"),
+            ArtifactError::NotAnArtifact => f.write_str("these bytes are not an edgepkg artifact"),
+            ArtifactError::Version { found } => {
+                write!(f, "the artifact has format version {found}, and this reads version {FORMAT_VERSION}")
+            }
+            ArtifactError::UnknownIsa { code } => {
+                write!(f, "the artifact is for an instruction set this version does not know (code {code})")
+            }
+            ArtifactError::Truncated { needed_bytes, available_bytes } => {
+                write!(f, "the artifact is cut short: {available_bytes} of {needed_bytes} bytes are there")
+            }
+            ArtifactError::Sections => f.write_str("the artifact's section table is damaged"),
+            ArtifactError::Info => f.write_str("the artifact's info section is damaged"),
+            ArtifactError::Plan(PlanError::Truncated { at }) => {
+                write!(f, "the artifact's plan is cut short at byte {at}")
+            }
+            ArtifactError::Plan(PlanError::UnknownOperator { kind, at }) => {
+                write!(f, "the artifact's plan has an operator this version does not know: {kind} at byte {at}")
+            }
+            ArtifactError::Plan(PlanError::Malformed { kind, at }) => {
+                write!(f, "the artifact's plan has a malformed {} at byte {at}", kind.name())
+            }
+            ArtifactError::Geometry { record, kind, error } => {
+                write!(f, "record {record} ({}) of the artifact's plan is wrong: {error:?}", kind.name())
+            }
+            ArtifactError::OutOfBounds { record, kind } => {
+                write!(f, "record {record} ({}) of the artifact's plan leaves its memory", kind.name())
+            }
+            ArtifactError::Digest => f.write_str("the artifact's bytes do not match its digest"),
+        }
+    }
+}
+
+impl core::error::Error for ArtifactError {}
 
 /// An artifact whose geometry has been checked.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,170 @@
+//! A model in an arena.
+
+use core::cell::Cell;
+
+use bytemuck::cast_slice;
+use edgepkg_format::info::Ports;
+use edgepkg_format::plan::{Operand, PlanEntry, PlanReader};
+use edgepkg_format::{Artifact, Space};
+use edgepkg_kernels::View;
+
+use crate::error::{RunError, SessionError, TensorError};
+use crate::observer::{Observer, Step};
+use crate::tensor::{Tensor, TensorMut};
+
+/// A model in an arena: inputs in, [`run`](Self::run), outputs out, again and again.
+///
+/// A run may overwrite inputs, so each input is to be set before each run.
+#[derive(Debug)]
+pub struct Session<'s> {
+    constants: &'s [i8],
+    inputs: Ports<'s>,
+    outputs: Ports<'s>,
+    arena: &'s [Cell<i8>],
+    plan: PlanReader<'s>,
+    /// Where the run stands: at its end, or at the next record.
+    rest: PlanReader<'s>,
+    record: u32,
+    /// One bit an input, the last one for all from 31 on.
+    inputs_set: u32,
+}
+
+impl<'s> Session<'s> {
+    pub(crate) fn new(artifact: &Artifact<'s>, arena: &'s mut [i8]) -> Result<Self, SessionError> {
+        let needed_bytes = artifact.arena_bytes();
+        if arena.len() < needed_bytes as usize {
+            return Err(SessionError::ArenaTooSmall { needed_bytes, available_bytes: arena.len() as u32 });
+        }
+        if !(arena.as_ptr() as usize).is_multiple_of(edgepkg_format::artifact::ALIGNMENT) {
+            return Err(SessionError::ArenaMisaligned);
+        }
+        let info = artifact.info();
+        let plan = artifact.plan();
+        Ok(Self {
+            constants: cast_slice(artifact.constants()),
+            inputs: info.inputs,
+            outputs: info.outputs,
+            arena: Cell::from_mut(&mut arena[..needed_bytes as usize]).as_slice_of_cells(),
+            plan,
+            rest: plan,
+            record: 0,
+            inputs_set: 0,
+        })
+    }
+
+    /// The input at `index`, to be written. Asking for it counts as setting it.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn input(&mut self, index: usize) -> Result<TensorMut<'_>, TensorError> {
+        let tensor = self.tensor(self.inputs, index)?;
+        self.inputs_set |= input_bit(index);
+        Ok(TensorMut::new(tensor))
+    }
+
+    /// The output at `index`: what the last run left.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn output(&self, index: usize) -> Result<Tensor<'_>, TensorError> {
+        self.tensor(self.outputs, index)
+    }
+
+    fn tensor(&self, ports: Ports<'s>, index: usize) -> Result<Tensor<'s>, TensorError> {
+        let port = ports.get(index).ok_or(TensorError::NoSuchTensor { index, count: ports.len() })?;
+        let start = port.tensor.offset as usize;
+        let bytes = port.bytes().unwrap_or_default() as usize;
+        let cells = self.arena.get(start..start + bytes).unwrap_or_default();
+        Ok(Tensor::new(port, cells))
+    }
+
+    /// Runs the whole model, or the rest of a run that [`step`](Self::step) began.
+    ///
+    /// # Errors
+    ///
+    /// When an input was not set since the last run.
+    pub fn run(&mut self) -> Result<(), RunError> {
+        self.run_observed(&mut ())
+    }
+
+    /// [`run`](Self::run), with `observer` called around every operator.
+    ///
+    /// # Errors
+    ///
+    /// When an input was not set since the last run.
+    pub fn run_observed(&mut self, observer: &mut impl Observer) -> Result<(), RunError> {
+        while self.step_observed(observer)?.is_some() {}
+        Ok(())
+    }
+
+    /// Runs one operator. `None` means that none was left: the run is complete, and the next step begins a
+    /// new one.
+    ///
+    /// # Errors
+    ///
+    /// When it would begin a run and an input was not set since the last one.
+    pub fn step(&mut self) -> Result<Option<u32>, RunError> {
+        self.step_observed(&mut ())
+    }
+
+    /// [`step`](Self::step), with `observer` called around the operator. Gives the record's number.
+    ///
+    /// # Errors
+    ///
+    /// When it would begin a run and an input was not set since the last one.
+    pub fn step_observed(&mut self, observer: &mut impl Observer) -> Result<Option<u32>, RunError> {
+        if self.record == 0 {
+            self.check_inputs()?;
+        }
+        let Some(Ok(entry)) = self.rest.next() else {
+            self.rest = self.plan;
+            self.record = 0;
+            self.inputs_set = 0;
+            return Ok(None);
+        };
+        let record = self.record;
+        self.execute(&entry, record, observer);
+        self.record += 1;
+        Ok(Some(record))
+    }
+
+    fn check_inputs(&self) -> Result<(), RunError> {
+        match (0..self.inputs.len()).find(|&index| self.inputs_set & input_bit(index) == 0) {
+            Some(index) => Err(RunError::InputNotSet { index }),
+            None => Ok(()),
+        }
+    }
+
+    fn execute(&self, entry: &PlanEntry, record: u32, observer: &mut impl Observer) {
+        let Ok(operands) = entry.record.operands() else {
+            return;
+        };
+        let Some((output, inputs)) = operands.split_last() else {
+            return;
+        };
+        let View::Arena(output) = self.view(output) else {
+            return;
+        };
+        let views: heapless::Vec<View<'_>, 3> = inputs.iter().map(|input| self.view(input)).collect();
+        let step = Step { record, layer: entry.layer, kind: entry.record.kind(), output };
+        observer.before(&step);
+        edgepkg_kernels::run(&entry.record, &views, output);
+        observer.after(&step);
+    }
+
+    /// An operand's bytes. `Model::parse` has shown that they lie inside their space.
+    fn view(&self, operand: &Operand) -> View<'s> {
+        let start = operand.tensor.offset as usize;
+        let range = start..start + operand.bytes as usize;
+        match operand.tensor.space {
+            Space::Const => View::Const(&self.constants[range]),
+            _ => View::Arena(&self.arena[range]),
+        }
+    }
+}
+
+fn input_bit(index: usize) -> u32 {
+    1 << index.min(31)
+}
