@@ -4,7 +4,7 @@ use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::info::Info;
+use crate::info::{Info, OperatorSet, Port};
 use crate::isa::Isa;
 use crate::plan::{GeometryError, OperatorKind, PlanError, PlanReader};
 use crate::tensor::Space;
@@ -98,7 +98,9 @@ impl From<PlanError> for ArtifactError {
 impl fmt::Display for ArtifactError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ArtifactError::Misaligned => write!(f, "the artifact does not start at a multiple of {ALIGNMENT}"),
+            ArtifactError::Misaligned => {
+                write!(f, "the artifact does not start at a multiple of {ALIGNMENT}")
+            }
             ArtifactError::NotAnArtifact => f.write_str("these bytes are not an edgepkg artifact"),
             ArtifactError::Version { found } => {
                 write!(f, "the artifact has format version {found}, and this reads version {FORMAT_VERSION}")
@@ -115,7 +117,10 @@ impl fmt::Display for ArtifactError {
                 write!(f, "the artifact's plan is cut short at byte {at}")
             }
             ArtifactError::Plan(PlanError::UnknownOperator { kind, at }) => {
-                write!(f, "the artifact's plan has an operator this version does not know: {kind} at byte {at}")
+                write!(
+                    f,
+                    "the artifact's plan has an operator this version does not know: {kind} at byte {at}"
+                )
             }
             ArtifactError::Plan(PlanError::Malformed { kind, at }) => {
                 write!(f, "the artifact's plan has a malformed {} at byte {at}", kind.name())
@@ -170,14 +175,14 @@ impl<'a> Artifact<'a> {
 
     fn check_ports(&self, info: &Info<'_>) -> Result<(), ArtifactError> {
         for port in info.inputs.iter().chain(info.outputs.iter()) {
-            let port = port.ok_or(ArtifactError::Info)?;
+            let port = port.filter(is_sound).ok_or(ArtifactError::Info)?;
             let bytes = port.bytes().ok_or(ArtifactError::Info)?;
             let end = u64::from(port.tensor.offset) + u64::from(bytes);
             let alignment = port.tensor.dtype.bytes(1).unwrap_or(1);
             let placed = port.tensor.space == Space::Arena
                 && end <= u64::from(self.arena_bytes)
                 && port.tensor.offset.is_multiple_of(alignment);
-            if !placed || port.labels.iter().any(|label| label.is_empty()) {
+            if !placed {
                 return Err(ArtifactError::Info);
             }
         }
@@ -185,17 +190,14 @@ impl<'a> Artifact<'a> {
     }
 
     fn check_plan(&self, info: &Info<'_>) -> Result<(), ArtifactError> {
+        let mut operators = OperatorSet::EMPTY;
         for (index, entry) in self.plan().enumerate() {
             let record = index as u32;
             let entry = entry?;
             let kind = entry.record.kind();
-            if !info.operators.contains(kind) {
-                return Err(ArtifactError::Info);
-            }
-            let operands = entry
-                .record
-                .operands()
-                .map_err(|error| ArtifactError::Geometry { record, kind, error })?;
+            operators = operators.with(kind);
+            let operands =
+                entry.record.operands().map_err(|error| ArtifactError::Geometry { record, kind, error })?;
             for operand in &operands {
                 let available = match operand.tensor.space {
                     Space::Const => self.constants.len() as u64,
@@ -207,7 +209,7 @@ impl<'a> Artifact<'a> {
                 }
             }
         }
-        Ok(())
+        if operators == info.operators { Ok(()) } else { Err(ArtifactError::Info) }
     }
 
     /// Compares the bytes with the digest in the header.
@@ -288,9 +290,15 @@ fn digest_at(bytes: &[u8], range: core::ops::Range<usize>) -> &Digest {
 
 fn decode_info(section: &[u8]) -> Result<Info<'_>, ArtifactError> {
     match postcard::take_from_bytes(section) {
-        Ok((info, _)) => Ok(info),
-        Err(_) => Err(ArtifactError::Info),
+        Ok((info, [])) => Ok(info),
+        _ => Err(ArtifactError::Info),
     }
+}
+
+/// Whether what the port says of itself can be used: a factor between steps and real values, labels
+/// that are not empty.
+fn is_sound(port: &Port<'_>) -> bool {
+    port.scale.is_finite() && port.scale > 0.0 && port.labels.iter().all(|label| !label.is_empty())
 }
 
 struct Header {
@@ -324,9 +332,9 @@ impl Header {
         let total_bytes = u32_at(bytes, 12) as usize;
         let section_count = u32_at(bytes, 16) as usize;
         let reserved_is_zero = bytes[20..DIGEST_RANGE.start].iter().all(|&byte| byte == 0);
-        let sections_fit = section_count <= 16
-            && HEADER_BYTES + section_count * SECTION_ENTRY_BYTES <= total_bytes;
-        if !reserved_is_zero || !sections_fit {
+        let sections_fit =
+            section_count <= 16 && HEADER_BYTES + section_count * SECTION_ENTRY_BYTES <= total_bytes;
+        if !reserved_is_zero || !sections_fit || !total_bytes.is_multiple_of(ALIGNMENT) {
             return Err(ArtifactError::Sections);
         }
         Ok(Self { isa, total_bytes, section_count })

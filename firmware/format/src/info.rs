@@ -110,18 +110,18 @@ impl<'a> Ports<'a> {
         self.iter().nth(index).flatten()
     }
 
-    /// The ports in order; an undecodable one is a `None`, after which there is no other.
+    /// The ports in order. A last `None` says that an encoding is not a port's, or that bytes follow
+    /// the last one.
     pub fn iter(self) -> impl Iterator<Item = Option<Port<'a>>> {
-        let mut rest = Some(self.encoded);
-        (0..self.count).map_while(move |_| {
-            let bytes = rest.take()?;
-            Some(match postcard::take_from_bytes::<Port<'a>>(bytes) {
-                Ok((port, tail)) => {
-                    rest = Some(tail);
-                    Some(port)
-                }
-                Err(_) => None,
-            })
+        let mut left = self.count;
+        let mut rest = self.encoded;
+        core::iter::from_fn(move || {
+            if left == 0 && rest.is_empty() {
+                return None;
+            }
+            let decoded = postcard::take_from_bytes::<Port<'a>>(rest).ok().filter(|_| left > 0);
+            (left, rest) = decoded.as_ref().map_or((0, &[][..]), |(_, tail)| (left - 1, *tail));
+            Some(decoded.map(|(port, _)| port))
         })
     }
 

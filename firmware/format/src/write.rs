@@ -88,10 +88,7 @@ impl Contents<'_> {
     }
 
     fn info_section(&self) -> Vec<u8> {
-        let operators = self
-            .plan
-            .iter()
-            .fold(OperatorSet::EMPTY, |set, entry| set.with(entry.record.kind()));
+        let operators = self.plan.iter().fold(OperatorSet::EMPTY, |set, entry| set.with(entry.record.kind()));
         let inputs = encode_ports(self.inputs);
         let outputs = encode_ports(self.outputs);
         let info = Info {

@@ -63,13 +63,16 @@ use GeometryError::{Inconsistent, Misaligned, TooLarge, WrongSpace, WrongType};
 /// 32-bit machines stays below 2^31.
 const LIMIT: u32 = 1 << 28;
 
-fn product(factors: &[u32]) -> Result<u32, GeometryError> {
+/// The greatest extent of a window and of an output's rows and columns, and the greatest stride,
+/// dilation and padding: a tap's row and column stay below 2^31.
+const WINDOW_LIMIT: u32 = 1 << 15;
+
+/// The number of elements of a shape; no record has an empty tensor.
+fn product(extents: &[u32]) -> Result<u32, GeometryError> {
     let mut product = 1u32;
-    for &factor in factors {
-        if factor > LIMIT {
-            return Err(TooLarge);
-        }
-        product = product.checked_mul(factor).filter(|&n| n <= LIMIT).ok_or(TooLarge)?;
+    for &extent in extents {
+        ensure(extent != 0, Inconsistent)?;
+        product = product.checked_mul(extent).filter(|&n| n <= LIMIT).ok_or(TooLarge)?;
     }
     Ok(product)
 }
@@ -82,11 +85,9 @@ fn ensure(condition: bool, error: GeometryError) -> Result<(), GeometryError> {
     if condition { Ok(()) } else { Err(error) }
 }
 
-/// Elements from a view's first to its last one, both counted; 0 for an empty view.
+/// Elements from a view's first to its last one, both counted.
 fn span(dims: &Dims, strides: &Dims) -> Result<u32, GeometryError> {
-    if product(dims)? == 0 {
-        return Ok(0);
-    }
+    product(dims)?;
     let mut last = 0u64;
     for (&extent, &stride) in dims.iter().zip(strides) {
         last += u64::from(extent - 1) * u64::from(stride);
@@ -96,9 +97,7 @@ fn span(dims: &Dims, strides: &Dims) -> Result<u32, GeometryError> {
 
 /// Bytes below and from a strided view's start on that it touches.
 fn signed_span(dims: &Dims, strides: &Strides) -> Result<(u32, u32), GeometryError> {
-    if product(dims)? == 0 {
-        return Ok((0, 0));
-    }
+    product(dims)?;
     let (mut below, mut above) = (0u64, 0u64);
     for (&extent, &stride) in dims.iter().zip(strides) {
         let reach = u64::from(extent - 1) * u64::from(stride.unsigned_abs());
@@ -134,25 +133,24 @@ fn channel_table(tensor: TensorRef, channels: u32) -> Result<Operand, GeometryEr
 }
 
 fn taps(window: &Window) -> Result<u32, GeometryError> {
-    for value in [
-        window.stride_height,
-        window.stride_width,
-        window.dilation_height,
-        window.dilation_width,
-        window.pad_top,
-        window.pad_left,
-    ] {
-        ensure(value <= 1 << 15, TooLarge)?;
-    }
-    ensure(window.height <= 1 << 15 && window.width <= 1 << 15, TooLarge)?;
+    let steps = [window.stride_height, window.stride_width, window.dilation_height, window.dilation_width];
+    ensure(steps.iter().all(|&step| step != 0), Inconsistent)?;
+    let extents = [window.height, window.width, window.pad_top, window.pad_left];
+    ensure(steps.iter().chain(&extents).all(|&value| value <= WINDOW_LIMIT), TooLarge)?;
     product(&[window.height, window.width])
 }
 
 fn output_positions(image: &Image) -> Result<(), GeometryError> {
-    ensure(image.height <= 1 << 15 && image.width <= 1 << 15, TooLarge)
+    ensure(image.height <= WINDOW_LIMIT && image.width <= WINDOW_LIMIT, TooLarge)
 }
 
-fn pool(input: TensorRef, output: TensorRef, from: &Image, to: &Image, window: &Window) -> Result<Operands, GeometryError> {
+fn pool(
+    input: TensorRef,
+    output: TensorRef,
+    from: &Image,
+    to: &Image,
+    window: &Window,
+) -> Result<Operands, GeometryError> {
     taps(window)?;
     output_positions(to)?;
     ensure(from.batches == to.batches && from.channels == to.channels, Inconsistent)?;
@@ -225,18 +223,13 @@ impl Record {
             Record::AveragePool2d(op) => {
                 pool(op.input, op.output, &op.input_image, &op.output_image, &op.window)
             }
-            Record::MaxPool2d(op) => {
-                pool(op.input, op.output, &op.input_image, &op.output_image, &op.window)
-            }
+            Record::MaxPool2d(op) => pool(op.input, op.output, &op.input_image, &op.output_image, &op.window),
             Record::Mean(op) => {
-                let kept = span(&op.kept, &op.kept_strides)?;
-                let reduced = span(&op.reduced, &op.reduced_strides)?;
-                product(&[product(&op.kept)?, product(&op.reduced)?])?;
-                let input = if kept == 0 || reduced == 0 { 0 } else { kept + reduced - 1 };
-                list([
-                    int8(op.input, input, Access::Read)?,
-                    int8(op.output, product(&op.kept)?, Access::Write)?,
-                ])
+                let input = span(&op.kept, &op.kept_strides)? + span(&op.reduced, &op.reduced_strides)? - 1;
+                let kept = product(&op.kept)?;
+                // No element is read twice, so a run takes no longer than the input is large.
+                ensure(product(&[kept, product(&op.reduced)?])? <= input, Inconsistent)?;
+                list([int8(op.input, input, Access::Read)?, int8(op.output, kept, Access::Write)?])
             }
             Record::Softmax(op) => {
                 ensure(matches!(op.output.dtype, DType::Int8 | DType::Int16), WrongType)?;
@@ -258,10 +251,10 @@ impl Record {
                     let offset = tensor.offset.checked_sub(below).ok_or(Inconsistent)?;
                     int8(TensorRef { offset, ..tensor }, below + from_start, access)
                 };
-                list([
-                    view(op.input, &op.input_strides, Access::Read)?,
-                    view(op.output, &op.output_strides, Access::Write)?,
-                ])
+                let output = view(op.output, &op.output_strides, Access::Write)?;
+                // No byte is written twice, so a run takes no longer than the output is large.
+                ensure(product(&op.dims)? <= output.bytes, Inconsistent)?;
+                list([view(op.input, &op.input_strides, Access::Read)?, output])
             }
             Record::Requantize(op) => {
                 for tensor in [op.input, op.output] {
