@@ -2,7 +2,9 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(isa, values(\"armv6m\", \"armv7m\", \"armv7em\", \"armv8m.main\", \"aarch64\"))");
+    println!(
+        "cargo::rustc-check-cfg=cfg(isa, values(\"armv6m\", \"armv7m\", \"armv7em\", \"armv8m.main\", \"aarch64\"))"
+    );
     let target = std::env::var("TARGET").unwrap_or_default();
     let bare_metal = target.ends_with("-none") || target.contains("-none-");
     let isa = match target.split('-').next() {

@@ -1,7 +1,34 @@
 //! int8 operators. `reference` is safe Rust and defines every result.
+//!
+//! [`run`] computes a record of a plan; [`may_alias`] says what a planner of memory needs to know of it.
 #![no_std]
 #![forbid(unsafe_code)]
 
-pub mod isa;
+#[cfg(test)]
+extern crate std;
 
+mod alias;
+mod dispatch;
+pub mod fixed_point;
+pub mod isa;
+pub mod reference;
+mod view;
+
+use edgepkg_format::OperatorKind;
+use edgepkg_format::info::OperatorSet;
+
+pub use alias::{AliasRule, may_alias};
+pub use dispatch::run;
 pub use isa::ISA;
+pub use view::View;
+
+/// Every operator that [`run`] computes.
+pub const OPERATORS: OperatorSet = {
+    let mut operators = OperatorSet::EMPTY;
+    let mut rest = OperatorKind::ALL;
+    while let [kind, tail @ ..] = rest {
+        operators = operators.with(*kind);
+        rest = tail;
+    }
+    operators
+};

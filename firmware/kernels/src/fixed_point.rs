@@ -1,0 +1,156 @@
+//! The integer arithmetic that every result is made of.
+//!
+//! The formulas are those of gemmlowp's `fixedpoint.h` and of TensorFlow Lite Micro's requantization
+//! with its default, double rounding. Every function is total: products and sums wrap, and shifts are
+//! taken modulo the width of their type, so that no bit pattern in an artifact can panic.
+
+use edgepkg_format::plan::{Clamp, Scale};
+
+/// The rounded upper half of `2 * a * b`: gemmlowp's `SaturatingRoundingDoublingHighMul`.
+///
+/// gemmlowp adds `2^30` or, to a negative product, `1 - 2^30`, and divides by `2^31` toward zero. That
+/// is the same as adding `2^30` and shifting: halves round up. `i32::MIN * i32::MIN` saturates.
+#[inline]
+pub fn saturating_rounding_doubling_high_multiply(a: i32, b: i32) -> i32 {
+    let product = i64::from(a) * i64::from(b);
+    ((product + (1 << 30)) >> 31).min(i64::from(i32::MAX)) as i32
+}
+
+/// `x / 2^exponent`, rounded to the nearest, halves away from zero: gemmlowp's
+/// `RoundingDivideByPOT`. `exponent` is 0 to 31.
+#[inline]
+pub fn rounding_divide_by_power_of_two(x: i32, exponent: u32) -> i32 {
+    let mask = 1i32.wrapping_shl(exponent).wrapping_sub(1);
+    let remainder = x & mask;
+    let threshold = (mask >> 1) + i32::from(x < 0);
+    x.wrapping_shr(exponent) + i32::from(remainder > threshold)
+}
+
+/// `x * 2^exponent`, saturating: gemmlowp's `SaturatingRoundingMultiplyByPOT` for an exponent of 0 or
+/// more. `exponent` is 0 to 31.
+#[inline]
+pub fn saturating_shift_left(x: i32, exponent: u32) -> i32 {
+    let exponent = exponent & 31;
+    (i64::from(x) << exponent).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+}
+
+/// Half of `a + b`, rounded away from zero: gemmlowp's `RoundingHalfSum`.
+#[inline]
+pub fn rounding_half_sum(a: i32, b: i32) -> i32 {
+    let sum = i64::from(a) + i64::from(b);
+    ((sum + if sum >= 0 { 1 } else { -1 }) / 2) as i32
+}
+
+/// `x * scale`, rounded twice, as TensorFlow Lite Micro's `MultiplyByQuantizedMultiplier` does by
+/// default: the shift to the left first, wrapping; the multiplier; the shift to the right.
+#[inline]
+pub fn multiply_by_scale(x: i32, scale: Scale) -> i32 {
+    let left = scale.shift.max(0) as u32;
+    let right = scale.shift.min(0).wrapping_neg() as u32;
+    let product = saturating_rounding_doubling_high_multiply(x.wrapping_shl(left), scale.multiplier);
+    rounding_divide_by_power_of_two(product, right)
+}
+
+/// `x * scale + zero_point`, clamped. A range whose ends are exchanged gives its greatest value.
+#[inline]
+pub fn requantize(x: i32, scale: Scale, zero_point: i32, clamp: Clamp) -> i32 {
+    multiply_by_scale(x, scale).wrapping_add(zero_point).max(clamp.min).min(clamp.max)
+}
+
+/// The greatest value with 0 integer bits: what stands for 1.
+pub const ONE_Q0: i32 = i32::MAX;
+
+/// `exp(x)` with 0 integer bits for `x <= 0` with `integer_bits` (4 or 5) integer bits: gemmlowp's
+/// `exp_on_negative_values`.
+///
+/// `x` is split into a rest in `[-1/4, 0)`, taken by a polynomial around -1/8, and multiples of 1/4,
+/// taken by a factor for each bit.
+pub fn exp_on_negative_values(x: i32, integer_bits: u32) -> i32 {
+    /// `exp(-2^j)` for `j` from -2 to 4, with 0 integer bits.
+    const FACTORS: [i32; 7] = [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242];
+
+    if x == 0 {
+        return ONE_Q0;
+    }
+    let integer_bits = integer_bits & 7;
+    let quarter = 1i32 << (31 - integer_bits - 2);
+    let rest = (x & (quarter - 1)) - quarter;
+    let multiples = rest.wrapping_sub(x);
+    let mut result = exp_around_minus_one_eighth(saturating_shift_left(rest, integer_bits));
+    for (j, factor) in FACTORS.into_iter().enumerate().take(integer_bits as usize + 2) {
+        if multiples & quarter.wrapping_shl(j as u32) != 0 {
+            result = saturating_rounding_doubling_high_multiply(result, factor);
+        }
+    }
+    result
+}
+
+/// `exp(x)` for `x` in `[-1/4, 0)`, both with 0 integer bits: gemmlowp's
+/// `exp_on_interval_between_negative_one_quarter_and_0_excl`.
+fn exp_around_minus_one_eighth(x: i32) -> i32 {
+    const EXP_OF_MINUS_ONE_EIGHTH: i32 = 1895147668;
+    const ONE_THIRD: i32 = 715827883;
+    let multiply = saturating_rounding_doubling_high_multiply;
+
+    let x = x.wrapping_add(1 << 28);
+    let x2 = multiply(x, x);
+    let x3 = multiply(x2, x);
+    let x4 = multiply(x2, x2);
+    let cubic_and_quartic = rounding_divide_by_power_of_two(x4, 2).wrapping_add(x3);
+    let from_second = multiply(cubic_and_quartic, ONE_THIRD).wrapping_add(x2);
+    let series = x.wrapping_add(rounding_divide_by_power_of_two(from_second, 1));
+    EXP_OF_MINUS_ONE_EIGHTH.wrapping_add(multiply(EXP_OF_MINUS_ONE_EIGHTH, series))
+}
+
+/// `2 / (1 + x)` with 2 integer bits for `x` in `[0, 1)` with 0 integer bits: three Newton steps, as in
+/// gemmlowp's `one_over_one_plus_x_for_x_in_0_1`.
+fn two_over_one_plus(x: i32) -> i32 {
+    const FORTY_EIGHT_SEVENTEENTHS_Q2: i32 = 1515870810;
+    const MINUS_THIRTY_TWO_SEVENTEENTHS_Q2: i32 = -1010580540;
+    const ONE_Q2: i32 = 1 << 29;
+    let multiply = saturating_rounding_doubling_high_multiply;
+
+    let half_denominator = rounding_half_sum(x, ONE_Q0);
+    let mut quotient = FORTY_EIGHT_SEVENTEENTHS_Q2
+        .wrapping_add(multiply(half_denominator, MINUS_THIRTY_TWO_SEVENTEENTHS_Q2));
+    for _ in 0..3 {
+        let error = ONE_Q2.wrapping_sub(multiply(half_denominator, quotient));
+        let correction_q4 = multiply(quotient, error);
+        quotient = quotient.wrapping_add(saturating_shift_left(correction_q4, 2));
+    }
+    quotient
+}
+
+/// `1 / (1 + x)` for `x` in `[0, 1)`, both with 0 integer bits.
+pub fn one_over_one_plus(x: i32) -> i32 {
+    saturating_shift_left(two_over_one_plus(x), 1)
+}
+
+/// `(1 - x) / (1 + x)` for `x` in `[0, 1)`, both with 0 integer bits.
+pub fn one_minus_x_over_one_plus(x: i32) -> i32 {
+    saturating_shift_left(two_over_one_plus(x).wrapping_sub(1 << 29), 2)
+}
+
+/// `1 / (1 + exp(-x))` with 0 integer bits for `x` with 4 integer bits: gemmlowp's `logistic`.
+pub fn logistic(x: i32) -> i32 {
+    if x == 0 {
+        return 1 << 30;
+    }
+    let of_magnitude = one_over_one_plus(exp_on_negative_values(negative_magnitude(x), 4));
+    if x > 0 { of_magnitude } else { ONE_Q0.wrapping_sub(of_magnitude) }
+}
+
+/// The hyperbolic tangent with 0 integer bits for `x` with 4 integer bits: gemmlowp's `tanh`.
+pub fn tanh(x: i32) -> i32 {
+    // The same bits with 5 integer bits are twice the value.
+    let of_magnitude = one_minus_x_over_one_plus(exp_on_negative_values(negative_magnitude(x), 5));
+    match x {
+        0 => 0,
+        1.. => of_magnitude,
+        _ => of_magnitude.wrapping_neg(),
+    }
+}
+
+fn negative_magnitude(x: i32) -> i32 {
+    if x > 0 { -x } else { x }
+}

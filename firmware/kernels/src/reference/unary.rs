@@ -1,0 +1,138 @@
+//! Unary int8 functions as tables: what a `Lookup` record holds.
+//!
+//! Each function is a struct of parameters; its [`table`](Rescale::table) has the output for input `q`
+//! at index `q + 128`. Parameters are derived from scales where floats are at hand.
+
+use edgepkg_format::plan::{Clamp, Scale};
+
+use crate::fixed_point::{logistic, multiply_by_scale, requantize, rounding_divide_by_power_of_two, tanh};
+
+/// The same reals with another scale and zero point, clamped: Requantize, Relu, and any other clamp.
+///
+/// `y = clamp(multiply(q - input_zero_point, scale) + output_zero_point)`.
+///
+/// Relu clamps to `[output_zero_point, 127]`. A scale of 1 (`multiplier: 1 << 30, shift: 1`) changes
+/// nothing, so that with equal zero points this is a clamp alone: Relu6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rescale {
+    /// Zero point of the input.
+    pub input_zero_point: i32,
+    /// Input scale in the output's.
+    pub scale: Scale,
+    /// Zero point of the output.
+    pub output_zero_point: i32,
+    /// Range of the output, within -128 to 127.
+    pub clamp: Clamp,
+}
+
+/// `x < 0 ? alpha * x : x`.
+///
+/// `y = clamp(multiply(q - input_zero_point, q < input_zero_point ? alpha : identity) +
+/// output_zero_point)`, clamped to -128 to 127.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeakyRelu {
+    /// Zero point of the input.
+    pub input_zero_point: i32,
+    /// Input scale in the output's.
+    pub identity: Scale,
+    /// `input scale * alpha` in the output's; a negative alpha has a negative multiplier.
+    pub alpha: Scale,
+    /// Zero point of the output.
+    pub output_zero_point: i32,
+}
+
+/// `1 / (1 + exp(-x))`. The output's scale is 1/256, its zero point -128.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logistic {
+    /// Zero point of the input.
+    pub input_zero_point: i32,
+    /// `input scale * 2^27`: takes `q - input_zero_point` to 4 integer bits.
+    pub scale: Scale,
+    /// `floor(15 * 2^27 / 2^scale.shift)`: from this distance to the zero point on, the output is at
+    /// its end.
+    pub input_radius: i32,
+}
+
+/// The hyperbolic tangent. The output's scale is 1/128, its zero point 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tanh {
+    /// Zero point of the input.
+    pub input_zero_point: i32,
+    /// `input scale * 2^27`: takes `q - input_zero_point` to 4 integer bits.
+    pub scale: Scale,
+    /// `floor(15 * 2^27 / 2^scale.shift)`: from this distance to the zero point on, the output is at
+    /// its end.
+    pub input_radius: i32,
+}
+
+const INT8: Clamp = Clamp { min: i8::MIN as i32, max: i8::MAX as i32 };
+
+fn table(function: impl Fn(i32) -> i32) -> [i8; 256] {
+    let mut table = [0; 256];
+    for (q, entry) in (i8::MIN..=i8::MAX).zip(&mut table) {
+        *entry = function(i32::from(q)) as i8;
+    }
+    table
+}
+
+impl Rescale {
+    /// The output for inputs -128 to 127.
+    pub fn table(&self) -> [i8; 256] {
+        table(|q| {
+            let x = q.wrapping_sub(self.input_zero_point);
+            requantize(x, self.scale, self.output_zero_point, self.clamp)
+        })
+    }
+}
+
+impl LeakyRelu {
+    /// The output for inputs -128 to 127.
+    pub fn table(&self) -> [i8; 256] {
+        table(|q| {
+            let x = q.wrapping_sub(self.input_zero_point);
+            let y = if x >= 0 {
+                multiply_by_scale(x, self.identity)
+            } else if self.alpha.multiplier >= 0 {
+                multiply_by_scale(x, self.alpha)
+            } else {
+                let multiplier = self.alpha.multiplier.wrapping_neg();
+                multiply_by_scale(x, Scale { multiplier, ..self.alpha }).wrapping_neg()
+            };
+            y.wrapping_add(self.output_zero_point).max(INT8.min).min(INT8.max)
+        })
+    }
+}
+
+impl Logistic {
+    /// The output for inputs -128 to 127.
+    pub fn table(&self) -> [i8; 256] {
+        table(|q| {
+            let x = q.wrapping_sub(self.input_zero_point);
+            if x <= self.input_radius.wrapping_neg() {
+                return INT8.min;
+            }
+            if x >= self.input_radius {
+                return INT8.max;
+            }
+            let y = rounding_divide_by_power_of_two(logistic(multiply_by_scale(x, self.scale)), 23);
+            (y - 128).max(INT8.min).min(INT8.max)
+        })
+    }
+}
+
+impl Tanh {
+    /// The output for inputs -128 to 127.
+    pub fn table(&self) -> [i8; 256] {
+        table(|q| {
+            let x = q.wrapping_sub(self.input_zero_point);
+            if x <= self.input_radius.wrapping_neg() {
+                return INT8.min;
+            }
+            if x >= self.input_radius {
+                return INT8.max;
+            }
+            let y = rounding_divide_by_power_of_two(tanh(multiply_by_scale(x, self.scale)), 24);
+            y.max(INT8.min).min(INT8.max)
+        })
+    }
+}
