@@ -6,3 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod graph;
+pub mod validate;
+pub mod wire;
+pub mod interpret;
