@@ -2,8 +2,19 @@
 
 use core::cell::Cell;
 
+use bytemuck::cast_slice;
 use edgepkg_format::Record;
 
+use crate::reference::conv2d::conv2d_i8;
+use crate::reference::depthwise_conv2d::depthwise_conv2d_i8;
+use crate::reference::elementwise::{add_i8, mul_i8};
+use crate::reference::fully_connected::fully_connected_i8;
+use crate::reference::lookup::lookup_i8;
+use crate::reference::mean::mean_i8;
+use crate::reference::movement::{fill_i8, strided_copy};
+use crate::reference::pool2d::{average_pool2d_i8, max_pool2d_i8};
+use crate::reference::requantize::requantize;
+use crate::reference::softmax::softmax_i8;
 use crate::view::View;
 
 /// Computes `record`.
@@ -15,5 +26,26 @@ use crate::view::View;
 ///
 /// When the views are not the record's operands. With those, no value of any field panics.
 pub fn run(record: &Record, inputs: &[View<'_>], output: &[Cell<i8>]) {
-    let _ = (record, inputs, output);
+    match (record, inputs) {
+        (Record::Conv2d(op), &[input, View::Const(weights), View::Const(channels)]) => {
+            conv2d_i8(op, input, weights, cast_slice(channels), output);
+        }
+        (Record::DepthwiseConv2d(op), &[input, View::Const(weights), View::Const(channels)]) => {
+            depthwise_conv2d_i8(op, input, weights, cast_slice(channels), output);
+        }
+        (Record::FullyConnected(op), &[input, View::Const(weights), View::Const(channels)]) => {
+            fully_connected_i8(op, input, weights, cast_slice(channels), output);
+        }
+        (Record::Add(op), &[a, b]) => add_i8(op, a, b, output),
+        (Record::Mul(op), &[a, b]) => mul_i8(op, a, b, output),
+        (Record::AveragePool2d(op), &[input]) => average_pool2d_i8(op, input, output),
+        (Record::MaxPool2d(op), &[input]) => max_pool2d_i8(op, input, output),
+        (Record::Mean(op), &[input]) => mean_i8(op, input, output),
+        (Record::Softmax(op), &[input]) => softmax_i8(op, input, output),
+        (Record::Lookup(op), &[input, View::Const(table)]) => lookup_i8(op, input, table, output),
+        (Record::Fill(op), &[]) => fill_i8(op, output),
+        (Record::StridedCopy(op), &[input]) => strided_copy(op, input, output),
+        (Record::Requantize(op), &[input]) => requantize(op, input, output),
+        _ => panic!("the views are not the record's operands"),
+    }
 }

@@ -2,6 +2,8 @@
 
 use core::cell::Cell;
 
+use edgepkg_format::DType;
+
 /// The bytes of an input operand, from its first byte to its last one.
 ///
 /// Inputs and outputs of one operator may share the arena, so arena bytes are cells.
@@ -41,15 +43,30 @@ impl<'a> View<'a> {
             View::Const(bytes) => bytes[index],
         }
     }
+}
 
-    /// The little-endian 16-bit value whose first byte is at `index`.
-    ///
-    /// # Panics
-    ///
-    /// When `index + 1` is past the end.
-    #[inline]
-    pub fn get_i16(self, index: usize) -> i16 {
-        i16::from_le_bytes([self.get(index) as u8, self.get(index + 1) as u8])
+/// Element `index` of int8 or little-endian int16 elements.
+#[inline]
+pub(crate) fn element(view: View<'_>, dtype: DType, index: usize) -> i32 {
+    match dtype {
+        DType::Int16 => {
+            let bytes = [view.get(2 * index) as u8, view.get(2 * index + 1) as u8];
+            i16::from_le_bytes(bytes).into()
+        }
+        _ => view.get(index).into(),
+    }
+}
+
+/// Sets element `index` of int8 or little-endian int16 elements to `value`'s lower bits.
+#[inline]
+pub(crate) fn set_element(cells: &[Cell<i8>], dtype: DType, index: usize, value: i32) {
+    match dtype {
+        DType::Int16 => {
+            let [low, high] = (value as i16).to_le_bytes();
+            cells[2 * index].set(low as i8);
+            cells[2 * index + 1].set(high as i8);
+        }
+        _ => cells[index].set(value as i8),
     }
 }
 

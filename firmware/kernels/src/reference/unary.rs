@@ -98,7 +98,7 @@ impl LeakyRelu {
                 let multiplier = self.alpha.multiplier.wrapping_neg();
                 multiply_by_scale(x, Scale { multiplier, ..self.alpha }).wrapping_neg()
             };
-            y.wrapping_add(self.output_zero_point).max(INT8.min).min(INT8.max)
+            y.wrapping_add(self.output_zero_point).clamp(INT8.min, INT8.max)
         })
     }
 }
@@ -115,7 +115,7 @@ impl Logistic {
                 return INT8.max;
             }
             let y = rounding_divide_by_power_of_two(logistic(multiply_by_scale(x, self.scale)), 23);
-            (y - 128).max(INT8.min).min(INT8.max)
+            (y - 128).clamp(INT8.min, INT8.max)
         })
     }
 }
@@ -132,7 +132,7 @@ impl Tanh {
                 return INT8.max;
             }
             let y = rounding_divide_by_power_of_two(tanh(multiply_by_scale(x, self.scale)), 24);
-            y.max(INT8.min).min(INT8.max)
+            y.clamp(INT8.min, INT8.max)
         })
     }
 }

@@ -1,0 +1,55 @@
+//! Operators that move bytes and compute nothing.
+
+use core::cell::Cell;
+
+use edgepkg_format::plan::{Dims, Fill, StridedCopy, Strides};
+
+use super::walk::Walk;
+use crate::view::{Bytes, View};
+
+/// Sets every byte of `output` to `op.value`.
+#[inline(never)]
+pub fn fill_i8(op: &Fill, output: &[Cell<i8>]) {
+    for cell in output {
+        cell.set(op.value as i8);
+    }
+}
+
+/// Copies bytes from strided to strided places. `input` and `output` are all that the strides reach,
+/// from the least address on.
+#[inline(never)]
+pub fn strided_copy(op: &StridedCopy, input: View<'_>, output: &[Cell<i8>]) {
+    match input {
+        View::Arena(input) => copy(op, input, output),
+        View::Const(input) => copy(op, input, output),
+    }
+}
+
+#[inline(always)]
+fn copy(op: &StridedCopy, input: impl Bytes, output: &[Cell<i8>]) {
+    let (input_strides, output_strides) = (modular(&op.input_strides), modular(&op.output_strides));
+    let start = [below(&op.dims, &op.input_strides), below(&op.dims, &op.output_strides)];
+    let walk = Walk::new(&op.dims, [&input_strides, &output_strides]);
+    let length = walk.run_length();
+    match walk.run_strides() {
+        [1, 1] => walk.for_each_run(start, |[from, to]| {
+            let cells = &output[to as usize..][..length];
+            for (x, cell) in input.run(from as usize, length).values().zip(cells) {
+                cell.set(x);
+            }
+        }),
+        _ => walk.for_each(start, |[from, to]| output[to as usize].set(input.at(from as usize))),
+    }
+}
+
+/// Strides modulo 2^32.
+fn modular(strides: &Strides) -> Dims {
+    strides.map(|stride| stride as u32)
+}
+
+/// Bytes below the first one that negative strides reach.
+fn below(dims: &Dims, strides: &Strides) -> u32 {
+    dims.iter().zip(strides).filter(|&(_, &stride)| stride < 0).fold(0, |below, (&extent, &stride)| {
+        below.wrapping_add(extent.wrapping_sub(1).wrapping_mul(stride.unsigned_abs()))
+    })
+}

@@ -1,0 +1,175 @@
+//! Where a window meets the image.
+
+use core::cell::Cell;
+
+use edgepkg_format::plan::{Image, Window};
+
+/// One axis of a window that slides over an image.
+#[derive(Clone, Copy)]
+struct Axis {
+    image: u32,
+    kernel: u32,
+    stride: u32,
+    dilation: u32,
+    padding: u32,
+}
+
+/// The taps of an axis that lie inside the image at one position of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taps {
+    /// The first one, counted in the kernel.
+    pub(super) start: u32,
+    /// The one after the last; not below `start`.
+    pub(super) end: u32,
+    /// Where the first one meets the image.
+    pub(super) position: u32,
+    /// Pixels of the image from a tap to the next.
+    pub(super) dilation: u32,
+}
+
+impl Axis {
+    fn rows(image: &Image, window: &Window) -> Self {
+        Self {
+            image: image.height,
+            kernel: window.height,
+            stride: window.stride_height,
+            dilation: window.dilation_height,
+            padding: window.pad_top,
+        }
+    }
+
+    fn columns(image: &Image, window: &Window) -> Self {
+        Self {
+            image: image.width,
+            kernel: window.width,
+            stride: window.stride_width,
+            dilation: window.dilation_width,
+            padding: window.pad_left,
+        }
+    }
+
+    #[inline]
+    fn taps(&self, output: u32) -> Taps {
+        let origin = output.wrapping_mul(self.stride);
+        let outside = self.padding.saturating_sub(origin);
+        let start = outside.div_ceil(self.dilation).min(self.kernel);
+        let position = origin.wrapping_add(start.wrapping_mul(self.dilation)).wrapping_sub(self.padding);
+        let inside = self.image.saturating_sub(position).div_ceil(self.dilation);
+        Taps { start, end: start + inside.min(self.kernel - start), position, dilation: self.dilation }
+    }
+}
+
+impl Taps {
+    pub(super) fn count(&self) -> u32 {
+        self.end - self.start
+    }
+
+    /// Where tap `tap` meets the image; `None` outside of it.
+    #[inline]
+    pub(super) fn at(&self, tap: u32) -> Option<u32> {
+        let inside = self.start <= tap && tap < self.end;
+        inside.then(|| self.position + (tap - self.start) * self.dilation)
+    }
+
+    /// Positions in the image of the taps inside of it.
+    #[inline]
+    pub(super) fn positions(&self) -> impl Iterator<Item = u32> {
+        let Self { position, dilation, .. } = *self;
+        (0..self.count()).map(move |tap| position + tap * dilation)
+    }
+}
+
+/// The part of the image that one position of the output is computed from.
+pub(super) struct Patch<'a> {
+    image: &'a Image,
+    batch: u32,
+    pub(super) rows: Taps,
+    pub(super) columns: Taps,
+}
+
+impl Patch<'_> {
+    /// Index in the image of the first channel at row `y` and column `x`.
+    #[inline]
+    pub(super) fn index(&self, y: u32, x: u32) -> usize {
+        (((self.batch * self.image.height + y) * self.image.width + x) * self.image.channels) as usize
+    }
+
+    /// Indices in the image of the first channel of every pixel under the window.
+    #[inline]
+    pub(super) fn pixels(&self) -> impl Iterator<Item = usize> {
+        self.rows.positions().flat_map(move |y| self.columns.positions().map(move |x| self.index(y, x)))
+    }
+}
+
+/// Calls `visit` with each position's patch of `from` and its channels in `output`, an image `to`.
+#[inline(always)]
+pub(super) fn for_each_patch<'a>(
+    from: &Image,
+    to: &Image,
+    window: &Window,
+    output: &'a [Cell<i8>],
+    mut visit: impl FnMut(&Patch<'_>, &'a [Cell<i8>]),
+) {
+    let mut pixels = output.chunks_exact(to.channels as usize);
+    let (vertical, horizontal) = (Axis::rows(from, window), Axis::columns(from, window));
+    for batch in 0..to.batches {
+        for y in 0..to.height {
+            let rows = vertical.taps(y);
+            for x in 0..to.width {
+                let Some(pixel) = pixels.next() else { return };
+                let columns = horizontal.taps(x);
+                visit(&Patch { image: from, batch, rows, columns }, pixel);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taps(
+        image: u32,
+        kernel: u32,
+        stride: u32,
+        dilation: u32,
+        padding: u32,
+        output: u32,
+    ) -> (u32, u32, u32) {
+        let taps = Axis { image, kernel, stride, dilation, padding }.taps(output);
+        (taps.start, taps.end, taps.position)
+    }
+
+    #[test]
+    fn taps_are_those_inside_the_image() {
+        for image in 1..8 {
+            for kernel in 1..6 {
+                for stride in 0..4 {
+                    for dilation in 1..4 {
+                        for padding in 0..7 {
+                            for output in 0..8 {
+                                let axis = Axis { image, kernel, stride, dilation, padding };
+                                let taps = axis.taps(output);
+                                for tap in 0..kernel {
+                                    let position =
+                                        i64::from(output * stride + tap * dilation) - i64::from(padding);
+                                    let inside = u32::try_from(position).ok().filter(|&p| p < image);
+                                    assert_eq!(taps.at(tap), inside, "tap {tap} at {output} of {image}");
+                                }
+                                assert_eq!(taps.positions().count() as u32, taps.count());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn extremes_leave_no_tap_outside() {
+        let max = 1 << 15;
+        assert_eq!(taps(1 << 28, max, max, max, max, max - 1).1, 8192 - (max - 2));
+        assert_eq!(taps(1, max, max, max, 0, max - 1).1, 0);
+        assert_eq!(taps(1, max, 0, 1, max - 1, max - 1), (max - 1, max, 0));
+    }
+}
