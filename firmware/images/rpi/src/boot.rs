@@ -13,7 +13,9 @@ global_asm!(
     .section .text.boot, "ax"
     .global _start
 _start:
-    mrs     x1, mpidr_el1
+    b       1f
+    .ascii  "edgepkg-rpi\0"             // by which a kernel8.img is known to be this one
+1:  mrs     x1, mpidr_el1
     tst     x1, #0xff
     b.ne    park
 
@@ -47,7 +49,7 @@ _start:
 at_el1:
     msr     daifset, #0xf
     msr     spsel, #1
-    ldr     x1, =__fault_stack_end
+    ldr     x1, =_fault_stack_start
     mov     sp, x1
     ldr     x1, =exception_vectors
     msr     vbar_el1, x1
@@ -55,22 +57,22 @@ at_el1:
     msr     cpacr_el1, x1
     isb
 
-    ldr     x1, =__data_load
-    ldr     x2, =__data_start
-    ldr     x3, =__data_end
+    ldr     x1, =_data_load
+    ldr     x2, =_data_start
+    ldr     x3, =_data_end
 1:  cmp     x2, x3
     b.hs    2f
     ldr     x4, [x1], #8
     str     x4, [x2], #8
     b       1b
-2:  ldr     x2, =__bss_start
-    ldr     x3, =__bss_end
+2:  ldr     x2, =_bss_start
+    ldr     x3, =_bss_end
 3:  cmp     x2, x3
     b.hs    4f
     str     xzr, [x2], #8
     b       3b
-4:  ldr     x2, =__stack_start
-    ldr     x3, =__stack_end
+4:  ldr     x2, =_stack_end
+    ldr     x3, =_stack_start
     mov     w4, #{paint_low}
     movk    w4, #{paint_high}, lsl #16
 5:  cmp     x2, x3
@@ -99,7 +101,7 @@ global_asm!(
     .section .text.vectors, "ax"
     .macro  vector index
     .balign 0x80
-    ldr     x0, =__fault_stack_end
+    ldr     x0, =_fault_stack_start
     mov     sp, x0
     mov     w0, #\index
     b       exception
