@@ -1,0 +1,234 @@
+//! Whether an operator's parameters, operands and result agree.
+
+use edgepkg_format::DType;
+
+use super::{Checked, MAX_IMAGE_EXTENT, check_activation, ensure};
+use crate::graph::{Activation, Conv, Op, Padding, Pool, QuantizedTensor, Tensor};
+
+const ARITY: &str = "has the wrong number of inputs";
+const SHAPE: &str = "has an output whose shape is not that of its result";
+
+/// Checks one operator. Extents and element counts are within [`super::validate`]'s limits already.
+pub(super) fn check(op: &Op, inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+    check_activation(output).map_err(|_| "has an output that is not int8 or int16 with one scale")?;
+    let x = *inputs.first().ok_or(ARITY)?;
+    check_activation(x).map_err(|_| "has an input that is not int8 or int16 with one scale")?;
+    let wide_is_fine = matches!(op, Op::Requantize | Op::Reshape);
+    ensure(wide_is_fine || x.dtype == DType::Int8, "has an input that is not int8")?;
+    let wide_output_is_fine = wide_is_fine || matches!(op, Op::Softmax { .. });
+    ensure(wide_output_is_fine || output.dtype == DType::Int8, "has an output that is not int8")?;
+    match op {
+        Op::Conv2d(conv) => check_conv(conv, inputs, output),
+        Op::DepthwiseConv2d(conv) => check_depthwise(conv, inputs, output),
+        Op::FullyConnected { activation } => {
+            check_range(activation)?;
+            check_fully_connected(inputs, output)
+        }
+        Op::Add { activation } | Op::Mul { activation } => {
+            check_range(activation)?;
+            check_binary(inputs, output)
+        }
+        Op::AveragePool2d(pool) | Op::MaxPool2d(pool) => {
+            ensure(inputs.len() == 1, ARITY)?;
+            check_pool(pool, x, output)
+        }
+        Op::Concat { axis } => check_concat(*axis, inputs, output),
+        _ => {
+            ensure(inputs.len() == 1, ARITY)?;
+            check_unary(op, x, output)
+        }
+    }
+}
+
+fn check_unary(op: &Op, x: &QuantizedTensor, output: &QuantizedTensor) -> Checked {
+    let (from, to) = (&x.shape, &output.shape);
+    match op {
+        Op::Mean { axes } => check_mean(axes, from, to),
+        Op::Softmax { beta } => {
+            ensure(beta.is_finite() && *beta > 0.0, "has a factor that is not positive")?;
+            ensure(!from.is_empty() && from == to, SHAPE)
+        }
+        Op::Clamp(range) => {
+            check_range(range)?;
+            ensure(from == to, SHAPE)
+        }
+        Op::LeakyRelu { alpha } => {
+            ensure(alpha.is_finite(), "has a slope that is not a number")?;
+            ensure(from == to, SHAPE)
+        }
+        Op::Pad { before, after, value } => {
+            ensure(value.is_finite(), "pads with what is not a number")?;
+            ensure(before.len() == from.len() && after.len() == from.len(), "pads other dimensions")?;
+            let grown = from.iter().zip(before).zip(after).map(|((&extent, &before), &after)| {
+                extent.checked_add(before).and_then(|sum| sum.checked_add(after))
+            });
+            ensure(grown.eq(to.iter().map(|&extent| Some(extent))), SHAPE)
+        }
+        Op::Reshape => {
+            ensure(x.len() == output.len(), SHAPE)?;
+            ensure(x.dtype == output.dtype, "changes the type")
+        }
+        Op::Transpose { perm } => {
+            let mut sorted = perm.clone();
+            sorted.sort_unstable();
+            ensure(sorted.into_iter().eq(0..from.len()), "has an order that is not a permutation")?;
+            ensure(perm.iter().map(|&axis| from[axis]).eq(to.iter().copied()), SHAPE)
+        }
+        Op::Slice { begin } => {
+            ensure(begin.len() == from.len() && to.len() == from.len(), "slices other dimensions")?;
+            let inside = |((&begin, &taken), &extent): ((&usize, &usize), &usize)| {
+                begin.checked_add(taken).is_some_and(|end| end <= extent)
+            };
+            ensure(begin.iter().zip(to).zip(from).all(inside), "takes what is outside its input")
+        }
+        _ => ensure(from == to, SHAPE),
+    }
+}
+
+fn check_range(activation: &Activation) -> Checked {
+    let number = |bound: Option<f32>| bound.is_none_or(|bound| !bound.is_nan());
+    let ordered = match (activation.min, activation.max) {
+        (Some(min), Some(max)) => min <= max,
+        _ => true,
+    };
+    ensure(number(activation.min) && number(activation.max) && ordered, "is clamped to no range")
+}
+
+/// Batches, height, width and channels.
+fn image(tensor: &QuantizedTensor) -> Result<[usize; 4], &'static str> {
+    let image: [usize; 4] = tensor.shape[..].try_into().map_err(|_| "has an image without 4 dimensions")?;
+    ensure(image[1..3].iter().all(|&extent| extent <= MAX_IMAGE_EXTENT), "has an image larger than 2^15")?;
+    Ok(image)
+}
+
+struct Window<'a> {
+    extents: [usize; 2],
+    stride: &'a [usize; 2],
+    dilation: [usize; 2],
+    padding: &'a Padding,
+}
+
+impl Window<'_> {
+    /// Rows and columns of positions in an image of `rows` by `columns`.
+    fn positions(&self, [rows, columns]: [usize; 2]) -> Result<[usize; 2], &'static str> {
+        let Padding { top, left, bottom, right } = *self.padding;
+        let moves = self.stride.iter().chain(&self.dilation).chain(&self.extents);
+        ensure(moves.clone().all(|&value| value >= 1), "has a stride, dilation or window of 0")?;
+        let all = moves.chain([&top, &left, &bottom, &right]);
+        ensure(all.into_iter().all(|&value| value <= MAX_IMAGE_EXTENT), "has a window larger than 2^15")?;
+        let along = |extent: usize, axis: usize| {
+            let reach = (self.extents[axis] - 1) * self.dilation[axis] + 1;
+            Ok(extent.checked_sub(reach).ok_or("has a window larger than its image")? / self.stride[axis] + 1)
+        };
+        Ok([along(rows + top + bottom, 0)?, along(columns + left + right, 1)?])
+    }
+}
+
+fn check_conv(conv: &Conv, inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+    let (x, weights) = weighted(inputs, output, 0)?;
+    check_range(&conv.activation)?;
+    let [batches, rows, columns, channels] = image(x)?;
+    let [out, height, width, group_channels] = image(weights)?;
+    let window = window_of(conv, [height, width]);
+    ensure(channels.is_multiple_of(group_channels), "has groups that do not divide its channels")?;
+    ensure(out.is_multiple_of(channels / group_channels), "has groups that do not divide its channels")?;
+    let [to_rows, to_columns] = window.positions([rows, columns])?;
+    ensure(image(output)? == [batches, to_rows, to_columns, out], SHAPE)
+}
+
+fn check_depthwise(conv: &Conv, inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+    let (x, weights) = weighted(inputs, output, 3)?;
+    check_range(&conv.activation)?;
+    let [batches, rows, columns, channels] = image(x)?;
+    let [one, height, width, out] = image(weights)?;
+    ensure(one == 1, "has depthwise weights whose first extent is not 1")?;
+    ensure(out.is_multiple_of(channels), "has outputs that are no multiple of its channels")?;
+    let [to_rows, to_columns] = window_of(conv, [height, width]).positions([rows, columns])?;
+    ensure(image(output)? == [batches, to_rows, to_columns, out], SHAPE)
+}
+
+fn window_of(conv: &Conv, extents: [usize; 2]) -> Window<'_> {
+    Window { extents, stride: &conv.stride, dilation: conv.dilation, padding: &conv.padding }
+}
+
+fn check_fully_connected(inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+    let (x, weights) = weighted(inputs, output, 0)?;
+    let [out, depth] = weights.shape[..] else {
+        return Err("has weights without 2 dimensions");
+    };
+    ensure(x.len().is_multiple_of(depth), "has weights of another depth than its input")?;
+    ensure(output.len() == x.len() / depth * out, SHAPE)
+}
+
+/// `x` and the weights of an operator whose weights and bias are constants, one scale for all outputs
+/// or one for each index of `axis`.
+fn weighted<'a>(
+    inputs: &[&'a QuantizedTensor],
+    output: &QuantizedTensor,
+    axis: usize,
+) -> Result<(&'a QuantizedTensor, &'a QuantizedTensor), &'static str> {
+    let (x, weights, bias) = match *inputs {
+        [x, weights] => (x, weights, None),
+        [x, weights, bias] => (x, weights, Some(bias)),
+        _ => return Err(ARITY),
+    };
+    ensure(weights.dtype == DType::Int8 && weights.data.is_some(), "has weights that are no int8 constant")?;
+    let channels = *weights.shape.get(axis).ok_or("has weights with too few dimensions")?;
+    let per_channel = weights.quantization.scales.len() == 1 || weights.quantization.axis == axis;
+    ensure(per_channel, "has weights with scales along another axis than its outputs")?;
+    if let Some(bias) = bias {
+        ensure(bias.dtype == DType::Int32 && bias.data.is_some(), "has a bias that is no int32 constant")?;
+        ensure(bias.len() == channels, "has a bias of another length than its outputs")?;
+    }
+    ensure(output.len().is_multiple_of(channels), SHAPE)?;
+    Ok((x, weights))
+}
+
+fn check_binary(inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+    let [a, b] = *inputs else { return Err(ARITY) };
+    check_activation(b).map_err(|_| "has an input that is not int8 with one scale")?;
+    ensure(b.dtype == DType::Int8, "has an input that is not int8")?;
+    let rank = a.shape.len().max(b.shape.len());
+    ensure(output.shape.len() == rank, SHAPE)?;
+    let extent =
+        |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
+    for (axis, &to) in output.shape.iter().enumerate() {
+        let (a, b) = (extent(&a.shape, axis), extent(&b.shape, axis));
+        ensure(a == b || a == 1 || b == 1, "has inputs that cannot be broadcast")?;
+        ensure(to == a.max(b), SHAPE)?;
+    }
+    Ok(())
+}
+
+fn check_pool(pool: &Pool, x: &QuantizedTensor, output: &QuantizedTensor) -> Checked {
+    check_range(&pool.activation)?;
+    let [batches, rows, columns, channels] = image(x)?;
+    let window =
+        Window { extents: pool.window, stride: &pool.stride, dilation: [1, 1], padding: &pool.padding };
+    let [to_rows, to_columns] = window.positions([rows, columns])?;
+    ensure(image(output)? == [batches, to_rows, to_columns, channels], SHAPE)
+}
+
+fn check_mean(axes: &[usize], from: &[usize], to: &[usize]) -> Checked {
+    ensure(!axes.is_empty() && axes.is_sorted_by(|a, b| a < b), "averages over axes that do not ascend")?;
+    ensure(axes.iter().all(|&axis| axis < from.len()), "averages over a dimension that is not there")?;
+    let kept = from.iter().enumerate().map(|(axis, &extent)| if axes.contains(&axis) { 1 } else { extent });
+    let squeezed =
+        from.iter().enumerate().filter(|(axis, _)| !axes.contains(axis)).map(|(_, &extent)| extent);
+    ensure(to.iter().copied().eq(kept) || to.iter().copied().eq(squeezed), SHAPE)
+}
+
+fn check_concat(axis: usize, inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+    ensure(axis < output.shape.len(), "joins along a dimension that is not there")?;
+    let mut joined = 0usize;
+    for x in inputs {
+        check_activation(x).map_err(|_| "has an input that is not int8 with one scale")?;
+        ensure(x.dtype == output.dtype, "has inputs of different types")?;
+        ensure(x.shape.len() == output.shape.len(), SHAPE)?;
+        let others_agree =
+            (0..x.shape.len()).all(|other| other == axis || x.shape[other] == output.shape[other]);
+        ensure(others_agree, SHAPE)?;
+        joined += x.shape[axis];
+    }
+    ensure(joined == output.shape[axis], SHAPE)
+}

@@ -1,0 +1,192 @@
+use std::sync::Arc;
+
+use edgepkg_format::DType;
+
+use super::*;
+use crate::graph::{Activation, Conv, Node, Op, Padding, Pool, Quantization, QuantizedTensor, TensorId};
+
+const STRUCTURE: &[u8] = include_bytes!("golden/v1.structure");
+const WEIGHTS: [&[u8]; 2] =
+    [include_bytes!("golden/v1.base.weights"), include_bytes!("golden/v1.head.weights")];
+
+/// A graph grown from its input, one node after the other.
+struct Builder(QuantizedGraph);
+
+impl Builder {
+    fn tensor(&mut self, shape: &[usize], dtype: DType, data: Option<Arc<[u8]>>) -> TensorId {
+        let index = self.0.tensors.len();
+        let quantization = Quantization::per_tensor(0.25 + index as f32 / 64.0, index as i32 % 7 - 3);
+        let tensor =
+            QuantizedTensor { name: format!("t{index}"), shape: shape.to_vec(), dtype, quantization, data };
+        self.0.add_tensor(tensor)
+    }
+
+    fn weights(&mut self, shape: &[usize], axis: usize) -> TensorId {
+        let length: usize = shape.iter().product();
+        let id = self.tensor(shape, DType::Int8, Some((0..length).map(|i| (i * 37 % 256) as u8).collect()));
+        let scales = (0..shape[axis]).map(|i| 0.01 * (i + 1) as f32).collect();
+        self.0.tensors[id.0].quantization = Quantization::per_channel(scales, axis);
+        id
+    }
+
+    fn bias(&mut self, length: usize) -> TensorId {
+        let values = (0..length).flat_map(|i| (100 - 40 * i as i32).to_le_bytes()).collect();
+        self.tensor(&[length], DType::Int32, Some(values))
+    }
+
+    fn node(&mut self, op: Op, inputs: &[TensorId], shape: &[usize]) -> TensorId {
+        let dtype = if matches!(op, Op::Softmax { .. }) { DType::Int16 } else { DType::Int8 };
+        let output = self.tensor(shape, dtype, None);
+        let name = format!("{}_{}", op.name(), self.0.nodes.len());
+        self.0.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: vec![output] });
+        output
+    }
+}
+
+/// A graph with every operator and every kind of field.
+fn every_operator() -> QuantizedGraph {
+    let empty = QuantizedGraph {
+        name: "every operator".into(),
+        tensors: vec![],
+        nodes: vec![],
+        inputs: vec![],
+        outputs: vec![],
+    };
+    let mut b = Builder(empty);
+    let x = b.tensor(&[1, 4, 4, 2], DType::Int8, None);
+    let conv = |activation| Conv {
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: Padding { top: 1, left: 1, bottom: 1, right: 1 },
+        activation,
+    };
+    let pool =
+        Pool { window: [2, 2], stride: [2, 2], padding: Padding::default(), activation: Activation::NONE };
+    let (weights, bias) = (b.weights(&[2, 3, 3, 2], 0), b.bias(2));
+    let y = b.node(Op::Conv2d(conv(Activation::RELU)), &[x, weights, bias], &[1, 4, 4, 2]);
+    let weights = b.weights(&[1, 3, 3, 2], 3);
+    let y = b.node(Op::DepthwiseConv2d(conv(Activation::RELU6)), &[y, weights], &[1, 4, 4, 2]);
+    let y = b.node(Op::Add { activation: Activation::RELU_N1_TO_1 }, &[x, y], &[1, 4, 4, 2]);
+    let factor = b.weights(&[2], 0);
+    b.0.tensors[factor.0].quantization = Quantization::per_tensor(0.5, 0);
+    let y = b.node(Op::Mul { activation: Activation::NONE }, &[y, factor], &[1, 4, 4, 2]);
+    let pad = Op::Pad { before: vec![0, 1, 0, 0], after: vec![0, 1, 2, 0], value: -0.5 };
+    let y = b.node(pad, &[y], &[1, 6, 6, 2]);
+    let y = b.node(Op::AveragePool2d(pool.clone()), &[y], &[1, 3, 3, 2]);
+    let y = b.node(Op::Slice { begin: vec![0, 1, 1, 0] }, &[y], &[1, 2, 2, 2]);
+    let m = b.node(Op::MaxPool2d(pool), &[y], &[1, 1, 1, 2]);
+    let y = b.node(Op::Mean { axes: vec![1, 2] }, &[y], &[1, 2]);
+    let m = b.node(Op::Reshape, &[m], &[2, 1]);
+    let m = b.node(Op::Transpose { perm: vec![1, 0] }, &[m], &[1, 2]);
+    let y = b.node(Op::Concat { axis: 1 }, &[y, m], &[1, 4]);
+    let y = b.node(Op::Logistic, &[y], &[1, 4]);
+    let y = b.node(Op::Tanh, &[y], &[1, 4]);
+    let y = b.node(Op::Relu, &[y], &[1, 4]);
+    let y = b.node(Op::Relu6, &[y], &[1, 4]);
+    let y = b.node(Op::Clamp(Activation { min: Some(-2.0), max: Some(2.5) }), &[y], &[1, 4]);
+    let y = b.node(Op::LeakyRelu { alpha: 0.125 }, &[y], &[1, 4]);
+    let y = b.node(Op::Requantize, &[y], &[1, 4]);
+    let (weights, bias) = (b.weights(&[3, 4], 0), b.bias(3));
+    let y = b.node(
+        Op::FullyConnected { activation: Activation { min: None, max: Some(9.0) } },
+        &[y, weights, bias],
+        &[1, 3],
+    );
+    let y = b.node(Op::Softmax { beta: 1.0 }, &[y], &[1, 3]);
+    b.0.inputs = vec![x];
+    b.0.outputs = vec![y];
+    b.0
+}
+
+fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn head_of(graph: &QuantizedGraph) -> Vec<String> {
+    let dense = graph.nodes.iter().find(|node| matches!(node.op, Op::FullyConnected { .. }));
+    vec![dense.expect("the graph has one").name.clone()]
+}
+
+/// The bytes of version 1 never change. To look at a new version's, run with `EDGEPKG_BLESS=1`.
+#[test]
+fn golden_bytes_of_version_1() {
+    let graph = every_operator();
+    let head = head_of(&graph);
+    let encoded = encode(&graph, Split::Head(&head)).unwrap();
+    if std::env::var_os("EDGEPKG_BLESS").is_some() {
+        let [base, head] = &encoded.weights[..] else { panic!("a base and a head") };
+        let digest = hex(&graph_digest(&graph)).into_bytes();
+        for (name, bytes) in [
+            ("structure", &encoded.structure),
+            ("base.weights", base),
+            ("head.weights", head),
+            ("digest", &digest),
+        ] {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/golden");
+            std::fs::write(format!("{folder}/v{VERSION}.{name}"), bytes).unwrap();
+        }
+        return;
+    }
+    assert_eq!(encoded.structure, STRUCTURE);
+    assert_eq!(encoded.weights, WEIGHTS);
+    assert_eq!(decode(STRUCTURE, &WEIGHTS).unwrap(), graph);
+}
+
+#[test]
+fn digest_does_not_depend_on_the_split() {
+    let graph = every_operator();
+    let head = head_of(&graph);
+    let encoded = encode(&graph, Split::Head(&head)).unwrap();
+    let weights: Vec<&[u8]> = encoded.weights.iter().map(Vec::as_slice).collect();
+    let again = decode(&encoded.structure, &weights).unwrap();
+    assert_eq!(graph_digest(&graph), graph_digest(&again));
+    assert_eq!(hex(&graph_digest(&graph)), include_str!("golden/v1.digest"));
+}
+
+#[test]
+fn head_holds_what_only_it_reads() {
+    let graph = every_operator();
+    let whole = encode(&graph, Split::Whole).unwrap();
+    let split = encode(&graph, Split::Head(&head_of(&graph))).unwrap();
+    assert_eq!(whole.weights.len(), 1);
+    assert_eq!(split.weights[1].len(), 3 * 4 + 3 * 4);
+    assert_eq!(split.weights.concat(), whole.weights[0]);
+    let absent = vec!["absent".to_owned()];
+    assert_eq!(
+        encode(&graph, Split::Head(&absent)).unwrap_err().to_string(),
+        "the graph has no node `absent` to be its head"
+    );
+}
+
+/// Every prefix, and every byte changed to several values, is an error or a sound graph, never a panic.
+#[test]
+fn decoding_is_total() {
+    let graph = every_operator();
+    for length in 0..STRUCTURE.len() {
+        assert!(decode(&STRUCTURE[..length], &WEIGHTS).is_err(), "{length} bytes");
+    }
+    let mut sound = 0;
+    for at in 0..STRUCTURE.len() {
+        for value in [0x00, 0x01, 0x7f, 0x80, 0xff, STRUCTURE[at] ^ 0x02, STRUCTURE[at].wrapping_add(1)] {
+            let mut bytes = STRUCTURE.to_vec();
+            bytes[at] = value;
+            sound += usize::from(decode(&bytes, &WEIGHTS).is_ok());
+        }
+    }
+    assert!(sound > 100, "names and scales may be anything: {sound}");
+    assert!(decode(STRUCTURE, &WEIGHTS[..1]).is_err());
+    assert!(decode(STRUCTURE, &[WEIGHTS[0], WEIGHTS[1], &[]]).is_err());
+    assert!(decode(STRUCTURE, &[WEIGHTS[0], &WEIGHTS[1][1..]]).is_err());
+    assert!(decode(&[STRUCTURE, &[0]].concat(), &WEIGHTS).is_err());
+    assert_eq!(validate(&graph), Ok(()));
+}
+
+#[test]
+fn a_later_version_is_named() {
+    let mut bytes = STRUCTURE.to_vec();
+    bytes[4] = 9;
+    assert_eq!(
+        decode(&bytes, &WEIGHTS).unwrap_err().to_string(),
+        "the graph has wire version 9, this program reads up to 1"
+    );
+}

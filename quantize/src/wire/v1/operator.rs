@@ -1,0 +1,203 @@
+//! Operators of version 1, in the order of their codes. Frozen.
+
+use serde::{Deserialize, Serialize};
+
+use super::{narrow, widen};
+use crate::graph;
+
+/// What a node computes: `graph::Op` as it was when version 1 was fixed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "variants and fields are those of `graph::Op`")]
+pub enum Op {
+    Conv2d(Conv),
+    DepthwiseConv2d(Conv),
+    FullyConnected { activation: Activation },
+    Add { activation: Activation },
+    Mul { activation: Activation },
+    AveragePool2d(Pool),
+    MaxPool2d(Pool),
+    Mean { axes: Vec<u32> },
+    Softmax { beta: f32 },
+    Logistic,
+    Tanh,
+    Relu,
+    Relu6,
+    Clamp(Activation),
+    LeakyRelu { alpha: f32 },
+    Pad { before: Vec<u32>, after: Vec<u32>, value: f32 },
+    Concat { axis: u32 },
+    Reshape,
+    Transpose { perm: Vec<u32> },
+    Slice { begin: Vec<u32> },
+    Requantize,
+}
+
+/// Parameters of a convolution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are those of `graph::Conv`")]
+pub struct Conv {
+    pub stride: [u32; 2],
+    pub dilation: [u32; 2],
+    pub padding: Padding,
+    pub activation: Activation,
+}
+
+/// Parameters of a pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are those of `graph::Pool`")]
+pub struct Pool {
+    pub window: [u32; 2],
+    pub stride: [u32; 2],
+    pub padding: Padding,
+    pub activation: Activation,
+}
+
+/// Rows and columns around an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Padding {
+    pub top: u32,
+    pub left: u32,
+    pub bottom: u32,
+    pub right: u32,
+}
+
+/// A range of reals; `None` is unbounded.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Activation {
+    pub min: Option<f32>,
+    pub max: Option<f32>,
+}
+
+impl Op {
+    pub(super) fn from_graph(op: &graph::Op) -> Self {
+        match op {
+            graph::Op::Conv2d(conv) => Op::Conv2d(Conv::from_graph(conv)),
+            graph::Op::DepthwiseConv2d(conv) => Op::DepthwiseConv2d(Conv::from_graph(conv)),
+            graph::Op::FullyConnected { activation } => {
+                Op::FullyConnected { activation: Activation::from_graph(activation) }
+            }
+            graph::Op::Add { activation } => Op::Add { activation: Activation::from_graph(activation) },
+            graph::Op::Mul { activation } => Op::Mul { activation: Activation::from_graph(activation) },
+            graph::Op::AveragePool2d(pool) => Op::AveragePool2d(Pool::from_graph(pool)),
+            graph::Op::MaxPool2d(pool) => Op::MaxPool2d(Pool::from_graph(pool)),
+            graph::Op::Mean { axes } => Op::Mean { axes: narrow_all(axes) },
+            graph::Op::Softmax { beta } => Op::Softmax { beta: *beta },
+            graph::Op::Logistic => Op::Logistic,
+            graph::Op::Tanh => Op::Tanh,
+            graph::Op::Relu => Op::Relu,
+            graph::Op::Relu6 => Op::Relu6,
+            graph::Op::Clamp(activation) => Op::Clamp(Activation::from_graph(activation)),
+            graph::Op::LeakyRelu { alpha } => Op::LeakyRelu { alpha: *alpha },
+            graph::Op::Pad { before, after, value } => {
+                Op::Pad { before: narrow_all(before), after: narrow_all(after), value: *value }
+            }
+            graph::Op::Concat { axis } => Op::Concat { axis: narrow(*axis) },
+            graph::Op::Reshape => Op::Reshape,
+            graph::Op::Transpose { perm } => Op::Transpose { perm: narrow_all(perm) },
+            graph::Op::Slice { begin } => Op::Slice { begin: narrow_all(begin) },
+            graph::Op::Requantize => Op::Requantize,
+        }
+    }
+
+    pub(super) fn into_graph(self) -> graph::Op {
+        match self {
+            Op::Conv2d(conv) => graph::Op::Conv2d(conv.into_graph()),
+            Op::DepthwiseConv2d(conv) => graph::Op::DepthwiseConv2d(conv.into_graph()),
+            Op::FullyConnected { activation } => {
+                graph::Op::FullyConnected { activation: activation.into_graph() }
+            }
+            Op::Add { activation } => graph::Op::Add { activation: activation.into_graph() },
+            Op::Mul { activation } => graph::Op::Mul { activation: activation.into_graph() },
+            Op::AveragePool2d(pool) => graph::Op::AveragePool2d(pool.into_graph()),
+            Op::MaxPool2d(pool) => graph::Op::MaxPool2d(pool.into_graph()),
+            Op::Mean { axes } => graph::Op::Mean { axes: widen_all(axes) },
+            Op::Softmax { beta } => graph::Op::Softmax { beta },
+            Op::Logistic => graph::Op::Logistic,
+            Op::Tanh => graph::Op::Tanh,
+            Op::Relu => graph::Op::Relu,
+            Op::Relu6 => graph::Op::Relu6,
+            Op::Clamp(activation) => graph::Op::Clamp(activation.into_graph()),
+            Op::LeakyRelu { alpha } => graph::Op::LeakyRelu { alpha },
+            Op::Pad { before, after, value } => {
+                graph::Op::Pad { before: widen_all(before), after: widen_all(after), value }
+            }
+            Op::Concat { axis } => graph::Op::Concat { axis: widen(axis) },
+            Op::Reshape => graph::Op::Reshape,
+            Op::Transpose { perm } => graph::Op::Transpose { perm: widen_all(perm) },
+            Op::Slice { begin } => graph::Op::Slice { begin: widen_all(begin) },
+            Op::Requantize => graph::Op::Requantize,
+        }
+    }
+}
+
+impl Conv {
+    fn from_graph(conv: &graph::Conv) -> Self {
+        Self {
+            stride: conv.stride.map(narrow),
+            dilation: conv.dilation.map(narrow),
+            padding: Padding::from_graph(&conv.padding),
+            activation: Activation::from_graph(&conv.activation),
+        }
+    }
+
+    fn into_graph(self) -> graph::Conv {
+        graph::Conv {
+            stride: self.stride.map(widen),
+            dilation: self.dilation.map(widen),
+            padding: self.padding.into_graph(),
+            activation: self.activation.into_graph(),
+        }
+    }
+}
+
+impl Pool {
+    fn from_graph(pool: &graph::Pool) -> Self {
+        Self {
+            window: pool.window.map(narrow),
+            stride: pool.stride.map(narrow),
+            padding: Padding::from_graph(&pool.padding),
+            activation: Activation::from_graph(&pool.activation),
+        }
+    }
+
+    fn into_graph(self) -> graph::Pool {
+        graph::Pool {
+            window: self.window.map(widen),
+            stride: self.stride.map(widen),
+            padding: self.padding.into_graph(),
+            activation: self.activation.into_graph(),
+        }
+    }
+}
+
+impl Padding {
+    fn from_graph(padding: &graph::Padding) -> Self {
+        let graph::Padding { top, left, bottom, right } = *padding;
+        Self { top: narrow(top), left: narrow(left), bottom: narrow(bottom), right: narrow(right) }
+    }
+
+    fn into_graph(self) -> graph::Padding {
+        let Self { top, left, bottom, right } = self;
+        graph::Padding { top: widen(top), left: widen(left), bottom: widen(bottom), right: widen(right) }
+    }
+}
+
+impl Activation {
+    fn from_graph(activation: &graph::Activation) -> Self {
+        Self { min: activation.min, max: activation.max }
+    }
+
+    fn into_graph(self) -> graph::Activation {
+        graph::Activation { min: self.min, max: self.max }
+    }
+}
+
+fn narrow_all(values: &[usize]) -> Vec<u32> {
+    values.iter().map(|&value| narrow(value)).collect()
+}
+
+fn widen_all(values: Vec<u32>) -> Vec<usize> {
+    values.into_iter().map(widen).collect()
+}
