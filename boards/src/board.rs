@@ -182,7 +182,8 @@ pub struct Emulator {
     /// The Debian package that has it.
     pub debian_package: String,
     /// Its arguments; `{runner}`, `{model}`, `{model_address}`, `{commit}` and `{commit_address}` stand
-    /// for the files that are loaded and where.
+    /// for the files that are loaded and where. Instead of model and commit record, `{slot_file}` is
+    /// the one after the other in one file, as a boot folder holds them.
     pub arguments: Vec<String>,
 }
 
@@ -337,8 +338,14 @@ fn check_runner(raw: RawRunner) -> Result<Runner, String> {
 }
 
 fn check_emulator(raw: RawEmulator) -> Result<Emulator, String> {
-    for needed in ["{runner}", "{model}", "{model_address}", "{commit}", "{commit_address}"] {
-        if !raw.arguments.iter().any(|argument| argument.contains(needed)) {
+    let takes = |file: &str| raw.arguments.iter().any(|argument| argument.contains(file));
+    let slot: &[&str] = if takes("{slot_file}") {
+        &["{model_address}"]
+    } else {
+        &["{model}", "{model_address}", "{commit}", "{commit_address}"]
+    };
+    for needed in ["{runner}"].iter().chain(slot) {
+        if !takes(needed) {
             return Err(format!("the emulator's arguments lack `{needed}`"));
         }
     }
