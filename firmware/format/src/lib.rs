@@ -14,6 +14,8 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
+pub mod aligned;
 pub mod artifact;
 pub mod info;
 pub mod isa;
