@@ -6,6 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod graph;
+pub mod import;
 pub mod validate;
 pub mod wire;
 pub mod interpret;
+pub mod multiplier;
+pub mod lower;
+pub mod plan_memory;
+pub mod emit;

@@ -1,0 +1,105 @@
+//! The flat artifact of a quantized graph.
+
+use edgepkg_format::artifact::Digest;
+use edgepkg_format::write::{Contents, PortDescription};
+use edgepkg_format::{Isa, TensorRef};
+
+use crate::graph::{QuantizedGraph, TensorId};
+use crate::lower::{LowerError, Lowered, lower};
+use crate::plan_memory::{MemoryPlan, plan_memory};
+
+/// What an artifact states beside the graph.
+#[derive(Clone, Debug)]
+pub struct Options<'a> {
+    /// What it is lowered for.
+    pub isa: Isa,
+    /// The package's name.
+    pub name: &'a str,
+    /// Its semantic version.
+    pub version: &'a str,
+    /// Names of the classes of each output, in the outputs' order; outputs past its end have none.
+    pub labels: &'a [Vec<String>],
+    /// SHA-256 of the graph's wire form.
+    pub graph_digest: Digest,
+}
+
+/// An artifact, and what the host knows of it beside.
+#[derive(Clone, Debug)]
+pub struct Emitted {
+    /// The artifact, `*.epa`.
+    pub artifact: Vec<u8>,
+    /// Where its buffers lie.
+    pub memory: MemoryPlan,
+    /// The graph's nodes: what the records' `layer` counts.
+    pub layers: Vec<Layer>,
+}
+
+/// A node of the graph, for reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name in the model file.
+    pub name: String,
+    /// Its operator.
+    pub operator: &'static str,
+}
+
+/// Lowers `graph`, plans its memory and writes the artifact: a function of its arguments alone.
+///
+/// # Errors
+///
+/// As [`lower`].
+pub fn emit(graph: &QuantizedGraph, options: &Options<'_>) -> Result<Emitted, LowerError> {
+    let lowered = lower(graph, options.isa)?;
+    let memory = plan_memory(&lowered);
+    let artifact = write(graph, &lowered, &memory, options);
+    Ok(Emitted { artifact, memory, layers: layers(graph) })
+}
+
+/// Writes the artifact of `lowered`, made from `graph`, with its buffers placed as `memory` says.
+pub fn write(
+    graph: &QuantizedGraph,
+    lowered: &Lowered,
+    memory: &MemoryPlan,
+    options: &Options<'_>,
+) -> Vec<u8> {
+    let mut plan = lowered.plan.clone();
+    for entry in &mut plan {
+        entry.record.for_each_tensor(&mut |tensor| *tensor = memory.place(lowered, *tensor));
+    }
+    let ports = |ids: &[TensorId], places: &[TensorRef]| -> Vec<PortDescription> {
+        ids.iter().zip(places).map(|(&id, &place)| port(graph, id, memory.place(lowered, place))).collect()
+    };
+    let inputs = ports(&graph.inputs, &lowered.inputs);
+    let mut outputs = ports(&graph.outputs, &lowered.outputs);
+    for (output, labels) in outputs.iter_mut().zip(options.labels) {
+        output.labels.clone_from(labels);
+    }
+    let contents = Contents {
+        isa: lowered.isa,
+        name: options.name,
+        version: options.version,
+        arena_bytes: memory.arena_bytes,
+        inputs: &inputs,
+        outputs: &outputs,
+        plan: &plan,
+        constants: &lowered.constants,
+        graph_digest: options.graph_digest,
+    };
+    contents.write()
+}
+
+fn port(graph: &QuantizedGraph, id: TensorId, place: TensorRef) -> PortDescription {
+    let tensor = graph.tensor(id);
+    PortDescription {
+        name: tensor.name.clone(),
+        tensor: place,
+        shape: tensor.shape.iter().map(|&extent| extent as u32).collect(),
+        scale: tensor.quantization.scale(),
+        zero_point: tensor.quantization.zero_point(),
+        labels: Vec::new(),
+    }
+}
+
+fn layers(graph: &QuantizedGraph) -> Vec<Layer> {
+    graph.nodes.iter().map(|node| Layer { name: node.name.clone(), operator: node.op.name() }).collect()
+}

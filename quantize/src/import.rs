@@ -1,0 +1,94 @@
+//! Model files become graphs. Whatever the bytes are, a reader gives a sound graph or an error.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::validate::GraphError;
+
+/// Why a file cannot be read as a model.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// It is no file of this format, or it is damaged.
+    #[error("not a readable {format} file: {reason}")]
+    Unreadable {
+        /// The format it was read as.
+        format: &'static str,
+        /// What was found, or missing.
+        reason: String,
+    },
+    /// It uses operators that are not there: all of them.
+    #[error("{}", UnsupportedList(.0))]
+    UnsupportedOperators(Vec<UnsupportedOperator>),
+    /// A tensor has a type that is not read.
+    #[error("tensor `{tensor}` has type {found}; {expected}")]
+    TensorType {
+        /// The tensor's name.
+        tensor: String,
+        /// Its type.
+        found: String,
+        /// What would be read, as a sentence without its full stop.
+        expected: &'static str,
+    },
+    /// A node's tensors or options contradict each other.
+    #[error("{operator} `{node}` {problem}")]
+    Node {
+        /// The node's name.
+        node: String,
+        /// The operator, in the file's words.
+        operator: String,
+        /// What is wrong, as the sentence goes on.
+        problem: String,
+    },
+    /// The graph is not one.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+/// A node whose operator is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsupportedOperator {
+    /// The operator, in the file's words.
+    pub operator: String,
+    /// The node's name, or its place.
+    pub node: String,
+    /// Shapes of what it reads.
+    pub inputs: Vec<Vec<usize>>,
+    /// Shapes of what it writes.
+    pub outputs: Vec<Vec<usize>>,
+    /// The version of the operator set that gives the name its meaning, or of the operator; `None` where
+    /// the format has none.
+    pub version: Option<i64>,
+    /// What about it is not supported; empty where it is the operator itself.
+    pub reason: String,
+}
+
+struct UnsupportedList<'a>(&'a [UnsupportedOperator]);
+
+impl fmt::Display for UnsupportedList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(f, "{count} {} not supported:", if count == 1 { "operator is" } else { "operators are" })?;
+        for operator in self.0 {
+            write!(f, "\n  {} `{}` ", operator.operator, operator.node)?;
+            write_shapes(f, &operator.inputs)?;
+            f.write_str(" -> ")?;
+            write_shapes(f, &operator.outputs)?;
+            if let Some(version) = operator.version {
+                write!(f, ", version {version}")?;
+            }
+            if !operator.reason.is_empty() {
+                write!(f, ": {}", operator.reason)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_shapes(f: &mut fmt::Formatter<'_>, shapes: &[Vec<usize>]) -> fmt::Result {
+    for (index, shape) in shapes.iter().enumerate() {
+        let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
+        write!(f, "{}[{}]", if index == 0 { "" } else { ", " }, extents.join(", "))?;
+    }
+    Ok(())
+}

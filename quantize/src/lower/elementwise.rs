@@ -1,0 +1,76 @@
+//! Addition and multiplication with broadcasting.
+
+use edgepkg_format::TensorRef;
+use edgepkg_format::plan::{Add, Mul};
+
+use super::layout::{Views, broadcast_strides, dense_strides};
+use super::{Lowering, NodeError, NodeResult};
+use crate::graph::{Activation, Node};
+use crate::multiplier::{self, activation_range};
+
+/// The operands of a binary operator and how they are walked through: views of `a`, `b` and the output.
+struct Operands {
+    a: TensorRef,
+    b: TensorRef,
+    output: TensorRef,
+    views: Views<3>,
+}
+
+impl Lowering<'_> {
+    pub(super) fn add(&mut self, node: &Node, activation: &Activation) -> NodeResult {
+        let [a, b] = [0, 1].map(|index| &self.tensor(node.inputs[index]).quantization);
+        let y = self.tensor(node.output());
+        let scales = multiplier::add(a.scale(), b.scale(), y.quantization.scale())?;
+        let operands = self.operands(node)?;
+        self.push(Add {
+            a: operands.a,
+            b: operands.b,
+            output: operands.output,
+            dims: operands.views.dims(),
+            a_strides: operands.views.strides(0),
+            b_strides: operands.views.strides(1),
+            a_zero_point: a.zero_point(),
+            b_zero_point: b.zero_point(),
+            left_shift: scales.left_shift,
+            a_scale: scales.a,
+            b_scale: scales.b,
+            output_scale: scales.output,
+            output_zero_point: y.quantization.zero_point(),
+            clamp: activation_range(activation, &y.quantization, y.dtype),
+        });
+        Ok(())
+    }
+
+    pub(super) fn mul(&mut self, node: &Node, activation: &Activation) -> NodeResult {
+        let [a, b] = [0, 1].map(|index| &self.tensor(node.inputs[index]).quantization);
+        let y = self.tensor(node.output());
+        let output_scale = multiplier::mul(a.scale(), b.scale(), y.quantization.scale())?;
+        let operands = self.operands(node)?;
+        self.push(Mul {
+            a: operands.a,
+            b: operands.b,
+            output: operands.output,
+            dims: operands.views.dims(),
+            a_strides: operands.views.strides(0),
+            b_strides: operands.views.strides(1),
+            a_zero_point: a.zero_point(),
+            b_zero_point: b.zero_point(),
+            output_scale,
+            output_zero_point: y.quantization.zero_point(),
+            clamp: activation_range(activation, &y.quantization, y.dtype),
+        });
+        Ok(())
+    }
+
+    fn operands(&mut self, node: &Node) -> Result<Operands, NodeError> {
+        let shape = &self.tensor(node.output()).shape;
+        let [a, b] =
+            [0, 1].map(|index| broadcast_strides(&self.tensor(node.inputs[index]).shape, shape.len()));
+        Ok(Operands {
+            a: self.place(node.inputs[0])?,
+            b: self.place(node.inputs[1])?,
+            output: self.allocate(node.output())?,
+            views: Views::new(shape, [&a, &b, &dense_strides(shape)]),
+        })
+    }
+}

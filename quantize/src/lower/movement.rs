@@ -1,0 +1,128 @@
+//! Operators that only move values: copies between strided places.
+
+use edgepkg_format::plan::{Fill, StridedCopy};
+use edgepkg_format::{DType, TensorRef};
+
+use super::layout::{Views, dense_strides};
+use super::{Lowering, NodeResult, byte_count, word};
+use crate::graph::{Node, TensorId};
+use crate::multiplier::{quantize, type_range};
+
+/// A block of elements, one byte each, and where it lies in two tensors.
+struct Block<'a> {
+    shape: &'a [usize],
+    input: Corner<'a>,
+    output: Corner<'a>,
+}
+
+/// A block's first element in a tensor, and the strides from there.
+struct Corner<'a> {
+    tensor: TensorRef,
+    element: usize,
+    strides: &'a [usize],
+}
+
+impl Lowering<'_> {
+    pub(super) fn pad(&mut self, node: &Node, before: &[usize], value: f32) -> NodeResult {
+        let (x, y) = self.unary(node);
+        let input = self.place(node.inputs[0])?;
+        let output = self.allocate(node.output())?;
+        let range = type_range(y.dtype);
+        let value = quantize(value, &y.quantization).clamp(range.min, range.max);
+        self.push(Fill { output, length: byte_count(y), value });
+        let strides = dense_strides(&y.shape);
+        let input = Corner { tensor: input, element: 0, strides: &dense_strides(&x.shape) };
+        let output = Corner { tensor: output, element: element_at(before, &strides), strides: &strides };
+        self.copy(&Block { shape: &x.shape, input, output });
+        Ok(())
+    }
+
+    pub(super) fn concat(&mut self, node: &Node, axis: usize) -> NodeResult {
+        let y = self.tensor(node.output());
+        let inputs = node.inputs.iter().map(|&id| self.place(id)).collect::<Result<Vec<_>, _>>()?;
+        let output = self.allocate(node.output())?;
+        let strides = dense_strides(&y.shape);
+        let mut begin = 0;
+        for (&id, input) in node.inputs.iter().zip(inputs) {
+            let x = self.tensor(id);
+            let input = Corner { tensor: input, element: 0, strides: &dense_strides(&x.shape) };
+            let output = Corner { tensor: output, element: begin * strides[axis], strides: &strides };
+            self.copy(&Block { shape: &x.shape, input, output });
+            begin += x.shape[axis];
+        }
+        Ok(())
+    }
+
+    pub(super) fn slice(&mut self, node: &Node, begin: &[usize]) -> NodeResult {
+        let (x, y) = self.unary(node);
+        let input = self.place(node.inputs[0])?;
+        let output = self.allocate(node.output())?;
+        let strides = dense_strides(&x.shape);
+        let input = Corner { tensor: input, element: element_at(begin, &strides), strides: &strides };
+        let output = Corner { tensor: output, element: 0, strides: &dense_strides(&y.shape) };
+        self.copy(&Block { shape: &y.shape, input, output });
+        Ok(())
+    }
+
+    pub(super) fn transpose(&mut self, node: &Node, perm: &[usize]) -> NodeResult {
+        let (x, y) = self.unary(node);
+        let input = self.place(node.inputs[0])?;
+        let output = self.allocate(node.output())?;
+        let dense = dense_strides(&x.shape);
+        let strides: Vec<usize> = perm.iter().map(|&axis| dense[axis]).collect();
+        let input = Corner { tensor: input, element: 0, strides: &strides };
+        let output = Corner { tensor: output, element: 0, strides: &dense_strides(&y.shape) };
+        self.copy(&Block { shape: &y.shape, input, output });
+        Ok(())
+    }
+
+    /// The output is the input's memory, unless the model's caller would find an input where it looks
+    /// for an output, or a constant.
+    pub(super) fn reshape(&mut self, node: &Node) -> NodeResult {
+        let input = self.place(node.inputs[0])?;
+        if !self.graph.is_output(node.output()) || self.is_computed(input) {
+            self.places.insert(node.output(), input);
+            return Ok(());
+        }
+        self.copy_whole(input, node.output())
+    }
+
+    /// Whether a node has written what lies there.
+    fn is_computed(&self, tensor: TensorRef) -> bool {
+        let first_computed = self.buffers.get(self.input_buffers);
+        tensor.space == edgepkg_format::Space::Arena
+            && first_computed.is_some_and(|first| tensor.offset >= first.offset)
+    }
+
+    fn copy_whole(&mut self, input: TensorRef, to: TensorId) -> NodeResult {
+        let bytes = byte_count(self.tensor(to)) as usize;
+        let output = self.allocate(to)?;
+        let input = Corner { tensor: input, element: 0, strides: &[1] };
+        let output = Corner { tensor: output, element: 0, strides: &[1] };
+        self.copy(&Block { shape: &[bytes], input, output });
+        Ok(())
+    }
+
+    fn copy(&mut self, block: &Block<'_>) {
+        let views = Views::new(block.shape, [block.input.strides, block.output.strides]);
+        self.push(StridedCopy {
+            input: block.input.first_byte(),
+            output: block.output.first_byte(),
+            dims: views.dims(),
+            input_strides: views.signed_strides(0),
+            output_strides: views.signed_strides(1),
+        });
+    }
+}
+
+impl Corner<'_> {
+    fn first_byte(&self) -> TensorRef {
+        let offset = self.tensor.offset + word(self.element);
+        TensorRef { dtype: DType::Int8, offset, ..self.tensor }
+    }
+}
+
+/// The element with these indices.
+fn element_at(indices: &[usize], strides: &[usize]) -> usize {
+    indices.iter().zip(strides).map(|(index, stride)| index * stride).sum()
+}

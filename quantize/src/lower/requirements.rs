@@ -1,0 +1,52 @@
+//! What operators demand of their tensors' scales and zero points.
+//!
+//! The references refuse these models, or assume what is checked here. Operators that only move values
+//! copy raw integers; to give their neighbours one scale is the quantizer's duty.
+
+use edgepkg_format::DType;
+
+use crate::graph::{Node, Op, Quantization, QuantizedGraph};
+
+/// Checks one node of a sound graph.
+///
+/// # Errors
+///
+/// What is wrong, as the end of a sentence that begins with the node.
+pub(super) fn check(graph: &QuantizedGraph, node: &Node) -> Result<(), &'static str> {
+    let output = graph.tensor(node.output());
+    let y = &output.quantization;
+    let input = |index: usize| &graph.tensor(node.inputs[index]).quantization;
+    match &node.op {
+        Op::FullyConnected { .. } => ensure(
+            input(1).zero_points.iter().all(|&zero_point| zero_point == 0),
+            "has weights with a zero point",
+        ),
+        Op::AveragePool2d(_) | Op::MaxPool2d(_) => {
+            let alike =
+                input(0).zero_point() == y.zero_point() && (input(0).scale() - y.scale()).abs() <= 1e-6;
+            ensure(alike, "has an output with another scale or zero point than its input")
+        }
+        Op::Concat { .. } => {
+            let alike = (0..node.inputs.len()).all(|index| same(input(index), y));
+            ensure(alike, "has an input with another scale or zero point than its output")
+        }
+        Op::Softmax { .. } => {
+            let (scale, zero_point) = match output.dtype {
+                DType::Int16 => (1.0 / 65536.0, -32768),
+                _ => (1.0 / 256.0, -128),
+            };
+            let fixed = (y.scale() - scale).abs() <= 0.001 * scale && y.zero_point() == zero_point;
+            ensure(fixed, "has an output whose scale and zero point are not those of its range [0, 1)")
+        }
+        Op::Logistic => ensure(y.zero_point() == -128, "has an output whose zero point is not -128"),
+        _ => Ok(()),
+    }
+}
+
+fn same(a: &Quantization, b: &Quantization) -> bool {
+    a.scale() == b.scale() && a.zero_point() == b.zero_point()
+}
+
+fn ensure(condition: bool, problem: &'static str) -> Result<(), &'static str> {
+    if condition { Ok(()) } else { Err(problem) }
+}
