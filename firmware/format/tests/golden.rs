@@ -4,8 +4,8 @@ use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact::{Digest, stated_bytes};
 use edgepkg_format::info::OperatorSet;
 use edgepkg_format::plan::{
-    Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Image, Lookup,
-    MaxPool2d, Mean, Mul, PlanEntry, Requantize, Scale, Softmax, StridedCopy, Window,
+    Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Image,
+    Lookup, MaxPool2d, Mean, Mul, PlanEntry, Requantize, Scale, Softmax, StridedCopy, Window,
 };
 use edgepkg_format::tensor::Shape;
 use edgepkg_format::write::{Contents, PortDescription};
@@ -202,7 +202,8 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
         }
         .into(),
     ];
-    let entries = plan.into_iter().enumerate().map(|(index, record)| PlanEntry { layer: index as u32, record });
+    let entries =
+        plan.into_iter().enumerate().map(|(index, record)| PlanEntry { layer: index as u32, record });
     (entries.collect(), constants.0)
 }
 

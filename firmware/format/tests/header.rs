@@ -92,7 +92,8 @@ fn every_byte() {
     assert_eq!(bytes[..32], *HEADER);
     assert_eq!(bytes[64..96], [0xab; 32]);
     assert_eq!(bytes[96..], *SECTIONS);
-    let digest: [u8; 32] = Sha256::new().chain_update(&bytes[..32]).chain_update(&bytes[64..]).finalize().into();
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(&bytes[..32]).chain_update(&bytes[64..]).finalize().into();
     assert_eq!(bytes[32..64], digest);
     assert_eq!(digest_of(&bytes), digest);
     let artifact = Artifact::parse(&bytes).unwrap();

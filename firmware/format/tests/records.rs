@@ -1,0 +1,341 @@
+//! Every kind of record, word by word: each field holds its own position in words, as `FORMAT.md` gives
+//! it.
+
+use edgepkg_format::plan::{
+    Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Image,
+    Lookup, MaxPool2d, Mean, Mul, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize, Scale,
+    Softmax, StridedCopy, Window,
+};
+use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
+
+const SPECIFICATION: &str = include_str!("../FORMAT.md");
+
+const LAYER: u32 = 0x0403_0201;
+/// The first word of the tests' tensor references: arena, int16.
+const TAG: u32 = 0x0000_0101;
+
+/// A reference whose second word is `at + 1`.
+fn tensor(at: u32) -> TensorRef {
+    TensorRef::new(Space::Arena, DType::Int16, at + 1)
+}
+
+fn image(at: u32) -> Image {
+    Image { batches: at, height: at + 1, width: at + 2, channels: at + 3 }
+}
+
+fn window(at: u32) -> Window {
+    Window {
+        height: at,
+        width: at + 1,
+        stride_height: at + 2,
+        stride_width: at + 3,
+        dilation_height: at + 4,
+        dilation_width: at + 5,
+        pad_top: at + 6,
+        pad_left: at + 7,
+    }
+}
+
+fn scale(at: i32) -> Scale {
+    Scale { multiplier: at, shift: at + 1 }
+}
+
+fn clamp(at: i32) -> Clamp {
+    Clamp { min: at, max: at + 1 }
+}
+
+fn dims(at: u32) -> [u32; 6] {
+    core::array::from_fn(|i| at + i as u32)
+}
+
+fn strides(at: i32) -> [i32; 6] {
+    core::array::from_fn(|i| at + i as i32)
+}
+
+/// The encoding of a record whose fields hold their positions.
+fn numbered_words(code: u16, words: u32, tensors: &[u32]) -> Vec<u8> {
+    let length = RECORD_HEADER_BYTES as u16 + 4 * words as u16;
+    let mut bytes = [code.to_le_bytes(), length.to_le_bytes()].concat();
+    bytes.extend(LAYER.to_le_bytes());
+    for at in 0..words {
+        bytes.extend(if tensors.contains(&at) { TAG } else { at }.to_le_bytes());
+    }
+    bytes
+}
+
+fn check(record: impl Into<Record>, code: u16, words: u32, tensors: &[u32]) {
+    let entry = PlanEntry { layer: LAYER, record: record.into() };
+    let expected = numbered_words(code, words, tensors);
+    assert_eq!(entry.encoded_bytes(), expected.len());
+    let mut encoded = vec![0xee; expected.len()];
+    entry.encode(&mut encoded);
+    assert_eq!(encoded, expected, "{entry:?}");
+    assert_eq!(PlanReader::new(&expected).collect::<Vec<_>>(), [Ok(entry)]);
+
+    let mut visited = Vec::new();
+    entry.record.clone().for_each_tensor(&mut |tensor| visited.push(tensor.offset - 1));
+    assert_eq!(visited, tensors, "references of {entry:?}");
+
+    let kind = entry.record.kind();
+    assert_eq!(OperatorKind::from_code(code), Some(kind));
+    let heading = format!("### {code}: {} ({} bytes)\n", kind.name(), expected.len());
+    assert!(SPECIFICATION.contains(&heading), "FORMAT.md has no heading {heading:?}");
+}
+
+#[test]
+fn conv2d() {
+    let record = Conv2d {
+        input: tensor(0),
+        output: tensor(2),
+        weights: tensor(4),
+        channels: tensor(6),
+        input_image: image(8),
+        output_image: image(12),
+        window: window(16),
+        groups: 24,
+        input_zero_point: 25,
+        output_zero_point: 26,
+        clamp: clamp(27),
+    };
+    check(record, 1, 29, &[0, 2, 4, 6]);
+}
+
+#[test]
+fn depthwise_conv2d() {
+    let record = DepthwiseConv2d {
+        input: tensor(0),
+        output: tensor(2),
+        weights: tensor(4),
+        channels: tensor(6),
+        input_image: image(8),
+        output_image: image(12),
+        window: window(16),
+        input_zero_point: 24,
+        output_zero_point: 25,
+        clamp: clamp(26),
+    };
+    check(record, 2, 28, &[0, 2, 4, 6]);
+}
+
+#[test]
+fn fully_connected() {
+    let record = FullyConnected {
+        input: tensor(0),
+        output: tensor(2),
+        weights: tensor(4),
+        channels: tensor(6),
+        rows: 8,
+        input_depth: 9,
+        output_depth: 10,
+        output_zero_point: 11,
+        clamp: clamp(12),
+    };
+    check(record, 3, 14, &[0, 2, 4, 6]);
+}
+
+#[test]
+fn add() {
+    let record = Add {
+        a: tensor(0),
+        b: tensor(2),
+        output: tensor(4),
+        dims: dims(6),
+        a_strides: dims(12),
+        b_strides: dims(18),
+        a_zero_point: 24,
+        b_zero_point: 25,
+        left_shift: 26,
+        a_scale: scale(27),
+        b_scale: scale(29),
+        output_scale: scale(31),
+        output_zero_point: 33,
+        clamp: clamp(34),
+    };
+    check(record, 4, 36, &[0, 2, 4]);
+}
+
+#[test]
+fn mul() {
+    let record = Mul {
+        a: tensor(0),
+        b: tensor(2),
+        output: tensor(4),
+        dims: dims(6),
+        a_strides: dims(12),
+        b_strides: dims(18),
+        a_zero_point: 24,
+        b_zero_point: 25,
+        output_scale: scale(26),
+        output_zero_point: 28,
+        clamp: clamp(29),
+    };
+    check(record, 5, 31, &[0, 2, 4]);
+}
+
+#[test]
+fn average_pool2d() {
+    let record = AveragePool2d {
+        input: tensor(0),
+        output: tensor(2),
+        input_image: image(4),
+        output_image: image(8),
+        window: window(12),
+        clamp: clamp(20),
+    };
+    check(record, 6, 22, &[0, 2]);
+}
+
+#[test]
+fn max_pool2d() {
+    let record = MaxPool2d {
+        input: tensor(0),
+        output: tensor(2),
+        input_image: image(4),
+        output_image: image(8),
+        window: window(12),
+        clamp: clamp(20),
+    };
+    check(record, 7, 22, &[0, 2]);
+}
+
+#[test]
+fn mean() {
+    let record = Mean {
+        input: tensor(0),
+        output: tensor(2),
+        kept: dims(4),
+        kept_strides: dims(10),
+        reduced: dims(16),
+        reduced_strides: dims(22),
+        bias: 28,
+        scale: scale(29),
+        output_zero_point: 31,
+    };
+    check(record, 8, 32, &[0, 2]);
+}
+
+#[test]
+fn softmax() {
+    let record =
+        Softmax { input: tensor(0), output: tensor(2), rows: 4, depth: 5, scale: scale(6), diff_min: 8 };
+    check(record, 9, 9, &[0, 2]);
+}
+
+#[test]
+fn lookup() {
+    check(Lookup { input: tensor(0), output: tensor(2), table: tensor(4), length: 6 }, 10, 7, &[0, 2, 4]);
+}
+
+#[test]
+fn fill() {
+    check(Fill { output: tensor(0), length: 2, value: 3 }, 11, 4, &[0]);
+}
+
+#[test]
+fn strided_copy() {
+    let record = StridedCopy {
+        input: tensor(0),
+        output: tensor(2),
+        dims: dims(4),
+        input_strides: strides(10),
+        output_strides: strides(16),
+    };
+    check(record, 12, 22, &[0, 2]);
+}
+
+#[test]
+fn requantize() {
+    let record = Requantize {
+        input: tensor(0),
+        output: tensor(2),
+        length: 4,
+        input_zero_point: 5,
+        scale: scale(6),
+        output_zero_point: 8,
+    };
+    check(record, 13, 9, &[0, 2]);
+}
+
+#[test]
+fn every_kind_is_known_by_its_code_and_specified() {
+    let codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
+    assert_eq!(codes, (1..=13).collect::<Vec<_>>());
+    assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
+    assert_eq!(SPECIFICATION.lines().filter(|line| line.starts_with("### ")).count(), codes.len());
+}
+
+#[test]
+fn negative_words_are_twos_complement() {
+    let fill = Fill { output: TensorRef::new(Space::Const, DType::Int8, 0), length: 1, value: -2 };
+    let entry = PlanEntry { layer: 0, record: fill.into() };
+    let mut encoded = [0; 24];
+    entry.encode(&mut encoded);
+    assert_eq!(encoded, *b"\x0b\0\x18\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\xfe\xff\xff\xff");
+}
+
+#[test]
+fn codes_of_spaces_and_types() {
+    let spaces = [Space::Const, Space::Arena, Space::State, Space::Parameter];
+    let dtypes = [DType::Int8, DType::Int16, DType::Int32, DType::Int64, DType::Int4];
+    for tag in 0..0x1_0000u32 {
+        let mut words = numbered_words(11, 4, &[0]);
+        words[8..12].copy_from_slice(&tag.to_le_bytes());
+        let [space, dtype, ..] = tag.to_le_bytes();
+        let expected = spaces.get(usize::from(space)).zip(dtypes.get(usize::from(dtype)));
+        let entry = PlanReader::new(&words).next().unwrap();
+        match (entry, expected) {
+            (Ok(PlanEntry { record: Record::Fill(fill), .. }), Some((&space, &dtype))) => {
+                assert_eq!((fill.output.space, fill.output.dtype), (space, dtype));
+            }
+            (Err(PlanError::Malformed { kind: OperatorKind::Fill, at: 0 }), None) => {}
+            other => panic!("{tag:#x}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn channel_parameters() {
+    let entry = ChannelParameters { bias: -2, scale: Scale { multiplier: 1 << 30, shift: -5 } };
+    let bytes = *b"\xfe\xff\xff\xff\0\0\0\x40\xfb\xff\xff\xff";
+    assert_eq!(entry.to_bytes(), bytes);
+    assert_eq!(
+        ChannelParameters::table(&[&bytes[..], &bytes, &[1]].concat()).collect::<Vec<_>>(),
+        [entry; 2]
+    );
+}
+
+/// What a reader finds in `section` after the fill and the lookup before it.
+fn third(section: &[u8]) -> PlanError {
+    let mut whole = numbered_words(11, 4, &[0]);
+    whole.extend(numbered_words(10, 7, &[0, 2, 4]));
+    whole.extend(section);
+    let entries: Vec<_> = PlanReader::new(&whole).collect();
+    assert_eq!(entries.len(), 3, "a reader ends with its first error");
+    assert!(entries[0].is_ok() && entries[1].is_ok());
+    entries[2].unwrap_err()
+}
+
+#[test]
+fn a_bad_record_is_named_by_its_place() {
+    const AT: u32 = 24 + 36;
+    let good = numbered_words(13, 9, &[0, 2]);
+    for length in 1..good.len() {
+        assert_eq!(third(&good[..length]), PlanError::Truncated { at: AT });
+    }
+
+    let mut unknown = good.clone();
+    unknown[0..2].copy_from_slice(&0x1234u16.to_le_bytes());
+    assert_eq!(third(&unknown), PlanError::UnknownOperator { kind: 0x1234, at: AT });
+
+    let malformed = PlanError::Malformed { kind: OperatorKind::Requantize, at: AT };
+    for (byte, value) in [(2, 40), (8, 4), (9, 5), (10, 1), (11, 0x80)] {
+        let mut damaged = good.clone();
+        damaged[byte] = value;
+        assert_eq!(third(&damaged), malformed, "byte {byte} = {value}");
+    }
+    for length in [0, 4, 7, 48] {
+        let mut damaged = good.clone();
+        damaged[2] = length;
+        assert_eq!(third(&damaged), PlanError::Truncated { at: AT }, "length {length}");
+    }
+}
