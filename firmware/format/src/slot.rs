@@ -56,9 +56,18 @@ impl Commit {
     }
 }
 
-/// CRC-32 (ISO-HDLC: polynomial 0x04C11DB7 reflected, initial value and final xor all ones), by
-/// half bytes: a table of 64 bytes.
+/// CRC-32 (ISO-HDLC: polynomial 0x04C11DB7 reflected, initial value and final xor all ones).
 pub fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = Crc32::new();
+    crc.update(bytes);
+    crc.finish()
+}
+
+/// [`crc32`] of bytes that come piece by piece. By half bytes: a table of 64 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crc32(u32);
+
+impl Crc32 {
     const TABLE: [u32; 16] = {
         let mut table = [0u32; 16];
         let mut i = 0;
@@ -74,11 +83,29 @@ pub fn crc32(bytes: &[u8]) -> u32 {
         }
         table
     };
-    let mut crc = !0u32;
-    for &byte in bytes {
-        crc ^= u32::from(byte);
-        crc = crc >> 4 ^ TABLE[(crc & 15) as usize];
-        crc = crc >> 4 ^ TABLE[(crc & 15) as usize];
+
+    /// The CRC of nothing yet.
+    pub const fn new() -> Self {
+        Self(!0)
     }
-    !crc
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 ^= u32::from(byte);
+            self.0 = self.0 >> 4 ^ Self::TABLE[(self.0 & 15) as usize];
+            self.0 = self.0 >> 4 ^ Self::TABLE[(self.0 & 15) as usize];
+        }
+    }
+
+    /// The CRC of all that was taken.
+    pub const fn finish(self) -> u32 {
+        !self.0
+    }
+}
+
+impl Default for Crc32 {
+    fn default() -> Self {
+        Self::new()
+    }
 }
