@@ -231,7 +231,8 @@ fn check(raw: RawBoard) -> Result<Board, String> {
         return Err("a clock of 0 Hz".to_owned());
     }
     let in_process = raw.name == HOST;
-    if (raw.deploy == Deploy::InProcess) != in_process || (raw.transport == Transport::InProcess) != in_process
+    if (raw.deploy == Deploy::InProcess) != in_process
+        || (raw.transport == Transport::InProcess) != in_process
     {
         return Err(format!("`in-process` is for the board `{HOST}`, and only that"));
     }
@@ -288,7 +289,10 @@ fn check_memory(raw: RawMemory) -> Result<Memory, String> {
         return Err("an erase sector is no smaller than a program unit".to_owned());
     }
     if !model_slot.start.is_multiple_of(sector) || !model_slot.length.is_multiple_of(sector) {
-        return Err(format!("model_slot {} is not made of whole erase sectors of {sector} bytes", show(model_slot)));
+        return Err(format!(
+            "model_slot {} is not made of whole erase sectors of {sector} bytes",
+            show(model_slot)
+        ));
     }
     if !model_slot.start.is_multiple_of(16) {
         return Err(format!("model_slot {} does not start at a multiple of 16", show(model_slot)));
@@ -298,7 +302,10 @@ fn check_memory(raw: RawMemory) -> Result<Memory, String> {
     }
     let stack_bytes = raw.stack.0;
     if stack_bytes == 0 || !stack_bytes.is_multiple_of(16) || stack_bytes >= ram.length {
-        return Err(format!("a stack of {stack_bytes} bytes in a RAM of {}: not a multiple of 16 below it", ram.length));
+        return Err(format!(
+            "a stack of {stack_bytes} bytes in a RAM of {}: not a multiple of 16 below it",
+            ram.length
+        ));
     }
     Ok(Memory { code, ram, model_slot, stack_bytes, flash })
 }
@@ -308,7 +315,9 @@ fn check_region(name: &str, raw: RawRegion) -> Result<Region, String> {
     let end = region.start.checked_add(region.length);
     match end {
         Some(end) if region.length > 0 && end <= 1 << 32 => Ok(region),
-        _ => Err(format!("{name} of {} bytes at {:#x} is empty or passes 4 GiB", region.length, region.start)),
+        _ => {
+            Err(format!("{name} of {} bytes at {:#x} is empty or passes 4 GiB", region.length, region.start))
+        }
     }
 }
 

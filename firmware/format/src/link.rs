@@ -10,8 +10,9 @@ pub mod cobs;
 mod frame;
 mod request;
 
-pub use answer::{Answer, Counter, Description, Identity, LoadedModel, ModelFault, ModelState, Refusal};
-pub use answer::{RunCounts, StepReport};
+pub use answer::{
+    Answer, Counter, Description, Identity, LoadedModel, ModelFault, ModelState, Refusal, StepReport,
+};
 pub use frame::{FRAME_OVERHEAD_BYTES, Frame, FrameError, FrameReader, FrameWriter, Header};
 pub use request::{Observe, Request};
 

@@ -27,6 +27,7 @@ mod arena;
 mod error;
 mod model;
 mod observer;
+pub mod server;
 mod session;
 mod tensor;
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::request::{from_body, to_body};
 use super::MessageError;
+use super::request::{from_body, to_body};
 use crate::artifact::Digest;
 use crate::info::OperatorSet;
 
@@ -131,13 +131,6 @@ pub struct StepReport {
     pub value: u64,
 }
 
-/// What a run cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunCounts {
-    /// All of it; where every operator is observed, with what watching it cost.
-    pub run: u64,
-}
-
 /// Why a device does not do what it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
@@ -180,8 +173,8 @@ pub enum Answer<'a> {
     Done,
     /// An operator of a run; more follows.
     Step(StepReport),
-    /// The run is complete.
-    RunComplete(RunCounts),
+    /// The run is complete. Its count; 0 where its operators were observed.
+    RunComplete(u64),
     /// Bytes of stack.
     StackBytes(u32),
     /// A digest, computed.
@@ -193,12 +186,31 @@ pub enum Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
+    /// The kind of [`Answer::Bytes`].
+    pub const BYTES: u8 = 130;
+
+    /// Writes the body of an [`Answer::Bytes`] of `length` bytes, which `fill` writes in place.
+    ///
+    /// # Errors
+    ///
+    /// Where `body` is too short.
+    pub fn encode_bytes(
+        length: usize,
+        body: &mut [u8],
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Result<usize, MessageError> {
+        let prefix = to_body(&length, body)?;
+        let end = prefix + length;
+        fill(body.get_mut(prefix..end).ok_or(MessageError::TooLarge)?);
+        Ok(end)
+    }
+
     /// The kind of its frame: from 128 on, never given to another answer.
     pub fn kind(&self) -> u8 {
         match self {
             Answer::Identity(_) => 128,
             Answer::Description(_) => 129,
-            Answer::Bytes(_) => 130,
+            Answer::Bytes(_) => Self::BYTES,
             Answer::Done => 131,
             Answer::Step(_) => 132,
             Answer::RunComplete(_) => 133,
@@ -225,7 +237,7 @@ impl<'a> Answer<'a> {
             Answer::Bytes(bytes) => to_body(bytes, body),
             Answer::Done | Answer::Failed => Ok(0),
             Answer::Step(step) => to_body(step, body),
-            Answer::RunComplete(counts) => to_body(counts, body),
+            Answer::RunComplete(count) => to_body(count, body),
             Answer::StackBytes(bytes) => to_body(bytes, body),
             Answer::Digest(digest) => to_body(digest, body),
             Answer::Refused(refusal) => to_body(refusal, body),
@@ -242,7 +254,7 @@ impl<'a> Answer<'a> {
         match kind {
             128 => Identity::from_bytes(body).map(Answer::Identity).ok_or(MessageError::Malformed),
             129 => from_body(body).map(Answer::Description),
-            130 => from_body(body).map(Answer::Bytes),
+            Self::BYTES => from_body(body).map(Answer::Bytes),
             131 => empty(Answer::Done),
             132 => from_body(body).map(Answer::Step),
             133 => from_body(body).map(Answer::RunComplete),

@@ -96,8 +96,9 @@ mod tests {
     fn decodes_what_it_encodes() {
         for length in [0, 1, 2, 253, 254, 255, 256, 507, 508, 509, 1024] {
             for zero_every in [1, 2, 3, 254, 255, 256, 10_000] {
-                let bytes: Vec<u8> =
-                    (0..length).map(|i| if i % zero_every == zero_every - 1 { 0 } else { i as u8 | 1 }).collect();
+                let bytes: Vec<u8> = (0..length)
+                    .map(|i| if i % zero_every == zero_every - 1 { 0 } else { i as u8 | 1 })
+                    .collect();
                 let mut decoder = Decoder::default();
                 let mut decoded = vec![];
                 let encoding = encoded(&bytes);

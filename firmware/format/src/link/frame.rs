@@ -46,8 +46,11 @@ pub enum FrameError {
 pub struct FrameReader {
     decoder: Decoder,
     bytes: [u8; LARGEST_FRAME_BYTES],
+    /// Bytes collected, of the frame that is arriving.
     length: usize,
     overflowed: bool,
+    /// Bytes of the frame that arrived last, until the next byte.
+    arrived: usize,
 }
 
 impl FrameReader {
@@ -58,11 +61,18 @@ impl FrameReader {
             bytes: [0; LARGEST_FRAME_BYTES],
             length: 0,
             overflowed: false,
+            arrived: 0,
         }
+    }
+
+    /// The frame that the last byte ended, if it did.
+    pub fn arrived(&self) -> Option<Frame<'_>> {
+        check(&self.bytes[..self.arrived]).ok()
     }
 
     /// Takes the next byte; gives the frame that it ends. Zeros between frames are no error.
     pub fn push(&mut self, byte: u8) -> Option<Result<Frame<'_>, FrameError>> {
+        self.arrived = 0;
         let whole = match self.decoder.push(byte) {
             Decoded::Nothing => return None,
             Decoded::Byte(byte) => {
@@ -84,7 +94,10 @@ impl FrameReader {
             (true, _) => Some(Err(FrameError::TooLarge)),
             (false, false) => Some(Err(FrameError::Cut)),
             (false, true) if length == 0 => None,
-            (false, true) => Some(check(&self.bytes[..length])),
+            (false, true) => {
+                self.arrived = length;
+                Some(check(&self.bytes[..length]))
+            }
         }
     }
 }

@@ -141,8 +141,9 @@ impl<'a> Request<'a> {
             7 => empty(Request::VerifyDigest),
             8 => empty(Request::EraseSlot),
             9 => from_body(body).map(|(offset, bytes)| Request::WriteSlot { offset, bytes }),
-            10 => from_body(body)
-                .map(|(length, crc32, counter)| Request::CommitSlot { length, crc32, counter }),
+            10 => {
+                from_body(body).map(|(length, crc32, counter)| Request::CommitSlot { length, crc32, counter })
+            }
             _ => Err(MessageError::UnknownKind),
         }
     }
