@@ -1,0 +1,207 @@
+//! Inputs for the model: one array for each input, its first axis counting samples.
+
+use thiserror::Error;
+
+use crate::graph::{Graph, Tensor};
+
+/// An array as it was read from a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Extents, outermost first.
+    pub shape: Vec<usize>,
+    /// Elements in row-major order.
+    pub elements: Vec<f32>,
+}
+
+/// Why arrays cannot be the model's inputs.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum SamplesError {
+    /// Too few arrays, or too many.
+    #[error("the model has {expected} inputs, but {found} arrays are given")]
+    InputCount {
+        /// Inputs of the model.
+        expected: usize,
+        /// Arrays given.
+        found: usize,
+    },
+    /// An array whose samples do not have the input's shape.
+    #[error(
+        "samples for input `{input}` have shape {found:?}; the model takes {expected:?}, one or many along a first axis"
+    )]
+    Shape {
+        /// The input.
+        input: String,
+        /// Shape of the model's input.
+        expected: Vec<usize>,
+        /// Shape of the array.
+        found: Vec<usize>,
+    },
+    /// Inputs with different numbers of samples.
+    #[error("input `{input}` has {found} samples, the first input {expected}")]
+    SampleCount {
+        /// The input.
+        input: String,
+        /// Samples of the first input.
+        expected: usize,
+        /// Samples of this one.
+        found: usize,
+    },
+    /// No sample at all.
+    #[error("there is no sample")]
+    Empty,
+    /// A value that is no number.
+    #[error("sample {sample} of input `{input}` has {value} at element {element}")]
+    NotFinite {
+        /// The input.
+        input: String,
+        /// Index of the sample.
+        sample: usize,
+        /// Index of the element in the sample, row-major.
+        element: usize,
+        /// NaN or an infinity.
+        value: f32,
+    },
+}
+
+/// Samples that a model can take: every one complete, every value finite, at least one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    count: usize,
+    arrays: Vec<Vec<f32>>,
+}
+
+impl Samples {
+    /// Takes `arrays`, in the order of the graph's inputs.
+    ///
+    /// An array is one sample, or has a first axis that counts them. Extents of 1 need not agree: a model
+    /// of `[1, 28, 28, 1]` takes samples of `[100, 28, 28]`.
+    ///
+    /// # Errors
+    ///
+    /// When shapes or counts do not fit, when there is no sample, when a value is NaN or infinite.
+    pub fn new<T: Tensor>(graph: &Graph<T>, arrays: Vec<Array>) -> Result<Self, SamplesError> {
+        if arrays.len() != graph.inputs.len() {
+            return Err(SamplesError::InputCount { expected: graph.inputs.len(), found: arrays.len() });
+        }
+        let mut count = None;
+        for (&id, array) in graph.inputs.iter().zip(&arrays) {
+            let tensor = graph.tensor(id);
+            let input = || tensor.name().to_owned();
+            let found = count_samples(&array.shape, tensor.shape()).ok_or_else(|| SamplesError::Shape {
+                input: input(),
+                expected: tensor.shape().to_vec(),
+                found: array.shape.clone(),
+            })?;
+            let expected = *count.get_or_insert(found);
+            if found != expected {
+                return Err(SamplesError::SampleCount { input: input(), expected, found });
+            }
+            if let Some(index) = array.elements.iter().position(|value| !value.is_finite()) {
+                return Err(SamplesError::NotFinite {
+                    input: input(),
+                    sample: index / tensor.len(),
+                    element: index % tensor.len(),
+                    value: array.elements[index],
+                });
+            }
+        }
+        match count.unwrap_or(0) {
+            0 => Err(SamplesError::Empty),
+            count => Ok(Self { count, arrays: arrays.into_iter().map(|array| array.elements).collect() }),
+        }
+    }
+
+    /// How many there are: at least 1.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Sample `index`: the elements of each input.
+    pub fn get(&self, index: usize) -> Vec<&[f32]> {
+        self.arrays
+            .iter()
+            .map(|elements| {
+                let len = elements.len() / self.count;
+                &elements[index * len..][..len]
+            })
+            .collect()
+    }
+
+    /// Every sample in order.
+    pub fn iter(&self) -> impl Iterator<Item = Vec<&[f32]>> {
+        (0..self.count).map(|index| self.get(index))
+    }
+
+    /// All samples of input `index`, one after the other.
+    pub fn input(&self, index: usize) -> &[f32] {
+        &self.arrays[index]
+    }
+}
+
+/// How many samples of shape `input` an array of shape `array` holds.
+fn count_samples(array: &[usize], input: &[usize]) -> Option<usize> {
+    let squeezed =
+        |shape: &[usize]| -> Vec<usize> { shape.iter().copied().filter(|&extent| extent != 1).collect() };
+    match array.split_first() {
+        Some((&count, sample)) if squeezed(sample) == squeezed(input) => Some(count),
+        _ if squeezed(array) == squeezed(input) => Some(1),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Array, Samples, SamplesError, count_samples};
+    use crate::graph::{FloatGraph, FloatTensor, TensorId};
+
+    fn model(shape: &[usize]) -> FloatGraph {
+        FloatGraph {
+            name: String::new(),
+            tensors: vec![FloatTensor { name: "x".into(), shape: shape.to_vec(), data: None }],
+            nodes: Vec::new(),
+            inputs: vec![TensorId(0)],
+            outputs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn counts_samples_along_a_first_axis() {
+        assert_eq!(count_samples(&[96, 49, 10, 1], &[1, 49, 10, 1]), Some(96));
+        assert_eq!(count_samples(&[1, 49, 10, 1], &[1, 49, 10, 1]), Some(1));
+        assert_eq!(count_samples(&[49, 10], &[1, 49, 10, 1]), Some(1));
+        assert_eq!(count_samples(&[100, 28, 28], &[1, 1, 28, 28]), Some(100));
+        assert_eq!(count_samples(&[32, 1], &[1, 1]), Some(32));
+        assert_eq!(count_samples(&[5, 5, 5], &[1, 5, 5]), Some(5));
+        assert_eq!(count_samples(&[96, 10, 49], &[1, 49, 10, 1]), None);
+        assert_eq!(count_samples(&[0, 4], &[1, 4]), Some(0));
+    }
+
+    #[test]
+    fn names_the_sample_that_is_not_finite() {
+        let array = Array { shape: vec![2, 2], elements: vec![0.0, 1.0, 2.0, f32::NAN] };
+        let error = Samples::new(&model(&[1, 2]), vec![array]).unwrap_err();
+        assert_eq!(error.to_string(), "sample 1 of input `x` has NaN at element 1");
+    }
+
+    #[test]
+    fn refuses_what_is_not_the_inputs_shape() {
+        let array = Array { shape: vec![2, 3], elements: vec![0.0; 6] };
+        let error = Samples::new(&model(&[1, 2]), vec![array]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "samples for input `x` have shape [2, 3]; the model takes [1, 2], one or many along a first axis"
+        );
+        let none = Array { shape: vec![0, 2], elements: Vec::new() };
+        assert_eq!(Samples::new(&model(&[1, 2]), vec![none]), Err(SamplesError::Empty));
+        let error = Samples::new(&model(&[1, 2]), Vec::new()).unwrap_err();
+        assert_eq!(error, SamplesError::InputCount { expected: 1, found: 0 });
+    }
+
+    #[test]
+    fn hands_out_samples() {
+        let array = Array { shape: vec![2, 2], elements: vec![0.0, 1.0, 2.0, 3.0] };
+        let samples = Samples::new(&model(&[1, 2]), vec![array]).unwrap();
+        assert_eq!(samples.get(1), [[2.0, 3.0]]);
+        assert_eq!(samples.count(), 2);
+    }
+}
