@@ -1,5 +1,7 @@
 //! Model files become graphs. Whatever the bytes are, a reader gives a sound graph or an error.
 
+pub mod tflite;
+
 use std::fmt;
 
 use thiserror::Error;

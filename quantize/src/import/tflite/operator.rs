@@ -1,0 +1,289 @@
+//! Operators: which there are, and what their options and index tensors mean.
+
+use super::schema::{Operator, OperatorCode, Options, Pool2d};
+use super::{ABSENT, Importer};
+use crate::graph::{Activation, Conv, Op, Padding, Pool};
+
+/// The operators that are read, under the schema's names and numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Builtin {
+    Add = 0,
+    AveragePool2d = 1,
+    Concatenation = 2,
+    Conv2d = 3,
+    DepthwiseConv2d = 4,
+    FullyConnected = 9,
+    Logistic = 14,
+    MaxPool2d = 17,
+    Mul = 18,
+    Relu = 19,
+    Relu6 = 21,
+    Reshape = 22,
+    Softmax = 25,
+    Tanh = 28,
+    Pad = 34,
+    Transpose = 39,
+    Mean = 40,
+    Squeeze = 43,
+    PadV2 = 60,
+    Slice = 65,
+    ExpandDims = 70,
+    LeakyRelu = 98,
+    Quantize = 114,
+}
+
+impl Builtin {
+    const ALL: [Self; 23] = [
+        Self::Add,
+        Self::AveragePool2d,
+        Self::Concatenation,
+        Self::Conv2d,
+        Self::DepthwiseConv2d,
+        Self::FullyConnected,
+        Self::Logistic,
+        Self::MaxPool2d,
+        Self::Mul,
+        Self::Relu,
+        Self::Relu6,
+        Self::Reshape,
+        Self::Softmax,
+        Self::Tanh,
+        Self::Pad,
+        Self::Transpose,
+        Self::Mean,
+        Self::Squeeze,
+        Self::PadV2,
+        Self::Slice,
+        Self::ExpandDims,
+        Self::LeakyRelu,
+        Self::Quantize,
+    ];
+
+    /// The operator with this code and these options.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not supported; empty where the operator itself is not.
+    pub(super) fn of(code: &OperatorCode, options: &Options) -> Result<Self, &'static str> {
+        let builtin = Self::ALL.into_iter().find(|&builtin| builtin as i32 == code.builtin);
+        let builtin = builtin.filter(|_| code.custom.is_empty()).ok_or("")?;
+        let fused = match options {
+            Options::Conv2d(conv) => conv.activation,
+            Options::Pool2d(pool) => pool.activation,
+            Options::FullyConnected(fully_connected) => {
+                if fully_connected.weights_format != 0 {
+                    return Err("its weights are shuffled");
+                }
+                fully_connected.activation
+            }
+            Options::Concatenation(concatenation) => {
+                if concatenation.activation != 0 {
+                    return Err("an activation is fused into it");
+                }
+                0
+            }
+            Options::Elementwise(elementwise) => elementwise.activation,
+            Options::None | Options::Softmax { .. } | Options::LeakyRelu { .. } => 0,
+        };
+        activation(fused).map(|_| builtin)
+    }
+
+    /// How many of its inputs carry values; those after them carry indices.
+    pub(super) fn operands(self) -> usize {
+        match self {
+            Self::Concatenation => usize::MAX,
+            Self::Conv2d | Self::DepthwiseConv2d | Self::FullyConnected => 3,
+            Self::Add | Self::Mul => 2,
+            _ => 1,
+        }
+    }
+}
+
+fn activation(code: i8) -> Result<Activation, &'static str> {
+    match code {
+        0 => Ok(Activation::NONE),
+        1 => Ok(Activation::RELU),
+        2 => Ok(Activation::RELU_N1_TO_1),
+        3 => Ok(Activation::RELU6),
+        4 => Err("tanh is fused into it"),
+        _ => Err("an unknown activation is fused into it"),
+    }
+}
+
+/// What `operator` computes. Whether its shapes agree is left to the graph's validation.
+///
+/// # Errors
+///
+/// What is wrong, as the end of a sentence that begins with the operator.
+pub(super) fn convert(
+    importer: &Importer<'_>,
+    operator: &Operator,
+    builtin: Builtin,
+) -> Result<Op, &'static str> {
+    let (inputs, output) = (&operator.inputs, operator.outputs[0]);
+    let input =
+        |index: usize| inputs.get(index).copied().filter(|&input| input != ABSENT).ok_or("lacks an input");
+    let x = input(0)?;
+    Ok(match builtin {
+        Builtin::Conv2d => Op::Conv2d(conv(importer, operator)?),
+        Builtin::DepthwiseConv2d => Op::DepthwiseConv2d(conv(importer, operator)?),
+        Builtin::FullyConnected => Op::FullyConnected { activation: fused(&operator.options)? },
+        Builtin::Add => Op::Add { activation: fused(&operator.options)? },
+        Builtin::Mul => Op::Mul { activation: fused(&operator.options)? },
+        Builtin::AveragePool2d => Op::AveragePool2d(pool(importer, operator)?),
+        Builtin::MaxPool2d => Op::MaxPool2d(pool(importer, operator)?),
+        Builtin::Mean => {
+            let rank = importer.shape(x)?.len();
+            let axes = importer.indices(input(1)?)?.into_iter().map(|index| axis(index, rank));
+            let mut axes = axes.collect::<Result<Vec<_>, _>>()?;
+            axes.sort_unstable();
+            axes.dedup();
+            Op::Mean { axes }
+        }
+        Builtin::Softmax => match operator.options {
+            Options::Softmax { beta } => Op::Softmax { beta },
+            _ => return Err(NO_OPTIONS),
+        },
+        Builtin::Logistic => Op::Logistic,
+        Builtin::Tanh => Op::Tanh,
+        Builtin::Relu => Op::Relu,
+        Builtin::Relu6 => Op::Relu6,
+        Builtin::LeakyRelu => match operator.options {
+            Options::LeakyRelu { alpha } => Op::LeakyRelu { alpha },
+            _ => return Err(NO_OPTIONS),
+        },
+        Builtin::Pad => pad(&importer.indices(input(1)?)?, 0.0)?,
+        Builtin::PadV2 => pad(&importer.indices(input(1)?)?, importer.scalar_like(input(2)?, output)?)?,
+        Builtin::Concatenation => match &operator.options {
+            Options::Concatenation(options) => {
+                Op::Concat { axis: axis(i64::from(options.axis), importer.shape(x)?.len())? }
+            }
+            _ => return Err(NO_OPTIONS),
+        },
+        Builtin::Reshape | Builtin::Squeeze | Builtin::ExpandDims => Op::Reshape,
+        Builtin::Transpose => {
+            let rank = importer.shape(x)?.len();
+            let perm = importer.indices(input(1)?)?.into_iter().map(|index| axis(index, rank));
+            Op::Transpose { perm: perm.collect::<Result<_, _>>()? }
+        }
+        Builtin::Slice => {
+            let begin = importer.indices(input(1)?)?;
+            let begin = begin.into_iter().map(|begin| usize::try_from(begin).map_err(|_| "begins before 0"));
+            let begin = begin.collect::<Result<Vec<_>, _>>()?;
+            let taken = importer.indices(input(2)?)?;
+            check_taken(&importer.shape(x)?, &begin, &taken, &importer.shape(output)?)?;
+            Op::Slice { begin }
+        }
+        Builtin::Quantize => Op::Requantize,
+    })
+}
+
+const NO_OPTIONS: &str = "lacks its options";
+
+/// A dimension that may be counted from the last one.
+fn axis(index: i64, rank: usize) -> Result<usize, &'static str> {
+    let from_first = if index < 0 { index.saturating_add(rank as i64) } else { index };
+    usize::try_from(from_first).ok().filter(|&axis| axis < rank).ok_or("names a dimension that is not there")
+}
+
+/// The activation of operators that do the same without their options.
+fn fused(options: &Options) -> Result<Activation, &'static str> {
+    match options {
+        Options::FullyConnected(options) => activation(options.activation),
+        Options::Elementwise(options) => activation(options.activation),
+        _ => Ok(Activation::NONE),
+    }
+}
+
+fn conv(importer: &Importer<'_>, operator: &Operator) -> Result<Conv, &'static str> {
+    let Options::Conv2d(options) = &operator.options else {
+        return Err(NO_OPTIONS);
+    };
+    let [x, weights, ..] = operator.inputs[..] else {
+        return Err("lacks an input");
+    };
+    let weights = importer.shape(weights)?;
+    let [_, height, width, _] = weights[..] else {
+        return Err("has weights without 4 dimensions");
+    };
+    let (stride, dilation) = (counts(options.stride)?, counts(options.dilation)?);
+    let window = Window { extents: [height, width], stride, dilation };
+    let padding = padding(options.padding, &importer.shape(x)?, &window)?;
+    Ok(Conv { stride, dilation, padding, activation: activation(options.activation)? })
+}
+
+fn pool(importer: &Importer<'_>, operator: &Operator) -> Result<Pool, &'static str> {
+    let Options::Pool2d(Pool2d { padding: scheme, stride, window, activation: fused }) = operator.options
+    else {
+        return Err(NO_OPTIONS);
+    };
+    let (extents, stride) = (counts(window)?, counts(stride)?);
+    let window = Window { extents, stride, dilation: [1, 1] };
+    let padding = padding(scheme, &importer.shape(operator.inputs[0])?, &window)?;
+    Ok(Pool { window: extents, stride, padding, activation: activation(fused)? })
+}
+
+/// Rows and columns of each.
+struct Window {
+    extents: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+}
+
+fn counts(values: [i32; 2]) -> Result<[usize; 2], &'static str> {
+    let count = |value: i32| usize::try_from(value).ok().filter(|&value| value > 0);
+    match values.map(count) {
+        [Some(rows), Some(columns)] => Ok([rows, columns]),
+        _ => Err("has a stride, dilation or window of 0"),
+    }
+}
+
+/// What the scheme means for an image: `SAME` pads so that there are `ceil(extent / stride)`
+/// positions, an odd element after the image; `VALID` does not pad.
+fn padding(scheme: i8, image: &[usize], window: &Window) -> Result<Padding, &'static str> {
+    let [_, rows, columns, _] = *image else {
+        return Err("has an image without 4 dimensions");
+    };
+    match scheme {
+        0 => {
+            let around = |extent: usize, axis: usize| {
+                let positions = extent.div_ceil(window.stride[axis]).max(1);
+                let reach = window.extents[axis].saturating_sub(1).saturating_mul(window.dilation[axis]);
+                let total = ((positions - 1) * window.stride[axis])
+                    .saturating_add(reach.saturating_add(1))
+                    .saturating_sub(extent);
+                (total / 2, total - total / 2)
+            };
+            let ((top, bottom), (left, right)) = (around(rows, 0), around(columns, 1));
+            Ok(Padding { top, left, bottom, right })
+        }
+        1 => Ok(Padding::default()),
+        _ => Err("has an unknown padding"),
+    }
+}
+
+/// `paddings`: before and after, for each dimension.
+fn pad(paddings: &[i64], value: f32) -> Result<Op, &'static str> {
+    let counts = paddings.iter().map(|&count| usize::try_from(count).map_err(|_| "pads by less than 0"));
+    let counts = counts.collect::<Result<Vec<_>, _>>()?;
+    let (pairs, _) = counts.as_chunks::<2>();
+    Ok(Op::Pad {
+        before: pairs.iter().map(|pair| pair[0]).collect(),
+        after: pairs.iter().map(|pair| pair[1]).collect(),
+        value,
+    })
+}
+
+/// `taken` is the output's shape, where -1 is all that is left.
+fn check_taken(from: &[usize], begin: &[usize], taken: &[i64], to: &[usize]) -> Result<(), &'static str> {
+    let ranks_agree = [begin.len(), taken.len(), to.len()].iter().all(|&rank| rank == from.len());
+    let agrees = |axis: usize| match taken[axis] {
+        -1 => from[axis].checked_sub(begin[axis]) == Some(to[axis]),
+        taken => usize::try_from(taken) == Ok(to[axis]),
+    };
+    if ranks_agree && (0..from.len()).all(agrees) {
+        Ok(())
+    } else {
+        Err("takes another block than its output's shape")
+    }
+}
