@@ -90,7 +90,7 @@ fn damage(bytes: &mut Vec<u8>, constants: usize, random: &mut Random) {
         13 => {
             let field = random.below(3 * SECTION_ENTRY_BYTES / 4);
             let value = random.below(bytes.len() + ALIGNMENT);
-            let value = if field % 4 == 0 { value % 5 } else { value & !random.pick(&[0, 3, 15]) };
+            let value = if field.is_multiple_of(4) { value % 5 } else { value & !random.pick(&[0, 3, 15]) };
             set_word(bytes, HEADER_BYTES + 4 * field, value as u32);
         }
         14 => {
