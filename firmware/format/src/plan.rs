@@ -474,7 +474,8 @@ impl ChannelParameters {
 
     /// The entries of a table; a shorter rest at the end is left out.
     pub fn table(bytes: &[u8]) -> impl ExactSizeIterator<Item = Self> + '_ {
-        bytes.chunks_exact(Self::BYTES).map(|entry| {
+        let (entries, _) = bytes.as_chunks::<{ Self::BYTES }>();
+        entries.iter().map(|entry| {
             let word = |i: usize| i32::from_le_bytes([entry[i], entry[i + 1], entry[i + 2], entry[i + 3]]);
             Self { bias: word(0), scale: Scale { multiplier: word(4), shift: word(8) } }
         })

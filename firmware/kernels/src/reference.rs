@@ -5,7 +5,6 @@
 
 pub mod conv2d;
 pub mod depthwise_conv2d;
-mod dot;
 pub mod elementwise;
 pub mod fully_connected;
 pub mod lookup;
@@ -14,6 +13,7 @@ pub mod movement;
 pub mod pool2d;
 pub mod requantize;
 pub mod softmax;
+mod sums;
 pub mod unary;
 mod walk;
 mod window;

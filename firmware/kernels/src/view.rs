@@ -43,6 +43,30 @@ impl<'a> View<'a> {
             View::Const(bytes) => bytes[index],
         }
     }
+
+    /// `length` bytes from `start` on.
+    ///
+    /// # Panics
+    ///
+    /// When they reach past the end.
+    #[inline]
+    pub fn run(self, start: usize, length: usize) -> Self {
+        match self {
+            View::Arena(cells) => View::Arena(&cells[start..][..length]),
+            View::Const(bytes) => View::Const(&bytes[start..][..length]),
+        }
+    }
+
+    /// Calls `visit` with each byte and the item of `others` beside it, as far as both reach.
+    ///
+    /// The kind of view is asked for once: what is inlined here twice is the loop alone.
+    #[inline(always)]
+    pub(crate) fn for_each_with<T>(self, others: impl IntoIterator<Item = T>, mut visit: impl FnMut(i8, T)) {
+        match self {
+            View::Arena(cells) => cells.iter().zip(others).for_each(|(cell, other)| visit(cell.get(), other)),
+            View::Const(bytes) => bytes.iter().zip(others).for_each(|(&byte, other)| visit(byte, other)),
+        }
+    }
 }
 
 /// Element `index` of int8 or little-endian int16 elements.
@@ -67,60 +91,5 @@ pub(crate) fn set_element(cells: &[Cell<i8>], dtype: DType, index: usize, value:
             cells[2 * index + 1].set(high as i8);
         }
         _ => cells[index].set(value as i8),
-    }
-}
-
-/// A slice of bytes that may or may not be cells: what inner loops are generic over, so that they pay
-/// for no distinction.
-pub(crate) trait Bytes: Copy {
-    /// The bytes in order.
-    fn values(self) -> impl Iterator<Item = i8>;
-
-    /// `length` bytes from `start` on.
-    ///
-    /// # Panics
-    ///
-    /// When they reach past the end.
-    fn run(self, start: usize, length: usize) -> Self;
-
-    /// The byte at `index`.
-    ///
-    /// # Panics
-    ///
-    /// When `index` is past the end.
-    fn at(self, index: usize) -> i8;
-}
-
-impl Bytes for &[i8] {
-    #[inline(always)]
-    fn values(self) -> impl Iterator<Item = i8> {
-        self.iter().copied()
-    }
-
-    #[inline(always)]
-    fn run(self, start: usize, length: usize) -> Self {
-        &self[start..][..length]
-    }
-
-    #[inline(always)]
-    fn at(self, index: usize) -> i8 {
-        self[index]
-    }
-}
-
-impl Bytes for &[Cell<i8>] {
-    #[inline(always)]
-    fn values(self) -> impl Iterator<Item = i8> {
-        self.iter().map(Cell::get)
-    }
-
-    #[inline(always)]
-    fn run(self, start: usize, length: usize) -> Self {
-        &self[start..][..length]
-    }
-
-    #[inline(always)]
-    fn at(self, index: usize) -> i8 {
-        self[index].get()
     }
 }

@@ -6,7 +6,7 @@ use edgepkg_format::plan::{ChannelParameters, DepthwiseConv2d};
 
 use super::window::{Patch, for_each_patch};
 use crate::fixed_point::requantize;
-use crate::view::{Bytes, View};
+use crate::view::View;
 
 /// Output channels whose sums are kept at a time.
 const BLOCK: usize = 32;
@@ -23,14 +23,6 @@ pub fn depthwise_conv2d_i8(
     channels: &[u8],
     output: &[Cell<i8>],
 ) {
-    match input {
-        View::Arena(input) => convolve(op, input, weights, channels, output),
-        View::Const(input) => convolve(op, input, weights, channels, output),
-    }
-}
-
-#[inline(always)]
-fn convolve(op: &DepthwiseConv2d, input: impl Bytes, weights: &[i8], channels: &[u8], output: &[Cell<i8>]) {
     let multiplier = (op.output_image.channels / op.input_image.channels) as usize;
     for_each_patch(&op.input_image, &op.output_image, &op.window, output, |patch, pixel| {
         let mut start = 0;
@@ -50,13 +42,13 @@ fn convolve(op: &DepthwiseConv2d, input: impl Bytes, weights: &[i8], channels: &
                 match pixel {
                     None => add_products(sums, weights, op.input_zero_point),
                     Some(pixel) if multiplier == 1 => {
-                        let inputs = input.run(pixel + block.start, block.len()).values();
-                        for ((sum, x), &weight) in sums.iter_mut().zip(inputs).zip(weights) {
+                        let inputs = input.run(pixel + block.start, block.len());
+                        inputs.for_each_with(sums.iter_mut().zip(weights), |x, (sum, &weight)| {
                             *sum = sum.wrapping_add(i32::from(x) * i32::from(weight));
-                        }
+                        });
                     }
                     Some(pixel) => {
-                        let x = input.at(pixel + block.start / multiplier);
+                        let x = input.get(pixel + block.start / multiplier);
                         add_products(sums, weights, i32::from(x));
                     }
                 }

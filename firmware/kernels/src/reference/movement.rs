@@ -5,7 +5,7 @@ use core::cell::Cell;
 use edgepkg_format::plan::{Dims, Fill, StridedCopy, Strides};
 
 use super::walk::Walk;
-use crate::view::{Bytes, View};
+use crate::view::View;
 
 /// Sets every byte of `output` to `op.value`.
 #[inline(never)]
@@ -19,14 +19,6 @@ pub fn fill_i8(op: &Fill, output: &[Cell<i8>]) {
 /// from the least address on.
 #[inline(never)]
 pub fn strided_copy(op: &StridedCopy, input: View<'_>, output: &[Cell<i8>]) {
-    match input {
-        View::Arena(input) => copy(op, input, output),
-        View::Const(input) => copy(op, input, output),
-    }
-}
-
-#[inline(always)]
-fn copy(op: &StridedCopy, input: impl Bytes, output: &[Cell<i8>]) {
     let (input_strides, output_strides) = (modular(&op.input_strides), modular(&op.output_strides));
     let start = [below(&op.dims, &op.input_strides), below(&op.dims, &op.output_strides)];
     let walk = Walk::new(&op.dims, [&input_strides, &output_strides]);
@@ -34,11 +26,9 @@ fn copy(op: &StridedCopy, input: impl Bytes, output: &[Cell<i8>]) {
     match walk.run_strides() {
         [1, 1] => walk.for_each_run(start, |[from, to]| {
             let cells = &output[to as usize..][..length];
-            for (x, cell) in input.run(from as usize, length).values().zip(cells) {
-                cell.set(x);
-            }
+            input.run(from as usize, length).for_each_with(cells, |x, cell| cell.set(x));
         }),
-        _ => walk.for_each(start, |[from, to]| output[to as usize].set(input.at(from as usize))),
+        _ => walk.for_each(start, |[from, to]| output[to as usize].set(input.get(from as usize))),
     }
 }
 

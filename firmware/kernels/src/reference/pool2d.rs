@@ -5,7 +5,7 @@ use core::cell::Cell;
 use edgepkg_format::plan::{AveragePool2d, Clamp, MaxPool2d};
 
 use super::window::for_each_patch;
-use crate::view::{Bytes, View};
+use crate::view::View;
 
 /// Channels whose sums are kept at a time.
 const BLOCK: usize = 32;
@@ -14,25 +14,15 @@ const BLOCK: usize = 32;
 /// `output`: `op.output_image`. A window that lies outside of the image gives 0, clamped.
 #[inline(never)]
 pub fn average_pool2d_i8(op: &AveragePool2d, input: View<'_>, output: &[Cell<i8>]) {
-    match input {
-        View::Arena(input) => average(op, input, output),
-        View::Const(input) => average(op, input, output),
-    }
-}
-
-#[inline(always)]
-fn average(op: &AveragePool2d, input: impl Bytes, output: &[Cell<i8>]) {
     for_each_patch(&op.input_image, &op.output_image, &op.window, output, |patch, pixel| {
         let count = patch.rows.count().wrapping_mul(patch.columns.count()).max(1) as i32;
         for (block, outputs) in pixel.chunks(BLOCK).enumerate() {
             let mut sums = [0i32; BLOCK];
             let sums = &mut sums[..outputs.len()];
-            for index in patch.pixels() {
-                let inputs = input.run(index + block * BLOCK, sums.len()).values();
-                for (sum, x) in sums.iter_mut().zip(inputs) {
-                    *sum = sum.wrapping_add(i32::from(x));
-                }
-            }
+            patch.for_each_pixel(|index| {
+                let inputs = input.run(index + block * BLOCK, sums.len());
+                inputs.for_each_with(&mut *sums, |x, sum| *sum = sum.wrapping_add(i32::from(x)));
+            });
             for (&sum, output) in sums.iter().zip(outputs) {
                 let half = if sum > 0 { count / 2 } else { -(count / 2) };
                 output.set(clamped(sum.wrapping_add(half) / count, op.clamp));
@@ -45,23 +35,14 @@ fn average(op: &AveragePool2d, input: impl Bytes, output: &[Cell<i8>]) {
 /// window that lies outside of the image gives -128, clamped.
 #[inline(never)]
 pub fn max_pool2d_i8(op: &MaxPool2d, input: View<'_>, output: &[Cell<i8>]) {
-    match input {
-        View::Arena(input) => maximum(op, input, output),
-        View::Const(input) => maximum(op, input, output),
-    }
-}
-
-#[inline(always)]
-fn maximum(op: &MaxPool2d, input: impl Bytes, output: &[Cell<i8>]) {
     for_each_patch(&op.input_image, &op.output_image, &op.window, output, |patch, pixel| {
         for output in pixel {
             output.set(i8::MIN);
         }
-        for index in patch.pixels() {
-            for (output, x) in pixel.iter().zip(input.run(index, pixel.len()).values()) {
-                output.set(output.get().max(x));
-            }
-        }
+        patch.for_each_pixel(|index| {
+            let inputs = input.run(index, pixel.len());
+            inputs.for_each_with(pixel, |x, output| output.set(output.get().max(x)));
+        });
         for output in pixel {
             output.set(clamped(i32::from(output.get()), op.clamp));
         }

@@ -91,13 +91,24 @@ impl Patch<'_> {
     /// Index in the image of the first channel at row `y` and column `x`.
     #[inline]
     pub(super) fn index(&self, y: u32, x: u32) -> usize {
-        (((self.batch * self.image.height + y) * self.image.width + x) * self.image.channels) as usize
+        let row = self.batch * self.image.height + y;
+        (row.wrapping_mul(self.image.width).wrapping_add(x)).wrapping_mul(self.image.channels) as usize
     }
 
-    /// Indices in the image of the first channel of every pixel under the window.
+    /// Whether the window reaches outside of the image.
     #[inline]
-    pub(super) fn pixels(&self) -> impl Iterator<Item = usize> {
-        self.rows.positions().flat_map(move |y| self.columns.positions().map(move |x| self.index(y, x)))
+    pub(super) fn is_clipped(&self, window: &Window) -> bool {
+        self.rows.count() != window.height || self.columns.count() != window.width
+    }
+
+    /// Calls `visit` with the index in the image of the first channel of each pixel under the window.
+    #[inline(always)]
+    pub(super) fn for_each_pixel(&self, mut visit: impl FnMut(usize)) {
+        for y in self.rows.positions() {
+            for x in self.columns.positions() {
+                visit(self.index(y, x));
+            }
+        }
     }
 }
 
