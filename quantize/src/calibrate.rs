@@ -22,6 +22,16 @@ pub enum Calibrator {
     MeanSquaredError,
 }
 
+impl std::fmt::Display for Calibrator {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Calibrator::MinMax => write!(formatter, "minmax"),
+            Calibrator::Percentile(percentile) => write!(formatter, "percentile {percentile}"),
+            Calibrator::MeanSquaredError => write!(formatter, "mse"),
+        }
+    }
+}
+
 /// An interval of reals.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {

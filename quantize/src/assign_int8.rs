@@ -1,0 +1,239 @@
+//! Gives every tensor its int8 form: scales, zero points, integer weights and biases.
+//!
+//! Activations have one scale and zero point, weights a scale for each output channel and zero point 0,
+//! biases the product of both scales: TensorFlow Lite's int8 specification. Operators that only move values
+//! share their neighbours' scale; where that cannot be, a requantize is put between.
+
+mod correct;
+mod parameters;
+mod sharing;
+mod weights;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use edgepkg_format::DType;
+use thiserror::Error;
+
+use crate::calibrate::CalibratedGraph;
+use crate::graph::{FloatGraph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Tensor, TensorId};
+use crate::simulate::quantize_int8;
+
+/// What the mean error that quantized weights make in an output channel is met with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BiasCorrection {
+    /// Nothing.
+    None,
+    /// Taken off the bias, as the calibration samples show it.
+    Mean,
+}
+
+/// A quantized graph, and where the float graph's activations are in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assigned {
+    /// The quantized graph.
+    pub graph: QuantizedGraph,
+    /// For each tensor of the float graph, the same activation in the quantized one; `None` for weights,
+    /// biases and what no node uses.
+    pub activations: Vec<Option<TensorId>>,
+}
+
+/// Why a graph cannot be quantized.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum AssignError {
+    /// Weights or a bias that are computed.
+    #[error("the {operand} of {operator} `{node}` are not constant")]
+    NotConstant {
+        /// `weights` or `bias values`.
+        operand: &'static str,
+        /// The operator.
+        operator: &'static str,
+        /// The node's name.
+        node: String,
+    },
+    /// A constant that is no number.
+    #[error("constant `{tensor}` has {value} at element {element}")]
+    NotFinite {
+        /// The constant.
+        tensor: String,
+        /// Index of the element, row-major.
+        element: usize,
+        /// NaN or an infinity.
+        value: f32,
+    },
+    /// A graph that quantizes in part already.
+    #[error("`{node}` requantizes, but the graph is not quantized")]
+    Requantize {
+        /// The node's name.
+        node: String,
+    },
+}
+
+/// Quantizes `calibrated`. The same graph gives the same bytes on every machine.
+///
+/// # Errors
+///
+/// When weights are not constant, or a constant is NaN or infinite.
+pub fn assign_int8(
+    calibrated: &CalibratedGraph,
+    bias_correction: BiasCorrection,
+) -> Result<Assigned, AssignError> {
+    check(&calibrated.graph)?;
+    let shared = sharing::share(calibrated);
+    let mut assignment = Assignment {
+        float: &shared.graph,
+        calibrated,
+        bias_correction,
+        parameters: &shared.parameters,
+        graph: QuantizedGraph {
+            name: shared.graph.name.clone(),
+            tensors: Vec::new(),
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        },
+        activations: HashMap::new(),
+    };
+    assignment.graph.inputs = shared.graph.inputs.iter().map(|&id| assignment.activation(id)).collect();
+    for node in &shared.graph.nodes {
+        assignment.node(node);
+    }
+    assignment.graph.outputs = shared.graph.outputs.iter().map(|&id| assignment.activation(id)).collect();
+    let float_tensors = 0..calibrated.graph.tensors.len();
+    let activations =
+        float_tensors.map(|index| assignment.activations.get(&TensorId(index)).copied()).collect();
+    Ok(Assigned { graph: assignment.graph, activations })
+}
+
+fn check(graph: &FloatGraph) -> Result<(), AssignError> {
+    for node in &graph.nodes {
+        if node.op == Op::Requantize {
+            return Err(AssignError::Requantize { node: node.name.clone() });
+        }
+        if is_weighted(&node.op)
+            && let Some(position) =
+                (1..node.inputs.len()).find(|&position| !graph.tensor(node.inputs[position]).is_constant())
+        {
+            let operand = if position == 1 { "weights" } else { "bias values" };
+            return Err(AssignError::NotConstant {
+                operand,
+                operator: node.op.name(),
+                node: node.name.clone(),
+            });
+        }
+    }
+    for tensor in &graph.tensors {
+        let data = tensor.data.as_deref().unwrap_or_default();
+        if let Some(element) = data.iter().position(|value| !value.is_finite()) {
+            return Err(AssignError::NotFinite {
+                tensor: tensor.name.clone(),
+                element,
+                value: data[element],
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether inputs 1 and 2 are weights and a bias.
+fn is_weighted(op: &Op) -> bool {
+    matches!(op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::FullyConnected { .. })
+}
+
+/// The quantized graph as it grows.
+struct Assignment<'a> {
+    /// The calibrated graph, requantizes included.
+    float: &'a FloatGraph,
+    calibrated: &'a CalibratedGraph,
+    bias_correction: BiasCorrection,
+    /// Of every activation of `float`.
+    parameters: &'a [Quantization],
+    graph: QuantizedGraph,
+    /// From tensors of `float` to those of `graph`.
+    activations: HashMap<TensorId, TensorId>,
+}
+
+impl Assignment<'_> {
+    /// The quantized form of an activation, or of a constant that takes the place of one.
+    fn activation(&mut self, id: TensorId) -> TensorId {
+        if let Some(&done) = self.activations.get(&id) {
+            return done;
+        }
+        let tensor = self.float.tensor(id);
+        let quantization = self.parameters[id.0].clone();
+        let data = tensor.data.as_deref().map(|values| int8_bytes(&quantize_int8(values, &quantization)));
+        let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
+        let done =
+            self.graph.add_tensor(QuantizedTensor { name, shape, dtype: DType::Int8, quantization, data });
+        self.activations.insert(id, done);
+        done
+    }
+
+    fn node(&mut self, node: &Node) {
+        let mut inputs = if is_weighted(&node.op) {
+            vec![self.activation(node.inputs[0])]
+        } else {
+            node.inputs.iter().map(|&id| self.activation(id)).collect()
+        };
+        if is_weighted(&node.op) {
+            let (weights, bias) = self.weights_and_bias(node);
+            inputs.extend([self.graph.add_tensor(weights), self.graph.add_tensor(bias)]);
+        }
+        let outputs = node.outputs.iter().map(|&id| self.activation(id)).collect();
+        self.graph.nodes.push(Node { name: node.name.clone(), op: node.op.clone(), inputs, outputs });
+    }
+
+    /// Weights of int8 and a bias of int32, one that corrects where the model has none.
+    fn weights_and_bias(&self, node: &Node) -> (QuantizedTensor, QuantizedTensor) {
+        let weights = self.float.tensor(node.inputs[1]);
+        let values = weights.data.as_deref().expect("checked to be constant");
+        let axis = match node.op {
+            Op::DepthwiseConv2d(_) => 3,
+            _ => 0,
+        };
+        let channels = weights::Channels::new(&weights.shape, axis);
+        let mut bias = match node.inputs.get(2) {
+            Some(&id) => self.float.tensor(id).data.as_deref().expect("checked to be constant").to_vec(),
+            None => vec![0.0; channels.count],
+        };
+        let input_scale = self.parameters[node.inputs[0].0].scale();
+        let scales = weights::scales(values, &channels, &bias, input_scale);
+        let quantized = weights::quantize(values, &channels, &scales);
+        if self.bias_correction == BiasCorrection::Mean
+            && let Some(Some(mean)) = self.calibrated.means.get(node.inputs[0].0)
+        {
+            let errors = weights::errors(values, &channels, &scales, &quantized);
+            correct::take_off_mean_error(&mut bias, self.float, node, mean, &errors);
+        }
+        let bias_scales: Vec<f32> = scales.iter().map(|scale| input_scale * scale).collect();
+        let bias_bytes: Vec<u8> =
+            weights::quantize_bias(&bias, &bias_scales).into_iter().flat_map(i32::to_le_bytes).collect();
+        let bias_name = match node.inputs.get(2) {
+            Some(&id) => self.float.tensor(id).name.clone(),
+            None => format!("{}/bias", node.name),
+        };
+        (
+            QuantizedTensor {
+                name: weights.name.clone(),
+                shape: weights.shape.clone(),
+                dtype: DType::Int8,
+                quantization: Quantization::per_channel(scales, axis),
+                data: Some(int8_bytes(&quantized)),
+            },
+            QuantizedTensor {
+                name: bias_name,
+                shape: vec![channels.count],
+                dtype: DType::Int32,
+                quantization: Quantization::per_channel(bias_scales, 0),
+                data: Some(bias_bytes.into()),
+            },
+        )
+    }
+}
+
+fn int8_bytes(values: &[i8]) -> Arc<[u8]> {
+    bytemuck::cast_slice(values).into()
+}
+
+#[cfg(test)]
+mod tests;

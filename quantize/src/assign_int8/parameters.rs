@@ -1,0 +1,48 @@
+//! Scale and zero point of a range, and values in them.
+
+use crate::calibrate::{Lattice, Range};
+use crate::graph::Quantization;
+
+/// The least scale of an activation or of weights, so that the product of two is a normal float32.
+pub(super) const LEAST_SCALE: f32 = 1.0 / (1_u64 << 60) as f32;
+
+/// int8 over `range`, widened to hold 0, which is represented exactly.
+///
+/// A tensor that was 0 throughout calibration gets [-1, 1].
+pub(super) fn of_range(range: Range) -> Quantization {
+    let range = match range.including(0.0) {
+        Range { min: 0.0, max: 0.0 } => Range { min: -1.0, max: 1.0 },
+        range => range,
+    };
+    let scale = ((f64::from(range.max) - f64::from(range.min)) / 255.0) as f32;
+    let scale = scale.max(LEAST_SCALE);
+    let zero_point = (-128.0 - f64::from(range.min) / f64::from(scale)).round();
+    Quantization::per_tensor(scale, zero_point.clamp(-128.0, 127.0) as i32)
+}
+
+/// The grid that an input's values lie on already.
+pub(super) fn of_lattice(lattice: &Lattice) -> Quantization {
+    Quantization::per_tensor(lattice.step.max(LEAST_SCALE), lattice.zero_point())
+}
+
+/// The reals that int8 has in `quantization`.
+pub(super) fn range_of(quantization: &Quantization) -> Range {
+    let real = |q: i32| quantization.scale() * (q - quantization.zero_point()) as f32;
+    Range { min: real(-128), max: real(127) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Range, of_range};
+    use crate::graph::Quantization;
+
+    #[test]
+    fn ranges_hold_zero_exactly() {
+        let parameters = |min: f32, max: f32| of_range(Range { min, max });
+        assert_eq!(parameters(0.0, 25.5), Quantization::per_tensor(0.1, -128));
+        assert_eq!(parameters(5.0, 25.5), Quantization::per_tensor(0.1, -128));
+        assert_eq!(parameters(-25.5, -5.0), Quantization::per_tensor(0.1, 127));
+        assert_eq!(parameters(-1.0, 1.0), Quantization::per_tensor(2.0 / 255.0, -1));
+        assert_eq!(parameters(0.0, 0.0), parameters(-1.0, 1.0));
+    }
+}

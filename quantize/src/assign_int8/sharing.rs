@@ -1,0 +1,217 @@
+//! Which tensors share scale and zero point, and what these are.
+
+use super::parameters::{of_lattice, of_range, range_of};
+use crate::calibrate::{CalibratedGraph, Range};
+use crate::graph::{Activation, FloatGraph, FloatTensor, Node, Op, Quantization, TensorId};
+
+/// A tensor gets a requantize of its own before a concatenation that would coarsen its scale by more than
+/// this for its other readers.
+const MOST_COARSENING: f32 = 1.25;
+
+/// A float graph with requantizes where they must be, and int8 parameters for all its activations.
+pub(super) struct Shared {
+    pub(super) graph: FloatGraph,
+    /// Of each tensor; those of weights and biases mean nothing.
+    pub(super) parameters: Vec<Quantization>,
+}
+
+/// Decides the parameters of every activation.
+pub(super) fn share(calibrated: &CalibratedGraph) -> Shared {
+    let mut sharing = Sharing::new(calibrated);
+    sharing.narrow(&calibrated.graph);
+    for node in &calibrated.graph.nodes {
+        sharing.node(&calibrated.graph, node.clone());
+    }
+    sharing.finish(calibrated)
+}
+
+struct Sharing {
+    graph: FloatGraph,
+    /// Of each tensor.
+    ranges: Vec<Option<Range>>,
+    /// Of each tensor, another of its group, or itself: groups are trees.
+    parents: Vec<usize>,
+    /// Of each group's root: parameters that the operator prescribes.
+    prescribed: Vec<Option<Quantization>>,
+}
+
+impl Sharing {
+    fn new(calibrated: &CalibratedGraph) -> Self {
+        let graph = FloatGraph { nodes: Vec::new(), ..calibrated.graph.clone() };
+        let count = graph.tensors.len();
+        let ranges = graph
+            .tensors
+            .iter()
+            .zip(&calibrated.ranges)
+            .map(|(tensor, &range)| tensor.data.as_deref().map_or(range, Range::of))
+            .collect();
+        Self { graph, ranges, parents: (0..count).collect(), prescribed: vec![None; count] }
+    }
+
+    /// Drops from the range of a tensor what its only reader would drop anyway.
+    fn narrow(&mut self, graph: &FloatGraph) {
+        for node in graph.nodes.iter().rev() {
+            let Some(&input) = node.inputs.first() else { continue };
+            if graph.is_output(input) || graph.inputs.contains(&input) || readers(graph, input) != 1 {
+                continue;
+            }
+            let kept = self.ranges[node.output().0];
+            let clamped = |activation: &Activation, range: Range| Range {
+                min: activation.apply(range.min),
+                max: activation.apply(range.max),
+            };
+            self.ranges[input.0] = match (&node.op, self.ranges[input.0]) {
+                (Op::MaxPool2d(_) | Op::Slice { .. } | Op::Reshape | Op::Transpose { .. }, _) => kept,
+                (Op::Relu, Some(range)) => Some(clamped(&Activation::RELU, range)),
+                (Op::Relu6, Some(range)) => Some(clamped(&Activation::RELU6, range)),
+                (Op::Clamp(activation), Some(range)) => Some(clamped(activation, range)),
+                (_, range) => range,
+            };
+        }
+    }
+
+    /// Takes over one node, tying tensors that must share and putting requantizes before it.
+    fn node(&mut self, graph: &FloatGraph, mut node: Node) {
+        match &node.op {
+            Op::AveragePool2d(_)
+            | Op::MaxPool2d(_)
+            | Op::Relu6
+            | Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Slice { .. } => self.tie(node.inputs[0], node.output()),
+            Op::Pad { value, .. } => {
+                let value = *value;
+                if let Some(prescribed) = &self.prescribed[self.root(node.inputs[0])]
+                    && range_of(prescribed).including(value) != range_of(prescribed)
+                {
+                    node.inputs[0] = self.requantized(&node, node.inputs[0]);
+                }
+                let output = node.output().0;
+                self.ranges[output] = self.ranges[output].map(|range| range.including(value));
+                self.tie(node.inputs[0], node.output());
+            }
+            Op::Concat { .. } => {
+                for position in 0..node.inputs.len() {
+                    let input = node.inputs[position];
+                    if self.must_stay_apart(graph, &node, input) {
+                        node.inputs[position] = self.requantized(&node, input);
+                    }
+                }
+                for &input in &node.inputs {
+                    self.tie(input, node.output());
+                }
+            }
+            Op::Softmax { .. } | Op::Logistic => {
+                self.prescribed[node.output().0] = Some(Quantization::per_tensor(1.0 / 256.0, -128));
+            }
+            Op::Tanh => self.prescribed[node.output().0] = Some(Quantization::per_tensor(1.0 / 128.0, 0)),
+            _ => {}
+        }
+        self.graph.nodes.push(node);
+    }
+
+    /// Whether `input` cannot take the scale of a concatenation, or would lose by it.
+    fn must_stay_apart(&self, graph: &FloatGraph, concat: &Node, input: TensorId) -> bool {
+        let root = self.root(input);
+        if self.prescribed[root].is_some() {
+            let alike = |other: &TensorId| self.prescribed[self.root(*other)] == self.prescribed[root];
+            return !concat.inputs.iter().all(alike);
+        }
+        let coarsening = match (self.ranges[input.0], self.ranges[concat.output().0]) {
+            (Some(own), Some(joint)) => of_range(joint.union(own)).scale() / of_range(own).scale(),
+            _ => 1.0,
+        };
+        let read_elsewhere = readers(graph, input) > 1 || graph.is_output(input);
+        read_elsewhere && coarsening > MOST_COARSENING
+    }
+
+    /// Puts a requantize of `input` before `node` and gives its output.
+    fn requantized(&mut self, node: &Node, input: TensorId) -> TensorId {
+        let FloatTensor { name, shape, .. } = self.graph.tensor(input).clone();
+        let output =
+            self.graph.add_tensor(FloatTensor { name: format!("{name}/requantize"), shape, data: None });
+        self.ranges.push(self.ranges[input.0]);
+        self.parents.push(output.0);
+        self.prescribed.push(None);
+        self.graph.nodes.push(Node {
+            name: format!("{}/requantize", node.name),
+            op: Op::Requantize,
+            inputs: vec![input],
+            outputs: vec![output],
+        });
+        output
+    }
+
+    fn root(&self, id: TensorId) -> usize {
+        let mut at = id.0;
+        while self.parents[at] != at {
+            at = self.parents[at];
+        }
+        at
+    }
+
+    fn tie(&mut self, a: TensorId, b: TensorId) {
+        let (a, b) = (self.root(a), self.root(b));
+        let (first, second) = (a.min(b), a.max(b));
+        self.parents[second] = first;
+        self.prescribed[first] = self.prescribed[first].take().or(self.prescribed[second].take());
+    }
+
+    fn finish(self, calibrated: &CalibratedGraph) -> Shared {
+        let roots: Vec<usize> = (0..self.parents.len()).map(|index| self.root(TensorId(index))).collect();
+        let mut ranges: Vec<Option<Range>> = vec![None; roots.len()];
+        for (&root, range) in roots.iter().zip(&self.ranges) {
+            ranges[root] = match (ranges[root], range) {
+                (Some(joint), Some(range)) => Some(joint.union(*range)),
+                (joint, range) => joint.or(*range),
+            };
+        }
+        let mut groups = self.prescribed;
+        for (&input, lattice) in self.graph.inputs.iter().zip(&calibrated.lattices) {
+            let root = roots[input.0];
+            if let (Some(lattice), Some(range), None) = (lattice, ranges[root], &groups[root]) {
+                let lossless = of_lattice(lattice);
+                let holds_all = range_of(&lossless);
+                // Half a step is what rounding allows for.
+                let slack = lattice.step / 2.0;
+                if range.min >= holds_all.min - slack && range.max <= holds_all.max + slack {
+                    groups[root] = Some(lossless);
+                }
+            }
+        }
+        let mut groups: Vec<Quantization> = groups
+            .into_iter()
+            .zip(&ranges)
+            .map(|(known, range)| {
+                known.unwrap_or_else(|| of_range(range.unwrap_or(Range { min: 0.0, max: 0.0 })))
+            })
+            .collect();
+        widen(&mut groups, &roots, &self.graph.nodes);
+        Shared { parameters: roots.iter().map(|&root| groups[root].clone()).collect(), graph: self.graph }
+    }
+}
+
+/// Widens scales that fixed-point arithmetic could not work with: the sum of large values that cancel, or
+/// inputs of softmax that are all but equal.
+fn widen(groups: &mut [Quantization], roots: &[usize], nodes: &[Node]) {
+    for node in nodes {
+        let scale = |id: TensorId| groups[roots[id.0]].scale();
+        let (id, least) = match node.op {
+            Op::Add { .. } => {
+                let widest = scale(node.inputs[0]).max(scale(node.inputs[1]));
+                (node.output(), widest / (1 << 18) as f32)
+            }
+            Op::Softmax { beta } => (node.inputs[0], 1.0 / (beta.abs() * (1 << 25) as f32)),
+            _ => continue,
+        };
+        let group = &mut groups[roots[id.0]];
+        if group.scale() < least && least.is_finite() {
+            *group = Quantization::per_tensor(least, group.zero_point());
+        }
+    }
+}
+
+/// How often `id` is read.
+fn readers(graph: &FloatGraph, id: TensorId) -> usize {
+    graph.nodes.iter().flat_map(|node| &node.inputs).filter(|&&input| input == id).count()
+}

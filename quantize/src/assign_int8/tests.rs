@@ -1,0 +1,233 @@
+//! Assignments of small graphs, and what they compute.
+
+use std::sync::Arc;
+
+use super::{AssignError, Assigned, BiasCorrection, assign_int8};
+use crate::calibrate::{CalibratedGraph, Calibrator, calibrate};
+use crate::graph::{
+    Activation, FloatGraph, FloatTensor, Node, Op, Pool, Quantization, QuantizedTensor, TensorId,
+};
+use crate::samples::{Array, Samples};
+use crate::score::score;
+
+/// Builds a graph of one input.
+struct Builder(FloatGraph);
+
+impl Builder {
+    fn new(shape: &[usize]) -> (Self, TensorId) {
+        let mut graph = FloatGraph {
+            name: String::new(),
+            tensors: Vec::new(),
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        };
+        let input = graph.add_tensor(FloatTensor { name: "x".into(), shape: shape.to_vec(), data: None });
+        graph.inputs.push(input);
+        (Self(graph), input)
+    }
+
+    fn constant(&mut self, shape: &[usize], data: &[f32]) -> TensorId {
+        self.0.add_tensor(FloatTensor {
+            name: format!("constant{}", self.0.tensors.len()),
+            shape: shape.to_vec(),
+            data: Some(Arc::from(data)),
+        })
+    }
+
+    fn node(&mut self, name: &str, op: Op, inputs: &[TensorId], shape: &[usize]) -> TensorId {
+        let output = self.0.add_tensor(FloatTensor { name: name.into(), shape: shape.to_vec(), data: None });
+        let node = Node { name: name.into(), op, inputs: inputs.to_vec(), outputs: vec![output] };
+        self.0.nodes.push(node);
+        output
+    }
+
+    /// Calibrates on `values`, of one sample or many.
+    fn calibrate(mut self, outputs: &[TensorId], values: &[f32]) -> (CalibratedGraph, Samples) {
+        self.0.outputs = outputs.to_vec();
+        let shape = &self.0.tensors[0].shape;
+        let count = values.len() / shape.iter().product::<usize>();
+        let array = Array { shape: [&[count], &shape[..]].concat(), elements: values.to_vec() };
+        let samples = Samples::new(&self.0, vec![array]).unwrap();
+        (calibrate(self.0, &samples, Calibrator::MinMax, |_, _| {}).unwrap(), samples)
+    }
+}
+
+fn assign(calibrated: &CalibratedGraph) -> Assigned {
+    assign_int8(calibrated, BiasCorrection::None).unwrap()
+}
+
+/// The tensor that stands for the float graph's `id`.
+fn quantized(assigned: &Assigned, id: TensorId) -> &QuantizedTensor {
+    assigned.graph.tensor(assigned.activations[id.0].unwrap())
+}
+
+fn operators(assigned: &Assigned) -> Vec<&'static str> {
+    assigned.graph.nodes.iter().map(|node| node.op.name()).collect()
+}
+
+/// Numbers without a pattern between -1 and 1.
+fn noise(count: usize) -> Vec<f32> {
+    let mut state = 12_345_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[test]
+fn weights_are_per_channel_and_biases_in_the_product_of_scales() {
+    let (mut builder, x) = Builder::new(&[1, 2]);
+    let weights = builder.constant(&[2, 2], &[1.27, -0.5, 12.7, 0.1]);
+    let bias = builder.constant(&[2], &[1.0, -1.0]);
+    let y =
+        builder.node("fc", Op::FullyConnected { activation: Activation::RELU }, &[x, weights, bias], &[1, 2]);
+    let (calibrated, _) = builder.calibrate(&[y], &[-1.0, 0.123, 1.55, 0.7]);
+    let assigned = assign(&calibrated);
+    let node = &assigned.graph.nodes[0];
+    let weights = assigned.graph.tensor(node.inputs[1]);
+    assert_eq!(weights.int8(), [127, -50, 127, 1]);
+    assert_eq!(weights.quantization, Quantization::per_channel(vec![0.01, 0.1], 0));
+    let input_scale = quantized(&assigned, x).quantization.scale();
+    assert_eq!(input_scale, 0.01);
+    let bias = assigned.graph.tensor(node.inputs[2]);
+    assert_eq!(bias.int32(), [10_000, -1000]);
+    assert_eq!(quantized(&assigned, y).quantization.zero_point(), -128);
+}
+
+#[test]
+fn operators_that_move_values_share_parameters() {
+    let (mut builder, x) = Builder::new(&[1, 2, 2, 1]);
+    let pool =
+        Pool { window: [1, 1], stride: [1, 1], padding: Default::default(), activation: Activation::NONE };
+    let pooled = builder.node("pool", Op::AveragePool2d(pool), &[x], &[1, 2, 2, 1]);
+    let pad = Op::Pad { before: vec![0, 1, 0, 0], after: vec![0; 4], value: -9.0 };
+    let padded = builder.node("pad", pad, &[pooled], &[1, 3, 2, 1]);
+    let rows = builder.node("reshape", Op::Reshape, &[padded], &[6]);
+    let (calibrated, _) = builder.calibrate(&[rows], &[1.0, 2.5, 3.0, 4.7]);
+    let assigned = assign(&calibrated);
+    for id in [x, pooled, padded, rows] {
+        assert_eq!(quantized(&assigned, id).quantization, quantized(&assigned, x).quantization);
+    }
+    assert!((quantized(&assigned, x).quantization.scale() - 13.7 / 255.0).abs() < 1e-6);
+}
+
+#[test]
+fn softmax_logistic_and_tanh_have_prescribed_outputs() {
+    let (mut builder, x) = Builder::new(&[1, 4]);
+    let softmax = builder.node("softmax", Op::Softmax { beta: 1.0 }, &[x], &[1, 4]);
+    let logistic = builder.node("logistic", Op::Logistic, &[x], &[1, 4]);
+    let tanh = builder.node("tanh", Op::Tanh, &[x], &[1, 4]);
+    let flat = builder.node("flat", Op::Reshape, &[tanh], &[4]);
+    let (calibrated, samples) = builder.calibrate(&[softmax, logistic, flat], &[-3.0, 0.5, 1.1, 2.0]);
+    let assigned = assign(&calibrated);
+    let share = Quantization::per_tensor(1.0 / 256.0, -128);
+    assert_eq!(quantized(&assigned, softmax).quantization, share);
+    assert_eq!(quantized(&assigned, logistic).quantization, share);
+    assert_eq!(quantized(&assigned, flat).quantization, Quantization::per_tensor(1.0 / 128.0, 0));
+    let score =
+        score(&calibrated.graph, &assigned.graph, &assigned.activations, &samples, &[2], |_, _| {}).unwrap();
+    assert!(score.worst_output_decibels() > 35.0, "{}", score.worst_output_decibels());
+    assert_eq!((score.answers.samples, score.answers.agreeing, score.answers.float_correct), (1, 1, 0));
+}
+
+#[test]
+fn concat_unifies_what_it_can_and_requantizes_the_rest() {
+    let (mut builder, x) = Builder::new(&[1, 4]);
+    let relu = builder.node("relu", Op::Relu, &[x], &[1, 4]);
+    let tanh = builder.node("tanh", Op::Tanh, &[x], &[1, 4]);
+    let joined = builder.node("concat", Op::Concat { axis: 1 }, &[relu, tanh], &[1, 8]);
+    let (calibrated, samples) = builder.calibrate(&[joined], &[-3.0, 0.5, 10.3, 2.0]);
+    let assigned = assign(&calibrated);
+    assert_eq!(operators(&assigned), ["Relu", "Tanh", "Requantize", "Concat"]);
+    assert_eq!(quantized(&assigned, relu).quantization, quantized(&assigned, joined).quantization);
+    let score =
+        score(&calibrated.graph, &assigned.graph, &assigned.activations, &samples, &[], |_, _| {}).unwrap();
+    assert!(score.worst_output_decibels() > 45.0, "{}", score.worst_output_decibels());
+}
+
+#[test]
+fn concat_does_not_coarsen_what_others_read() {
+    let (mut builder, x) = Builder::new(&[1, 4]);
+    let small = builder.node("small", Op::LeakyRelu { alpha: 0.01 }, &[x], &[1, 4]);
+    let ten = builder.constant(&[1], &[10.0]);
+    let large = builder.node("large", Op::Mul { activation: Activation::NONE }, &[x, ten], &[1, 4]);
+    let joined = builder.node("concat", Op::Concat { axis: 1 }, &[small, large], &[1, 8]);
+    let again = builder.node("again", Op::Relu, &[small], &[1, 4]);
+    let (calibrated, _) = builder.calibrate(&[joined, again], &[-1.0, 0.5, 0.7, 0.123]);
+    let assigned = assign(&calibrated);
+    assert_eq!(operators(&assigned), ["LeakyRelu", "Mul", "Requantize", "Concat", "Relu"]);
+    assert!(quantized(&assigned, small).quantization.scale() < 0.003);
+}
+
+#[test]
+fn what_a_clamp_drops_needs_no_codes() {
+    let (mut builder, x) = Builder::new(&[1, 4]);
+    let weights = builder.constant(&[4, 4], &noise(16));
+    let sum = builder.node("fc", Op::FullyConnected { activation: Activation::NONE }, &[x, weights], &[1, 4]);
+    let relu6 = builder.node("relu6", Op::Relu6, &[sum], &[1, 4]);
+    let (calibrated, _) = builder.calibrate(&[relu6], &[100.0, -80.0, 30.0, 50.5]);
+    let assigned = assign(&calibrated);
+    assert_eq!(quantized(&assigned, sum).quantization, Quantization::per_tensor(6.0 / 255.0, -128));
+    assert_eq!(quantized(&assigned, relu6).quantization, quantized(&assigned, sum).quantization);
+}
+
+#[test]
+fn inputs_on_a_grid_keep_it() {
+    let (mut builder, x) = Builder::new(&[1, 3]);
+    let y = builder.node("tanh", Op::Tanh, &[x], &[1, 3]);
+    let (calibrated, _) = builder.calibrate(&[y], &[0.5, 1.0, 100.0]);
+    let assigned = assign(&calibrated);
+    assert_eq!(quantized(&assigned, x).quantization, Quantization::per_tensor(0.5, -128));
+}
+
+#[test]
+fn bias_correction_takes_off_the_mean_error() {
+    let graph = || {
+        let (mut builder, x) = Builder::new(&[1, 64]);
+        let weights = builder.constant(&[8, 64], &noise(512));
+        let activation = Activation::NONE;
+        let y = builder.node("fc", Op::FullyConnected { activation }, &[x, weights], &[1, 8]);
+        let values: Vec<f32> = noise(640).iter().map(|value| 1.0 + 0.05 * value).collect();
+        builder.calibrate(&[y], &values)
+    };
+    let (calibrated, samples) = graph();
+    let noise = |correction: BiasCorrection| {
+        let assigned = assign_int8(&calibrated, correction).unwrap();
+        score(&calibrated.graph, &assigned.graph, &[], &samples, &[], |_, _| {}).unwrap().outputs[0].noise
+    };
+    assert!(noise(BiasCorrection::Mean) < 0.8 * noise(BiasCorrection::None));
+}
+
+#[test]
+fn refuses_weights_that_vary_or_are_not_numbers() {
+    let (mut builder, x) = Builder::new(&[2, 2]);
+    let op = Op::FullyConnected { activation: Activation::NONE };
+    let y = builder.node("attention", op.clone(), &[x, x], &[2, 2]);
+    builder.0.outputs = vec![y];
+    let calibrated = CalibratedGraph {
+        ranges: vec![None; 2],
+        means: vec![None; 2],
+        lattices: vec![None],
+        graph: builder.0,
+    };
+    let error = assign_int8(&calibrated, BiasCorrection::None).unwrap_err();
+    assert_eq!(error.to_string(), "the weights of FullyConnected `attention` are not constant");
+
+    let (mut builder, x) = Builder::new(&[1, 2]);
+    let weights = builder.constant(&[1, 2], &[0.0, f32::INFINITY]);
+    let y = builder.node("fc", op, &[x, weights], &[1, 1]);
+    builder.0.outputs = vec![y];
+    let calibrated = CalibratedGraph {
+        ranges: vec![None; 3],
+        means: vec![None; 3],
+        lattices: vec![None],
+        graph: builder.0,
+    };
+    let error = assign_int8(&calibrated, BiasCorrection::None).unwrap_err();
+    assert_eq!(
+        error,
+        AssignError::NotFinite { tensor: "constant1".into(), element: 1, value: f32::INFINITY }
+    );
+}

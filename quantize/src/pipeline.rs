@@ -1,0 +1,140 @@
+//! From a float graph to a quantized one with its report: every step in order.
+
+use thiserror::Error;
+
+use crate::assign_int8::{AssignError, BiasCorrection, assign_int8};
+use crate::calibrate::{CalibrateError, Calibrator, calibrate};
+use crate::graph::{FloatGraph, QuantizedGraph, Tensor};
+use crate::lower::LowerError;
+use crate::report::Report;
+use crate::samples::Samples;
+use crate::score::score;
+
+/// How a model is quantized. The default is what does best over many models.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// How ranges are chosen.
+    pub calibrator: Calibrator,
+    /// Whether biases take off what rounded weights add.
+    pub bias_correction: BiasCorrection,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { calibrator: Calibrator::MinMax, bias_correction: BiasCorrection::Mean }
+    }
+}
+
+/// Samples that the model was not calibrated on, to compare the float and the int8 model with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestSet {
+    /// Inputs.
+    pub samples: Samples,
+    /// The right answer of each: the index of an element of the first output. Empty when not known.
+    pub labels: Vec<usize>,
+}
+
+/// Where [`quantize`] stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Runs calibration samples.
+    Calibrating {
+        /// Inferences done.
+        done: usize,
+        /// Inferences to do.
+        total: usize,
+    },
+    /// Chooses scales, rounds weights.
+    Assigning,
+    /// Runs samples through both models.
+    Scoring {
+        /// Samples done.
+        done: usize,
+        /// Samples to do.
+        total: usize,
+    },
+}
+
+/// A quantized model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantized {
+    /// What a package holds.
+    pub graph: QuantizedGraph,
+    /// What was lost, over the test set or else the calibration samples.
+    pub report: Report,
+}
+
+/// Why a model cannot be quantized.
+#[derive(Debug, Error)]
+pub enum QuantizeError {
+    /// Ranges cannot be observed.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
+    /// The graph cannot be int8.
+    #[error(transparent)]
+    Assign(#[from] AssignError),
+    /// The quantized graph cannot be run.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// More labels than test samples, or fewer.
+    #[error("there are {labels} labels for {samples} test samples")]
+    LabelCount {
+        /// Labels given.
+        labels: usize,
+        /// Test samples given.
+        samples: usize,
+    },
+    /// A label that names no element of the first output.
+    #[error("the label of test sample {sample} is {label}; the model's first output has {classes} elements")]
+    Label {
+        /// Index of the test sample.
+        sample: usize,
+        /// Its label.
+        label: usize,
+        /// Elements of the first output.
+        classes: usize,
+    },
+}
+
+/// Quantizes `graph` with the ranges that `calibration` shows, and compares the result with it.
+///
+/// The same arguments give the same bytes on every machine.
+///
+/// # Errors
+///
+/// When labels do not fit the test set, or when a step fails.
+pub fn quantize(
+    graph: FloatGraph,
+    calibration: &Samples,
+    test: Option<&TestSet>,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Quantized, QuantizeError> {
+    if let Some(test) = test {
+        check_labels(&graph, test)?;
+    }
+    let calibrated = calibrate(graph, calibration, options.calibrator, |done, total| {
+        progress(Progress::Calibrating { done, total });
+    })?;
+    progress(Progress::Assigning);
+    let assigned = assign_int8(&calibrated, options.bias_correction)?;
+    let (samples, labels) = test.map_or((calibration, &[][..]), |test| (&test.samples, &test.labels));
+    let score =
+        score(&calibrated.graph, &assigned.graph, &assigned.activations, samples, labels, |done, total| {
+            progress(Progress::Scoring { done, total });
+        })?;
+    let report = Report::new(options.calibrator, calibration.count(), &assigned, &score);
+    Ok(Quantized { graph: assigned.graph, report })
+}
+
+fn check_labels(graph: &FloatGraph, test: &TestSet) -> Result<(), QuantizeError> {
+    let (labels, samples) = (test.labels.len(), test.samples.count());
+    if labels != 0 && labels != samples {
+        return Err(QuantizeError::LabelCount { labels, samples });
+    }
+    let classes = graph.tensor(graph.outputs[0]).len();
+    match test.labels.iter().position(|&label| label >= classes) {
+        Some(sample) => Err(QuantizeError::Label { sample, label: test.labels[sample], classes }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,146 @@
+//! The quantization report: what was lost, and where.
+
+use serde::{Deserialize, Serialize};
+
+use crate::assign_int8::Assigned;
+use crate::calibrate::Calibrator;
+use crate::graph::{Graph, Node, Op, Tensor};
+use crate::score::{Score, SignalToNoise};
+
+/// The schema that is written.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How a model's quantization went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The schema it follows.
+    pub schema_version: u32,
+    /// How ranges were found; `None` for a file that was int8 already.
+    pub calibration: Option<Calibration>,
+    /// Correct answers before and after, where labelled test samples were given.
+    pub accuracy: Option<Accuracy>,
+    /// Share of the scored samples on which both models have the same top-1; `None` without a float
+    /// reference.
+    pub top_1_agreement: Option<f64>,
+    /// `10 log10(sum ref^2 / sum (ref - int8)^2)` of the worst output, in dB; `None` where there is no
+    /// float reference or no difference.
+    pub sqnr_db: Option<f64>,
+    /// The layers, in the order in which they run.
+    pub layers: Vec<LayerReport>,
+}
+
+/// How ranges were found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// `minmax`, `percentile P` or `mse`.
+    pub calibrator: String,
+    /// Samples that were run.
+    pub samples: usize,
+}
+
+/// Correct answers as shares of 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accuracy {
+    /// Of the float model.
+    pub float: f64,
+    /// Of the int8 model.
+    pub int8: f64,
+    /// Samples that were run.
+    pub samples: usize,
+}
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerReport {
+    /// Its name in the model file.
+    pub name: String,
+    /// Its operator.
+    pub operator: String,
+    /// Shape of its output.
+    pub shape: Vec<usize>,
+    /// Multiplications with weights in one inference.
+    pub macs: u64,
+    /// Bytes of its weights and biases in the quantized graph.
+    pub weight_bytes: u64,
+    /// As [`Report::sqnr_db`], of its output, all layers before it quantized too.
+    pub sqnr_db: Option<f64>,
+    /// Scale of its output.
+    pub scale: f32,
+    /// Zero point of its output.
+    pub zero_point: i32,
+}
+
+impl Report {
+    /// The report of a model that was calibrated on `calibration_samples` and compared in `score`.
+    pub fn new(
+        calibrator: Calibrator,
+        calibration_samples: usize,
+        assigned: &Assigned,
+        score: &Score,
+    ) -> Self {
+        let graph = &assigned.graph;
+        let mut sqnr = vec![None; graph.tensors.len()];
+        for (same, score) in assigned.activations.iter().zip(&score.activations) {
+            if let Some(id) = same {
+                sqnr[id.0] = finite_decibels(score);
+            }
+        }
+        let layers = graph
+            .nodes
+            .iter()
+            .map(|node| {
+                let output = graph.tensor(node.output());
+                LayerReport {
+                    name: node.name.clone(),
+                    operator: node.op.name().to_owned(),
+                    shape: output.shape.clone(),
+                    macs: macs(graph, node),
+                    weight_bytes: node
+                        .inputs
+                        .iter()
+                        .filter_map(|&id| graph.tensor(id).data.as_ref())
+                        .map(|data| data.len() as u64)
+                        .sum(),
+                    sqnr_db: sqnr[node.output().0],
+                    scale: output.quantization.scale(),
+                    zero_point: output.quantization.zero_point(),
+                }
+            })
+            .collect();
+        let answers = &score.answers;
+        let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
+        let accuracy = share(answers.float_correct, answers.labelled)
+            .zip(share(answers.int8_correct, answers.labelled))
+            .map(|(float, int8)| Accuracy { float, int8, samples: answers.labelled });
+        Self {
+            schema_version: SCHEMA_VERSION,
+            calibration: Some(Calibration {
+                calibrator: calibrator.to_string(),
+                samples: calibration_samples,
+            }),
+            accuracy,
+            top_1_agreement: share(answers.agreeing, answers.samples),
+            sqnr_db: Some(score.worst_output_decibels()).filter(|decibels| decibels.is_finite()),
+            layers,
+        }
+    }
+}
+
+fn finite_decibels(score: &SignalToNoise) -> Option<f64> {
+    Some(score.decibels()).filter(|decibels| decibels.is_finite())
+}
+
+/// Multiplications of activations with weights in one inference of `node`.
+pub fn macs<T: Tensor>(graph: &Graph<T>, node: &Node) -> u64 {
+    let weights_per_output = match &node.op {
+        Op::Conv2d(_) => graph.tensor(node.inputs[1]).shape()[1..].iter().product(),
+        Op::DepthwiseConv2d(_) => graph.tensor(node.inputs[1]).shape()[1..3].iter().product(),
+        Op::FullyConnected { .. } => graph.tensor(node.inputs[1]).shape()[1],
+        _ => 0,
+    };
+    graph.tensor(node.output()).len() as u64 * weights_per_output as u64
+}

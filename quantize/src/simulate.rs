@@ -1,0 +1,104 @@
+//! Runs a quantized graph on the host: lowered, written and executed as on a board.
+
+use edgepkg_format::aligned::AlignedBytes;
+use edgepkg_format::{Isa, Space, TensorRef};
+use edgepkg_runtime::Model;
+
+use crate::emit::{self, Options};
+use crate::graph::{Quantization, QuantizedGraph, Tensor, TensorId};
+use crate::lower::{LowerError, lower};
+use crate::multiplier::quantize;
+use crate::plan_memory::MemoryPlan;
+
+/// A quantized graph in the runtime, with memory of its own for every activation, so that each can be looked
+/// at after a run.
+pub struct Simulator<'g> {
+    graph: &'g QuantizedGraph,
+    artifact: AlignedBytes,
+    arena: AlignedBytes,
+    /// Where each tensor lies; `None` for packed weights and biases.
+    places: Vec<Option<TensorRef>>,
+}
+
+impl<'g> Simulator<'g> {
+    /// Lowers `graph` for the portable kernels.
+    ///
+    /// # Errors
+    ///
+    /// As [`lower`].
+    pub fn new(graph: &'g QuantizedGraph) -> Result<Self, LowerError> {
+        let lowered = lower(graph, Isa::Portable)?;
+        let memory = MemoryPlan::without_sharing(&lowered);
+        let options =
+            Options { isa: Isa::Portable, name: "", version: "", labels: &[], graph_digest: [0; 32] };
+        let artifact = emit::write(graph, &lowered, &memory, &options);
+        let place = |tensor: TensorRef| memory.place(&lowered, tensor);
+        Ok(Self {
+            graph,
+            artifact: AlignedBytes::from(&artifact[..]),
+            arena: AlignedBytes::from(&vec![0; memory.arena_bytes as usize][..]),
+            places: lowered.tensors.iter().map(|tensor| tensor.map(place)).collect(),
+        })
+    }
+
+    /// The graph it runs.
+    pub fn graph(&self) -> &'g QuantizedGraph {
+        self.graph
+    }
+
+    /// Runs one inference. `inputs` are the raw elements of the graph's inputs, in its order.
+    ///
+    /// # Panics
+    ///
+    /// When the number of inputs, or the bytes of one, are not the graph's.
+    pub fn run(&mut self, inputs: &[Vec<i8>]) {
+        assert_eq!(inputs.len(), self.graph.inputs.len(), "the graph has another number of inputs");
+        let model = Model::parse(&self.artifact).expect("an emitted artifact is sound");
+        let arena = bytemuck::cast_slice_mut(&mut self.arena);
+        let mut session = model.session(arena).expect("the arena has the size and alignment it states");
+        for (index, input) in inputs.iter().enumerate() {
+            let mut tensor = session.input(index).expect("as many as the graph has");
+            tensor.copy_from_i8(input).expect("as long as the graph's input");
+        }
+        session.run().expect("every input is set");
+    }
+
+    /// The raw bytes that the last run left in `id`; `None` for weights and biases.
+    pub fn activation(&self, id: TensorId) -> Option<&[i8]> {
+        let place = self.places[id.0].filter(|place| place.space == Space::Arena)?;
+        let bytes = place.dtype.bytes(self.graph.tensor(id).len() as u32)? as usize;
+        Some(bytemuck::cast_slice(&self.arena[place.offset as usize..][..bytes]))
+    }
+
+    /// The raw outputs of the last run, in the graph's order.
+    pub fn outputs(&self) -> Vec<Vec<i8>> {
+        let output = |&id| self.activation(id).expect("outputs lie in the arena").to_vec();
+        self.graph.outputs.iter().map(output).collect()
+    }
+}
+
+/// Reals as int8: `round(value / scale) + zero_point`, half away from zero, saturated. What a model's
+/// inputs go through.
+pub fn quantize_int8(values: &[f32], quantization: &Quantization) -> Vec<i8> {
+    values.iter().map(|&value| quantize(value, quantization).clamp(-128, 127) as i8).collect()
+}
+
+/// int8 as reals: `scale * (q - zero_point)`. What a model's outputs go through.
+pub fn dequantize_int8(values: &[i8], quantization: &Quantization) -> Vec<f32> {
+    let (scale, zero_point) = (quantization.scale(), quantization.zero_point());
+    values.iter().map(|&q| scale * (i32::from(q) - zero_point) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dequantize_int8, quantize_int8};
+    use crate::graph::Quantization;
+
+    #[test]
+    fn values_round_half_away_from_zero_and_saturate() {
+        let quantization = Quantization::per_tensor(2.0, 1);
+        let quantized = quantize_int8(&[1.0, -1.0, 2.9, 1e9, -1e9], &quantization);
+        assert_eq!(quantized, [2, 0, 2, 127, -128]);
+        assert_eq!(dequantize_int8(&quantized[..2], &quantization), [2.0, -2.0]);
+    }
+}
