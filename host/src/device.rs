@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use edgepkg_boards::Board;
 use edgepkg_format::artifact::Digest;
+use edgepkg_format::link::{ModelFault, ModelState};
 use edgepkg_format::{Isa, OperatorKind};
 
 pub use self::host::HostDevice;
-pub use self::link::LinkDevice;
+pub use self::link::{LinkDevice, LinkError};
 use crate::emulator::{Emulator, EmulatorError};
 use crate::runners::{self, RunnerError};
+use edgepkg_runtime::{ModelError, RunError, SessionError, TensorError};
 
 /// Something that holds one model and runs it.
 ///
@@ -169,29 +171,126 @@ impl Default for OpenOptions {
 ///
 /// Where the board has no emulator, its runner is not built, the emulator is not installed, or the
 /// device refuses the artifact.
-pub fn open(
-    board: &Board,
-    artifact: &[u8],
-    options: OpenOptions,
-) -> Result<Box<dyn Device>, DeviceError> {
+pub fn open(board: &Board, artifact: &[u8], options: OpenOptions) -> Result<Box<dyn Device>, DeviceError> {
     if board.is_host() {
         return Ok(Box::new(HostDevice::open(artifact)?));
     }
     let runner = runners::find(board)?;
     let emulator = Emulator::start(board, &runner, artifact)?;
-    Ok(Box::new(LinkDevice::open(emulator, options)?))
+    Ok(Box::new(LinkDevice::of_emulator(emulator, options)?))
 }
 
 /// Why a device could not be reached, or did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
 pub enum DeviceError {
+    /// There is no runner image for the board.
     #[error(transparent)]
     Runner(#[from] RunnerError),
+    /// The board's emulator does not run.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
+    /// The device does not answer as it should.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The artifact does not run in this process.
+    #[error("the artifact does not run here")]
+    Model(#[from] ModelError),
+    /// No arena could be given to the model in this process.
+    #[error("the model does not start")]
+    Session(#[from] SessionError),
+    /// The model in this process cannot run.
+    #[error("the model does not run")]
+    Run(#[from] RunError),
+    /// The model in this process has no such input or output.
+    #[error("the model has no such input or output")]
+    Tensor(#[from] TensorError),
+    /// The device holds no model that runs.
+    #[error("{}", state_text(.state))]
+    NoModel {
+        /// What it holds.
+        state: ModelState,
+    },
+    /// The device has an instruction set that this version does not know.
+    #[error("the device has an instruction set of code {code}, which this version does not know")]
+    UnknownIsa {
+        /// Its code.
+        code: u16,
+    },
+    /// Inputs of another number than the model's.
     #[error("the model takes {expected} inputs, {given} were given")]
-    InputCount { expected: usize, given: usize },
+    InputCount {
+        /// The model's.
+        expected: usize,
+        /// Those given.
+        given: usize,
+    },
+    /// An input of another size than the model's.
     #[error("input {port} takes {expected_bytes} bytes, {given_bytes} were given")]
-    InputLength { port: usize, expected_bytes: u32, given_bytes: usize },
+    InputLength {
+        /// Which input, counted from 0.
+        port: usize,
+        /// The model's.
+        expected_bytes: u32,
+        /// Those given.
+        given_bytes: usize,
+    },
+}
+
+impl DeviceError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            DeviceError::Runner(error) => error.hint().map(str::to_owned),
+            DeviceError::Emulator(error) => error.hint(),
+            DeviceError::NoModel { state: ModelState::Missing | ModelState::Damaged } => {
+                Some("write the model again with `edgepkg flash`".to_owned())
+            }
+            DeviceError::NoModel { .. } => {
+                Some("build the package for this board with `edgepkg build --board`".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn state_text(state: &ModelState) -> String {
+    match state {
+        ModelState::Missing => "the board holds no model".to_owned(),
+        ModelState::Damaged => {
+            "the model on the board is damaged: its commit record does not match".to_owned()
+        }
+        ModelState::Refused(fault) => format!("the board refuses its model: {}", fault_text(fault)),
+        ModelState::Loaded(_) => "the board holds another model".to_owned(),
+    }
+}
+
+fn fault_text(fault: &ModelFault) -> String {
+    match fault {
+        ModelFault::Unreadable => "it is not an artifact that its runner reads".to_owned(),
+        ModelFault::FormatVersion(version) => format!("it is of format version {version}"),
+        ModelFault::Isa(code) => match Isa::from_code(*code) {
+            Some(isa) => format!("it is lowered for {isa}"),
+            None => format!("it is lowered for an instruction set of code {code}"),
+        },
+        ModelFault::Record(record) => format!("record {record} is not sound"),
+        ModelFault::MissingOperators(operators) => {
+            let names: Vec<_> = operators.iter().map(OperatorKind::name).collect();
+            format!("its runner lacks {}", names.join(", "))
+        }
+        ModelFault::ArenaTooSmall { needed_bytes, available_bytes } => {
+            format!("it needs an arena of {needed_bytes} bytes, there are {available_bytes}")
+        }
+    }
+}
+
+fn check_inputs(expected: &[u32], given: &[&[u8]]) -> Result<(), DeviceError> {
+    if expected.len() != given.len() {
+        return Err(DeviceError::InputCount { expected: expected.len(), given: given.len() });
+    }
+    for (port, (&expected_bytes, input)) in expected.iter().zip(given).enumerate() {
+        if input.len() != expected_bytes as usize {
+            return Err(DeviceError::InputLength { port, expected_bytes, given_bytes: input.len() });
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,74 @@
+//! From reset to `main`.
+
+use core::arch::global_asm;
+
+use crate::memory::STACK_PAINT;
+
+/// The vectors of the core itself; the runner enables no interrupt.
+#[repr(C)]
+struct Vectors {
+    stack_start: *const u8,
+    reset: unsafe extern "C" fn() -> !,
+    faults: [unsafe extern "C" fn() -> !; 14],
+}
+
+// SAFETY: it is never written, and its pointer is only the initial stack pointer.
+unsafe impl Sync for Vectors {}
+
+unsafe extern "C" {
+    static _stack_start: u8;
+    fn reset() -> !;
+}
+
+#[unsafe(link_section = ".vectors")]
+#[unsafe(no_mangle)]
+#[used]
+static VECTORS: Vectors =
+    Vectors { stack_start: &raw const _stack_start, reset, faults: [crate::fault::fault; 14] };
+
+// Paints the stack, enables the floating-point unit (CPACR, full access to CP10 and CP11), copies
+// `.data`, clears `.bss`. In assembly, because Rust may not run before its statics are there.
+global_asm!(
+    ".section .text.reset, \"ax\"",
+    ".global reset",
+    ".type reset, %function",
+    ".thumb_func",
+    "reset:",
+    "    ldr r0, =_stack_end",
+    "    ldr r1, =_stack_start",
+    "    ldr r2, ={paint}",
+    "1:  cmp r0, r1",
+    "    itt lo",
+    "    strlo r2, [r0], #4",
+    "    blo 1b",
+    "    ldr r0, =0xE000ED88",
+    "    ldr r1, [r0]",
+    "    orr r1, r1, #(0xF << 20)",
+    "    str r1, [r0]",
+    "    dsb",
+    "    isb",
+    "    ldr r0, =_data_start",
+    "    ldr r1, =_data_end",
+    "    ldr r2, =_data_load",
+    "2:  cmp r0, r1",
+    "    ittt lo",
+    "    ldrlo r3, [r2], #4",
+    "    strlo r3, [r0], #4",
+    "    blo 2b",
+    "    ldr r0, =_bss_start",
+    "    ldr r1, =_bss_end",
+    "    movs r2, #0",
+    "3:  cmp r0, r1",
+    "    itt lo",
+    "    strlo r2, [r0], #4",
+    "    blo 3b",
+    "    bl {main}",
+    "    udf #0",
+    ".size reset, . - reset",
+    paint = const STACK_PAINT,
+    main = sym main,
+);
+
+extern "C" fn main() -> ! {
+    crate::main()
+}

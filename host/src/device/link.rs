@@ -1,0 +1,181 @@
+//! A device at the far end of the device link.
+
+mod client;
+
+use edgepkg_format::link::{Answer, Counter, LoadedModel, ModelState, Observe, Request, StepReport};
+use edgepkg_format::{Info, Isa, OperatorKind};
+
+use self::client::Client;
+pub use self::client::LinkError;
+use super::transport::{Pipes, Transport};
+use super::{
+    Count, CountUnit, Description, Device, DeviceError, Measurement, OpenOptions, OperatorCount,
+    OperatorDigest, RunReport, check_inputs,
+};
+use crate::emulator::Emulator;
+
+/// A board that answers over the device link.
+pub struct LinkDevice {
+    client: Client,
+    description: Description,
+    counter: Counter,
+    model: LoadedModel,
+    input_bytes: Vec<u32>,
+    output_bytes: Vec<u32>,
+    /// Kept running as long as the device is used.
+    _emulator: Option<Emulator>,
+}
+
+impl LinkDevice {
+    /// The board that `emulator` stands in for.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not answer in time or refuses its model.
+    pub fn of_emulator(mut emulator: Emulator, options: OpenOptions) -> Result<Self, DeviceError> {
+        let (to_device, from_device) =
+            emulator.take_serial_port().expect("an emulator that was just started has its port");
+        let transport = Box::new(Pipes::new(to_device, from_device));
+        Self::over(transport, Some(emulator), options)
+    }
+
+    /// The device at the far end of `transport`.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not answer in time or refuses its model.
+    pub fn open(transport: Box<dyn Transport>, options: OpenOptions) -> Result<Self, DeviceError> {
+        Self::over(transport, None, options)
+    }
+
+    fn over(
+        transport: Box<dyn Transport>,
+        emulator: Option<Emulator>,
+        options: OpenOptions,
+    ) -> Result<Self, DeviceError> {
+        let mut client = Client::identify(transport, options.answer_timeout)?;
+        let (description, counter, model) = client.ask(Request::Describe, |answer| match answer {
+            Answer::Description(found) => Some((
+                (found.runner_version.to_owned(), found.isa, found.arena_limit_bytes),
+                found.counter,
+                found.model,
+            )),
+            _ => None,
+        })?;
+        let ModelState::Loaded(model) = model else {
+            return Err(DeviceError::NoModel { state: model });
+        };
+        let (runner_version, isa, arena_limit_bytes) = description;
+        let isa = Isa::from_code(isa).ok_or(DeviceError::UnknownIsa { code: isa })?;
+        let info = client.read(model.info_bytes, |offset| Request::ReadInfo { offset })?;
+        let info: Info<'_> = postcard::take_from_bytes(&info).map_err(|_| LinkError::Unexpected)?.0;
+        let port_bytes = |ports: edgepkg_format::info::Ports<'_>| {
+            let bytes =
+                ports.iter().map(|port| port.and_then(|port| port.bytes()).ok_or(LinkError::Unexpected));
+            bytes.collect::<Result<Vec<u32>, LinkError>>()
+        };
+        Ok(Self {
+            input_bytes: port_bytes(info.inputs)?,
+            output_bytes: port_bytes(info.outputs)?,
+            description: Description {
+                runner_version,
+                isa,
+                arena_limit_bytes: u64::from(arena_limit_bytes),
+                arena_bytes: model.arena_bytes,
+                artifact_digest: model.digest,
+            },
+            client,
+            counter,
+            model,
+            _emulator: emulator,
+        })
+    }
+
+    fn write_inputs(&mut self, inputs: &[&[u8]]) -> Result<(), DeviceError> {
+        check_inputs(&self.input_bytes, inputs)?;
+        for (port, input) in inputs.iter().enumerate() {
+            self.client.write(input, |offset, bytes| Request::WriteInput {
+                port: port as u8,
+                offset,
+                bytes,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Sets the inputs, runs, and hands every operator's report to `step`. Gives the run's count.
+    fn run_observed(
+        &mut self,
+        inputs: &[&[u8]],
+        observe: Observe,
+        step: impl FnMut(StepReport),
+    ) -> Result<u64, DeviceError> {
+        self.write_inputs(inputs)?;
+        Ok(self.client.run(observe, step)?)
+    }
+
+    fn count(&self, value: u64) -> Option<Count> {
+        let unit = match self.counter {
+            Counter::None => return None,
+            Counter::Instructions => CountUnit::Instructions,
+            Counter::Cycles => CountUnit::Cycles,
+        };
+        Some(Count { value, unit })
+    }
+}
+
+/// The kind of operator that a report names.
+fn kind(step: &StepReport) -> Result<OperatorKind, DeviceError> {
+    Ok(OperatorKind::from_code(step.kind).ok_or(LinkError::Unexpected)?)
+}
+
+impl Device for LinkDevice {
+    fn description(&mut self) -> Result<Description, DeviceError> {
+        Ok(self.description.clone())
+    }
+
+    fn run(&mut self, inputs: &[&[u8]]) -> Result<RunReport, DeviceError> {
+        let count = self.run_observed(inputs, Observe::Nothing, |_| ())?;
+        let mut outputs = Vec::with_capacity(self.output_bytes.len());
+        for (port, &bytes) in self.output_bytes.iter().enumerate() {
+            let port = port as u8;
+            outputs.push(self.client.read(bytes, |offset| Request::ReadOutput { port, offset })?);
+        }
+        Ok(RunReport { outputs, count: self.count(count) })
+    }
+
+    fn operator_digests(&mut self, inputs: &[&[u8]]) -> Result<Vec<OperatorDigest>, DeviceError> {
+        let mut steps = Vec::new();
+        self.run_observed(inputs, Observe::Digests, |step| steps.push(step))?;
+        let digest = |step: &StepReport| {
+            let StepReport { record, layer, value, .. } = *step;
+            Ok(OperatorDigest { record, layer, kind: kind(step)?, crc32: value as u32 })
+        };
+        steps.iter().map(digest).collect()
+    }
+
+    fn operator_counts(&mut self, inputs: &[&[u8]]) -> Result<Vec<OperatorCount>, DeviceError> {
+        let mut steps = Vec::new();
+        self.run_observed(inputs, Observe::Counts, |step| steps.push(step))?;
+        let counted = steps.iter().filter_map(|step| self.count(step.value).map(|count| (step, count)));
+        let count = |(step, count): (&StepReport, Count)| {
+            Ok(OperatorCount { record: step.record, layer: step.layer, kind: kind(step)?, count })
+        };
+        counted.map(count).collect()
+    }
+
+    fn measure(&mut self, inputs: &[&[u8]]) -> Result<Measurement, DeviceError> {
+        let run = self.run_observed(inputs, Observe::Nothing, |_| ())?;
+        let stack_bytes = self.client.ask(Request::MeasureStack, |answer| match answer {
+            Answer::StackBytes(bytes) => Some(bytes),
+            _ => None,
+        })?;
+        Ok(Measurement {
+            parse: self.count(self.model.parse_count),
+            session: self.count(self.model.session_count),
+            run: self.count(run),
+            stack_bytes: (stack_bytes > 0).then_some(stack_bytes),
+            arena_bytes: self.model.arena_bytes,
+        })
+    }
+}

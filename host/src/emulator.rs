@@ -1,0 +1,154 @@
+//! Starts a board's emulator with a model in its slot.
+
+use std::io;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use edgepkg_boards::{Board, Memory};
+use edgepkg_format::slot::Commit;
+use tempfile::TempDir;
+
+use crate::runners::RunnerImage;
+
+/// A running emulator, stopped when it is dropped. The device link runs over its standard input and
+/// output.
+#[derive(Debug)]
+pub struct Emulator {
+    child: Child,
+    program: String,
+    /// The files it loaded.
+    _files: TempDir,
+}
+
+/// Why an emulator does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum EmulatorError {
+    /// The board has none.
+    #[error("board `{board}` has no emulator")]
+    NoEmulator {
+        /// The board's name.
+        board: String,
+    },
+    /// The program is not on this machine.
+    #[error("the emulator `{program}` of board `{board}` is not installed")]
+    NotInstalled {
+        /// The program.
+        program: String,
+        /// The Debian package that has it.
+        debian_package: String,
+        /// The board's name.
+        board: String,
+    },
+    /// The program does not start.
+    #[error("the emulator `{program}` does not start")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The files it loads cannot be written.
+    #[error("cannot write the files for the emulator")]
+    Files(#[source] io::Error),
+    /// The artifact does not fit the model slot.
+    #[error("the model has {model_bytes} bytes, the model slot of `{board}` takes {limit_bytes}")]
+    ModelTooLarge {
+        /// Bytes of the artifact.
+        model_bytes: u64,
+        /// Bytes that the slot takes.
+        limit_bytes: u64,
+        /// The board's name.
+        board: String,
+    },
+}
+
+impl EmulatorError {
+    /// The way out.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            EmulatorError::NotInstalled { program, debian_package, .. } => Some(format!(
+                "install `{program}`: on Debian and Ubuntu `apt-get install {debian_package}`, or in a checkout \
+                 `cargo xtask setup`"
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl Emulator {
+    /// Starts the emulator of `board` with its runner image, and `artifact` and its commit record in the
+    /// model slot.
+    ///
+    /// # Errors
+    ///
+    /// Where the board has no emulator, it is not installed, or the model does not fit its slot.
+    pub fn start(board: &Board, runner: &RunnerImage, artifact: &[u8]) -> Result<Self, EmulatorError> {
+        let no_emulator = || EmulatorError::NoEmulator { board: board.name.clone() };
+        let emulator = board.emulator.as_ref().ok_or_else(no_emulator)?;
+        let memory = board.memory.as_ref().ok_or_else(no_emulator)?;
+        if artifact.len() as u64 > memory.model_limit_bytes() {
+            return Err(EmulatorError::ModelTooLarge {
+                model_bytes: artifact.len() as u64,
+                limit_bytes: memory.model_limit_bytes(),
+                board: board.name.clone(),
+            });
+        }
+        let files = write_files(artifact).map_err(EmulatorError::Files)?;
+        let arguments =
+            emulator.arguments.iter().map(|argument| fill_in(argument, runner, files.path(), memory));
+        let child = Command::new(&emulator.program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::NotFound => EmulatorError::NotInstalled {
+                    program: emulator.program.clone(),
+                    debian_package: emulator.debian_package.clone(),
+                    board: board.name.clone(),
+                },
+                _ => EmulatorError::Start { program: emulator.program.clone(), source },
+            })?;
+        Ok(Self { child, program: emulator.program.clone(), _files: files })
+    }
+
+    /// The program.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// Its serial port: what it receives and what it sends. `None` when they were taken before.
+    pub fn take_serial_port(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        Some((self.child.stdin.take()?, self.child.stdout.take()?))
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // It may have stopped by itself; then there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const MODEL_FILE: &str = "model.epa";
+const COMMIT_FILE: &str = "commit.bin";
+
+fn write_files(artifact: &[u8]) -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("edgepkg-emulator-").tempdir()?;
+    std::fs::write(folder.path().join(MODEL_FILE), artifact)?;
+    std::fs::write(folder.path().join(COMMIT_FILE), Commit::of(artifact, 1).to_bytes())?;
+    Ok(folder)
+}
+
+fn fill_in(argument: &str, runner: &RunnerImage, folder: &Path, memory: &Memory) -> String {
+    // QEMU ends a value at a comma and takes two for one.
+    let path = |path: &Path| path.display().to_string().replace(',', ",,");
+    argument
+        .replace("{runner}", &path(&runner.loaded))
+        .replace("{model}", &path(&folder.join(MODEL_FILE)))
+        .replace("{model_address}", &format!("{:#x}", memory.model_slot.start))
+        .replace("{commit}", &path(&folder.join(COMMIT_FILE)))
+        .replace("{commit_address}", &format!("{:#x}", memory.commit_address()))
+}
