@@ -8,23 +8,30 @@
 
 mod boot;
 mod fault;
+mod gauge;
 mod machine;
+mod memory;
 mod mmu;
 mod registers;
 mod uart;
 
-use machine::Machine;
-use uart::Uart;
+use edgepkg_runtime::server;
 
+use crate::gauge::InstructionGauge;
+use crate::machine::Machine;
+use crate::memory::ModelSlot;
+use crate::uart::Uart;
+
+/// Runs once `.data` and `.bss` are ready, on the stack that `_start` painted.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
     let machine = Machine::detect();
     // SAFETY: this is the boot core's first Rust code, at EL1 with the MMU off.
     unsafe { mmu::enable(machine) };
-    // SAFETY: nothing else drives the UART.
-    let mut uart = unsafe { Uart::start(machine) };
-    loop {
-        let byte = uart.receive();
-        uart.send(byte);
-    }
+    // SAFETY: `main` is called once, by `_start`, and takes each of these once.
+    let (mut uart, mut slot, arena) =
+        unsafe { (Uart::start(machine), ModelSlot::with_boot_file(), memory::arena()) };
+    let mut gauge = InstructionGauge::calibrated();
+    server::serve(&mut uart, &mut slot, &mut gauge, arena);
+    fault::stop()
 }

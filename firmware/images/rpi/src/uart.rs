@@ -1,5 +1,7 @@
 //! The serial port on GPIO 14 (transmit) and 15 (receive): UART0, a PL011.
 
+use edgepkg_runtime::server::Transport;
+
 use crate::machine::Machine;
 use crate::registers::DeviceRegister;
 
@@ -11,7 +13,6 @@ const CLOCK_HZ: u32 = 48_000_000;
 const GPIO_FUNCTION_SELECT_1: usize = 0x20_0004;
 const UART0: usize = 0x20_1000;
 
-const RECEIVE_ERRORS: u32 = 0xF00;
 const TRANSMIT_FIFO_FULL: u32 = 1 << 5;
 const RECEIVE_FIFO_EMPTY: u32 = 1 << 4;
 const BUSY: u32 = 1 << 3;
@@ -51,21 +52,24 @@ impl Uart {
         control.write(1 << 9 | 1 << 8 | 1);
         Self { data: register(UART0), flags }
     }
+}
 
-    /// The next byte received; waits for it. A byte with an error (framing, overrun) is taken as it
-    /// came: the link's frames have checksums.
-    pub fn receive(&mut self) -> u8 {
+impl Transport for Uart {
+    /// Waits for a byte. One with an error (framing, overrun) is taken as it came: the link's frames
+    /// have checksums.
+    fn read(&mut self) -> Option<u8> {
         while self.flags.read() & RECEIVE_FIFO_EMPTY != 0 {
             core::hint::spin_loop();
         }
-        (self.data.read() & !RECEIVE_ERRORS) as u8
+        Some(self.data.read() as u8)
     }
 
-    /// Sends a byte; waits for room.
-    pub fn send(&mut self, byte: u8) {
-        while self.flags.read() & TRANSMIT_FIFO_FULL != 0 {
-            core::hint::spin_loop();
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            while self.flags.read() & TRANSMIT_FIFO_FULL != 0 {
+                core::hint::spin_loop();
+            }
+            self.data.write(u32::from(byte));
         }
-        self.data.write(u32::from(byte));
     }
 }
