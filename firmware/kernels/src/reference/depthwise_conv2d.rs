@@ -4,6 +4,7 @@ use core::cell::Cell;
 
 use edgepkg_format::plan::{ChannelParameters, DepthwiseConv2d};
 
+use super::sums::{add_products, add_scaled};
 use super::window::{Patch, for_each_patch};
 use crate::fixed_point::requantize;
 use crate::view::View;
@@ -28,59 +29,49 @@ pub fn depthwise_conv2d_i8(
         let mut start = 0;
         while start < pixel.len() {
             // A block's outputs read neighbouring inputs, or all of them the same one.
-            let limit = if multiplier == 1 { pixel.len() } else { (start / multiplier + 1) * multiplier };
-            let block = start..limit.min(start + BLOCK);
-            let parameters = &channels[block.start * ChannelParameters::BYTES..];
+            let first_input = start / multiplier;
+            let limit = if multiplier == 1 { pixel.len() } else { (first_input + 1) * multiplier };
+            let end = limit.min(start + BLOCK);
+            let parameters = &channels[start * ChannelParameters::BYTES..end * ChannelParameters::BYTES];
+
             let mut sums = [0; BLOCK];
-            for (sum, parameters) in sums[..block.len()].iter_mut().zip(ChannelParameters::table(parameters))
-            {
+            let sums = &mut sums[..end - start];
+            for (sum, parameters) in sums.iter_mut().zip(ChannelParameters::table(parameters)) {
                 *sum = parameters.bias;
             }
-            let sums = &mut sums[..block.len()];
-            for_each_tap(op, patch, |tap, pixel| {
-                let weights = &weights[tap * op.output_image.channels as usize..][block.clone()];
+            let taps = weights.chunks_exact(pixel.len());
+            for_each_tap(op, patch, taps, |weights, pixel| {
+                let weights = &weights[start..end];
                 match pixel {
-                    None => add_products(sums, weights, op.input_zero_point),
+                    None => add_scaled(sums, op.input_zero_point, weights),
                     Some(pixel) if multiplier == 1 => {
-                        let inputs = input.run(pixel + block.start, block.len());
-                        inputs.for_each_with(sums.iter_mut().zip(weights), |x, (sum, &weight)| {
-                            *sum = sum.wrapping_add(i32::from(x) * i32::from(weight));
-                        });
+                        add_products(sums, input.run(pixel + first_input, weights.len()), weights);
                     }
-                    Some(pixel) => {
-                        let x = input.get(pixel + block.start / multiplier);
-                        add_products(sums, weights, i32::from(x));
-                    }
+                    Some(pixel) => add_scaled(sums, input.get(pixel + first_input).into(), weights),
                 }
             });
-            let outputs = &pixel[block.clone()];
-            for ((sum, parameters), output) in
-                sums.iter().zip(ChannelParameters::table(parameters)).zip(outputs)
-            {
+            let parameters = ChannelParameters::table(parameters);
+            for ((sum, parameters), output) in sums.iter().zip(parameters).zip(&pixel[start..end]) {
                 let value = requantize(*sum, parameters.scale, op.output_zero_point, op.clamp);
                 output.set(value as i8);
             }
-            start = block.end;
+            start = end;
         }
     });
 }
 
-/// Calls `visit` with each tap of the kernel and its pixel's index in the image; `None` outside of it.
+/// Calls `visit` with each tap's weights and its pixel's index in the image; `None` outside of it.
 #[inline(always)]
-fn for_each_tap(op: &DepthwiseConv2d, patch: &Patch<'_>, mut visit: impl FnMut(usize, Option<usize>)) {
-    let mut tap = 0;
+fn for_each_tap<'a>(
+    op: &DepthwiseConv2d,
+    patch: &Patch<'_>,
+    mut taps: impl Iterator<Item = &'a [i8]>,
+    mut visit: impl FnMut(&[i8], Option<usize>),
+) {
     for row in 0..op.window.height {
         let y = patch.rows.at(row);
-        for column in 0..op.window.width {
-            visit(tap, y.zip(patch.columns.at(column)).map(|(y, x)| patch.index(y, x)));
-            tap += 1;
+        for (column, weights) in (0..op.window.width).zip(&mut taps) {
+            visit(weights, y.zip(patch.columns.at(column)).map(|(y, x)| patch.index(y, x)));
         }
-    }
-}
-
-#[inline(always)]
-fn add_products(sums: &mut [i32], weights: &[i8], factor: i32) {
-    for (sum, &weight) in sums.iter_mut().zip(weights) {
-        *sum = sum.wrapping_add(factor.wrapping_mul(i32::from(weight)));
     }
 }

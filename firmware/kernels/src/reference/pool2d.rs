@@ -4,6 +4,7 @@ use core::cell::Cell;
 
 use edgepkg_format::plan::{AveragePool2d, Clamp, MaxPool2d};
 
+use super::sums::add_inputs;
 use super::window::for_each_patch;
 use crate::view::View;
 
@@ -20,8 +21,7 @@ pub fn average_pool2d_i8(op: &AveragePool2d, input: View<'_>, output: &[Cell<i8>
             let mut sums = [0i32; BLOCK];
             let sums = &mut sums[..outputs.len()];
             patch.for_each_pixel(|index| {
-                let inputs = input.run(index + block * BLOCK, sums.len());
-                inputs.for_each_with(&mut *sums, |x, sum| *sum = sum.wrapping_add(i32::from(x)));
+                add_inputs(sums, input.run(index + block * BLOCK, sums.len()));
             });
             for (&sum, output) in sums.iter().zip(outputs) {
                 let half = if sum > 0 { count / 2 } else { -(count / 2) };
