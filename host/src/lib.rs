@@ -1,1 +1,12 @@
-//! edgepkg: the host tool.
+//! edgepkg: the host tool, as a library. `main.rs` is a thin command line over it.
+//!
+//! The modules stand in the order of the data's way.
+#![forbid(unsafe_code)]
+
+pub mod tensor_file;
+pub mod package;
+pub mod whole_file;
+pub mod boot_folder;
+pub mod device;
+pub mod emulator;
+pub mod runners;
