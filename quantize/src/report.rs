@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assign_int8::Assigned;
 use crate::calibrate::Calibrator;
-use crate::graph::{Graph, Node, Op, Tensor};
+use crate::graph::{Graph, Node, Op, QuantizedGraph, Tensor};
 use crate::score::{Score, SignalToNoise};
 
 /// The schema that is written.
@@ -44,8 +44,8 @@ pub struct Calibration {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
-    /// Of the float model.
-    pub float: f64,
+    /// Of the float model; `None` for a file that was int8 already.
+    pub float: Option<f64>,
     /// Of the int8 model.
     pub int8: f64,
     /// Samples that were run.
@@ -82,40 +82,17 @@ impl Report {
         assigned: &Assigned,
         score: &Score,
     ) -> Self {
-        let graph = &assigned.graph;
-        let mut sqnr = vec![None; graph.tensors.len()];
+        let mut sqnr = vec![None; assigned.graph.tensors.len()];
         for (same, score) in assigned.activations.iter().zip(&score.activations) {
             if let Some(id) = same {
                 sqnr[id.0] = finite_decibels(score);
             }
         }
-        let layers = graph
-            .nodes
-            .iter()
-            .map(|node| {
-                let output = graph.tensor(node.output());
-                LayerReport {
-                    name: node.name.clone(),
-                    operator: node.op.name().to_owned(),
-                    shape: output.shape.clone(),
-                    macs: macs(graph, node),
-                    weight_bytes: node
-                        .inputs
-                        .iter()
-                        .filter_map(|&id| graph.tensor(id).data.as_ref())
-                        .map(|data| data.len() as u64)
-                        .sum(),
-                    sqnr_db: sqnr[node.output().0],
-                    scale: output.quantization.scale(),
-                    zero_point: output.quantization.zero_point(),
-                }
-            })
-            .collect();
         let answers = &score.answers;
         let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
         let accuracy = share(answers.float_correct, answers.labelled)
             .zip(share(answers.int8_correct, answers.labelled))
-            .map(|(float, int8)| Accuracy { float, int8, samples: answers.labelled });
+            .map(|(float, int8)| Accuracy { float: Some(float), int8, samples: answers.labelled });
         Self {
             schema_version: SCHEMA_VERSION,
             calibration: Some(Calibration {
@@ -125,9 +102,44 @@ impl Report {
             accuracy,
             top_1_agreement: share(answers.agreeing, answers.samples),
             sqnr_db: Some(score.worst_output_decibels()).filter(|decibels| decibels.is_finite()),
-            layers,
+            layers: layers(&assigned.graph, &sqnr),
         }
     }
+
+    /// The report of a file that was int8 already: what it consists of, without a float model to compare
+    /// it with.
+    pub fn of_int8_file(graph: &QuantizedGraph) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            calibration: None,
+            accuracy: None,
+            top_1_agreement: None,
+            sqnr_db: None,
+            layers: layers(graph, &vec![None; graph.tensors.len()]),
+        }
+    }
+}
+
+/// `sqnr_db` has an entry for each tensor.
+fn layers(graph: &QuantizedGraph, sqnr_db: &[Option<f64>]) -> Vec<LayerReport> {
+    graph
+        .nodes
+        .iter()
+        .map(|node| {
+            let output = graph.tensor(node.output());
+            let constants = node.inputs.iter().filter_map(|&id| graph.tensor(id).data.as_ref());
+            LayerReport {
+                name: node.name.clone(),
+                operator: node.op.name().to_owned(),
+                shape: output.shape.clone(),
+                macs: macs(graph, node),
+                weight_bytes: constants.map(|data| data.len() as u64).sum(),
+                sqnr_db: sqnr_db[node.output().0],
+                scale: output.quantization.scale(),
+                zero_point: output.quantization.zero_point(),
+            }
+        })
+        .collect()
 }
 
 fn finite_decibels(score: &SignalToNoise) -> Option<f64> {

@@ -1,0 +1,40 @@
+//! Files that are written as a whole or not at all.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Writes `bytes` to a temporary file beside `path`, then gives it that name. Folders on the way are
+/// not made.
+///
+/// # Errors
+///
+/// When the system refuses; what stood at `path` is then as it was.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if !is_replaceable(path) {
+        return std::fs::write(path, bytes);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".edgepkg-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    make_readable(file.as_file())?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Whether `path` is free or a plain file: a pipe or device is written to, not replaced.
+fn is_replaceable(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |metadata| metadata.is_file())
+}
+
+/// Temporary files are private; what they become is as readable as any new file.
+#[cfg(unix)]
+fn make_readable(file: &std::fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &std::fs::File) -> io::Result<()> {
+    Ok(())
+}
