@@ -66,7 +66,8 @@ struct Runs {
     weight: Steps,
 }
 
-/// Where the first run starts, and how far it is from one to the next.
+/// Where the first run starts, and how far it is from one to the next. A step that leaves the image is
+/// never taken and may wrap.
 struct Steps {
     start: usize,
     row: usize,
@@ -89,8 +90,8 @@ impl Runs {
             length,
             input: Steps {
                 start: patch.index(rows.position, columns.position),
-                row: rows.dilation as usize * op.input_image.width as usize * pixel,
-                run: columns.dilation as usize * pixel,
+                row: (rows.dilation as usize).wrapping_mul(op.input_image.width as usize * pixel),
+                run: (columns.dilation as usize).wrapping_mul(pixel),
             },
             weight: Steps {
                 start: rows.start as usize * shape.row + columns.start as usize * shape.inputs,
@@ -109,11 +110,11 @@ impl Runs {
             for _ in 0..self.runs_in_row {
                 let run = input.run(inputs, self.length);
                 sum = add_dot_product(sum, run, &filter[weights..][..self.length]);
-                inputs += self.input.run;
-                weights += self.weight.run;
+                inputs = inputs.wrapping_add(self.input.run);
+                weights = weights.wrapping_add(self.weight.run);
             }
-            row_inputs += self.input.row;
-            row_weights += self.weight.row;
+            row_inputs = row_inputs.wrapping_add(self.input.row);
+            row_weights = row_weights.wrapping_add(self.weight.row);
         }
         sum
     }

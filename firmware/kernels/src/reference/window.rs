@@ -21,7 +21,7 @@ pub(super) struct Taps {
     pub(super) start: u32,
     /// The one after the last; not below `start`.
     pub(super) end: u32,
-    /// Where the first one meets the image.
+    /// Where the first one meets the image; 0 when there is none.
     pub(super) position: u32,
     /// Pixels of the image from a tap to the next.
     pub(super) dilation: u32,
@@ -54,8 +54,9 @@ impl Axis {
         let outside = self.padding.saturating_sub(origin);
         let start = outside.div_ceil(self.dilation).min(self.kernel);
         let position = origin.wrapping_add(start.wrapping_mul(self.dilation)).wrapping_sub(self.padding);
-        let inside = self.image.saturating_sub(position).div_ceil(self.dilation);
-        Taps { start, end: start + inside.min(self.kernel - start), position, dilation: self.dilation }
+        let inside = self.image.saturating_sub(position).div_ceil(self.dilation).min(self.kernel - start);
+        let position = if inside == 0 { 0 } else { position };
+        Taps { start, end: start + inside, position, dilation: self.dilation }
     }
 }
 
@@ -91,8 +92,7 @@ impl Patch<'_> {
     /// Index in the image of the first channel at row `y` and column `x`.
     #[inline]
     pub(super) fn index(&self, y: u32, x: u32) -> usize {
-        let row = self.batch * self.image.height + y;
-        (row.wrapping_mul(self.image.width).wrapping_add(x)).wrapping_mul(self.image.channels) as usize
+        (((self.batch * self.image.height + y) * self.image.width + x) * self.image.channels) as usize
     }
 
     /// Whether the window reaches outside of the image.
@@ -179,8 +179,9 @@ mod tests {
     #[test]
     fn extremes_leave_no_tap_outside() {
         let max = 1 << 15;
-        assert_eq!(taps(1 << 28, max, max, max, max, max - 1).1, 8192 - (max - 2));
-        assert_eq!(taps(1, max, max, max, 0, max - 1).1, 0);
-        assert_eq!(taps(1, max, 0, 1, max - 1, max - 1), (max - 1, max, 0));
+        assert_eq!(taps(1 << 28, max, max, max, max, 0), (1, 1 + (1 << 13), 0));
+        assert_eq!(taps(1 << 28, max, max, max, max, max - 1).1, 0);
+        assert_eq!(taps(1, max, 1, 1, max, 0), (max, max, 0));
+        assert_eq!(taps(1, max, 1, 1, max, 1), (max - 1, max, 0));
     }
 }

@@ -1,0 +1,120 @@
+//! What [`may_alias`] allows gives the same bytes in place as apart.
+
+mod harness;
+
+use std::cell::Cell;
+
+use edgepkg_format::plan::*;
+use edgepkg_format::{DType, Record};
+use edgepkg_kernels::{AliasRule, View, may_alias, run};
+use harness::{INT8, Random, arena, constant, dense, lengths, run_const};
+
+/// Checks each input that may lie over the output there, and that these are `expected`.
+#[track_caller]
+fn check(record: impl Into<Record>, expected: &[usize]) {
+    let record = record.into();
+    let rule = may_alias(&record);
+    let mut random = Random(9);
+    let (bytes, length) = lengths(&record);
+    let inputs: Vec<_> = bytes.iter().map(|&bytes| random.bytes(bytes)).collect();
+    let apart = run_const(&record, &inputs);
+    for index in 0..8 {
+        assert_eq!(rule.allows(index), expected.contains(&index), "input {index} of {record:?}");
+    }
+    for &index in expected {
+        assert_eq!(bytes[index], length, "in place means the same length");
+        let mut shared = inputs[index].clone();
+        let cells = Cell::from_mut(&mut shared[..]).as_slice_of_cells();
+        let mut views: Vec<_> = inputs.iter().map(|input| View::Const(input)).collect();
+        views[index] = View::Arena(cells);
+        run(&record, &views, cells);
+        assert_eq!(shared, apart, "input {index} of {record:?}");
+    }
+}
+
+fn add(dims: Dims, a_strides: Dims, b_strides: Dims) -> Add {
+    let scale = Scale { multiplier: 1 << 30, shift: -1 };
+    Add {
+        a: arena(DType::Int8),
+        b: arena(DType::Int8),
+        output: arena(DType::Int8),
+        dims,
+        a_strides,
+        b_strides,
+        a_zero_point: 3,
+        b_zero_point: -4,
+        left_shift: 20,
+        a_scale: scale,
+        b_scale: scale,
+        output_scale: Scale { multiplier: 1 << 30, shift: -17 },
+        output_zero_point: 5,
+        clamp: INT8,
+    }
+}
+
+fn mul(add: Add) -> Mul {
+    Mul {
+        a: add.a,
+        b: add.b,
+        output: add.output,
+        dims: add.dims,
+        a_strides: add.a_strides,
+        b_strides: add.b_strides,
+        a_zero_point: add.a_zero_point,
+        b_zero_point: add.b_zero_point,
+        output_scale: Scale { multiplier: 1 << 30, shift: -5 },
+        output_zero_point: add.output_zero_point,
+        clamp: add.clamp,
+    }
+}
+
+#[test]
+fn dense_inputs_of_sums_and_products() {
+    let dims = [1, 1, 2, 3, 4, 5];
+    let of_channels = [0, 0, 0, 0, 0, 1];
+    for (a, b, expected) in [
+        (dense(&dims), dense(&dims), &[0, 1][..]),
+        (dense(&dims), of_channels, &[0]),
+        (of_channels, dense(&dims), &[1]),
+        ([7, 7, 60, 20, 5, 1], [0; 6], &[0]),
+        ([0, 0, 60, 20, 1, 4], [0; 6], &[]),
+    ] {
+        check(add(dims, a, b), expected);
+        check(mul(add(dims, a, b)), expected);
+    }
+}
+
+#[test]
+fn operators_of_one_input() {
+    let [input, output, table] = [arena(DType::Int8), arena(DType::Int8), constant(DType::Int8)];
+    check(Lookup { input, output, table, length: 300 }, &[0]);
+
+    let scale = Scale { multiplier: 1 << 30, shift: 23 };
+    let softmax = Softmax { input, output, rows: 4, depth: 9, scale, diff_min: -248 };
+    check(softmax, &[0]);
+    check(Softmax { output: arena(DType::Int16), ..softmax }, &[]);
+
+    let scale = Scale { multiplier: 3 << 29, shift: -1 };
+    let requantize =
+        Requantize { input, output, length: 50, input_zero_point: 3, scale, output_zero_point: 4 };
+    let wide = arena(DType::Int16);
+    check(requantize, &[0]);
+    check(Requantize { input: wide, output: wide, ..requantize }, &[0]);
+    check(Requantize { input: wide, ..requantize }, &[]);
+    check(Requantize { output: wide, ..requantize }, &[]);
+}
+
+#[test]
+fn no_input_of_the_others() {
+    let [input, output] = [arena(DType::Int8), arena(DType::Int8)];
+    let strides = [20, 20, 20, 20, 5, 1];
+    let copy = StridedCopy {
+        input,
+        output,
+        dims: [1, 1, 1, 1, 4, 5],
+        input_strides: strides,
+        output_strides: strides,
+    };
+    assert_eq!(may_alias(&copy.into()), AliasRule::NONE);
+    assert_eq!(may_alias(&Fill { output, length: 5, value: 0 }.into()), AliasRule::NONE);
+}

@@ -1,0 +1,199 @@
+//! No value of any field panics, loops beyond its data or reaches outside of an operand.
+
+mod harness;
+
+use edgepkg_format::plan::*;
+use edgepkg_format::{DType, OperatorKind, Record};
+use harness::{Random, arena, constant, lengths, run_arena, run_const};
+
+/// A record of `kind` with any numbers and shapes that are mostly sound.
+fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
+    let [input, output, weights] = [arena(DType::Int8), arena(DType::Int8), constant(DType::Int8)];
+    let channels = constant(DType::Int32);
+    let (input_zero_point, output_zero_point) = (random.word(), random.word());
+    let (scale, clamp) = (random.any_scale(), random.any_clamp());
+    let (mut input_image, mut output_image) = (random.image(), random.image());
+    output_image.batches = input_image.batches;
+    let window = any_window(random);
+    let (dims, length) = (random.dims(), random.extent(40));
+    match kind {
+        OperatorKind::Conv2d => {
+            let groups = random.extent(3);
+            input_image.channels *= groups;
+            output_image.channels *= groups;
+            Conv2d {
+                input,
+                output,
+                weights,
+                channels,
+                input_image,
+                output_image,
+                window: smaller_kernel(window),
+                groups,
+                input_zero_point,
+                output_zero_point,
+                clamp,
+            }
+            .into()
+        }
+        OperatorKind::DepthwiseConv2d => {
+            output_image.channels = input_image.channels * random.extent(3);
+            DepthwiseConv2d {
+                input,
+                output,
+                weights,
+                channels,
+                input_image,
+                output_image,
+                window: smaller_kernel(window),
+                input_zero_point,
+                output_zero_point,
+                clamp,
+            }
+            .into()
+        }
+        OperatorKind::FullyConnected => FullyConnected {
+            input,
+            output,
+            weights,
+            channels,
+            rows: random.extent(3),
+            input_depth: length,
+            output_depth: random.extent(9),
+            output_zero_point,
+            clamp,
+        }
+        .into(),
+        OperatorKind::Add => Add {
+            a: input,
+            b: input,
+            output,
+            dims,
+            a_strides: any_strides(random),
+            b_strides: any_strides(random),
+            a_zero_point: random.word(),
+            b_zero_point: random.word(),
+            left_shift: random.word() as u32,
+            a_scale: random.any_scale(),
+            b_scale: random.any_scale(),
+            output_scale: scale,
+            output_zero_point,
+            clamp,
+        }
+        .into(),
+        OperatorKind::Mul => Mul {
+            a: input,
+            b: input,
+            output,
+            dims,
+            a_strides: any_strides(random),
+            b_strides: any_strides(random),
+            a_zero_point: random.word(),
+            b_zero_point: random.word(),
+            output_scale: scale,
+            output_zero_point,
+            clamp,
+        }
+        .into(),
+        OperatorKind::AveragePool2d => {
+            output_image.channels = input_image.channels;
+            let window = Window { dilation_height: 1, dilation_width: 1, ..window };
+            AveragePool2d { input, output, input_image, output_image, window, clamp }.into()
+        }
+        OperatorKind::MaxPool2d => {
+            output_image.channels = input_image.channels;
+            let window = Window { dilation_height: 1, dilation_width: 1, ..window };
+            MaxPool2d { input, output, input_image, output_image, window, clamp }.into()
+        }
+        OperatorKind::Mean => Mean {
+            input,
+            output,
+            kept: dims,
+            kept_strides: any_strides(random),
+            reduced: random.dims(),
+            reduced_strides: any_strides(random),
+            bias: random.word(),
+            scale,
+            output_zero_point,
+        }
+        .into(),
+        OperatorKind::Softmax => Softmax {
+            input,
+            output: arena(random.one_of(&[DType::Int8, DType::Int16])),
+            rows: random.extent(3),
+            depth: random.one_of(&[1, 2, 17, 600]),
+            scale,
+            diff_min: random.word(),
+        }
+        .into(),
+        OperatorKind::Lookup => Lookup { input, output, table: weights, length }.into(),
+        OperatorKind::Fill => Fill { output, length, value: random.word() }.into(),
+        OperatorKind::StridedCopy => {
+            let mut op = StridedCopy {
+                input,
+                output,
+                dims,
+                input_strides: any_strides(random).map(|stride| stride as i32 - 20),
+                output_strides: any_strides(random).map(|stride| stride as i32 - 20),
+            };
+            op.input.offset = 1 << 20;
+            op.output.offset = 1 << 20;
+            op.into()
+        }
+        OperatorKind::Requantize => Requantize {
+            input: arena(random.one_of(&[DType::Int8, DType::Int16])),
+            output: arena(random.one_of(&[DType::Int8, DType::Int16])),
+            length,
+            input_zero_point,
+            scale,
+            output_zero_point,
+        }
+        .into(),
+        other => panic!("{} has no case", other.name()),
+    }
+}
+
+/// A window within the format's limits.
+fn any_window(random: &mut Random) -> Window {
+    let mut any = |least: u32| random.one_of(&[least, 1, 2, 3, 5, 255, 1 << 15]);
+    Window {
+        height: any(1).min(1 << 13),
+        width: any(1),
+        stride_height: any(1),
+        stride_width: any(1),
+        dilation_height: any(1),
+        dilation_width: any(1),
+        pad_top: any(0),
+        pad_left: any(0),
+    }
+}
+
+/// Weights of so many taps still fit a test.
+fn smaller_kernel(window: Window) -> Window {
+    Window { height: window.height.min(9), width: window.width.min(9), ..window }
+}
+
+fn any_strides(random: &mut Random) -> Dims {
+    [0; 6].map(|_| random.between(0, 40) as u32)
+}
+
+#[test]
+fn every_record_runs() {
+    for &kind in OperatorKind::ALL {
+        let mut random = Random(kind as u64);
+        let mut runs = 0;
+        for _ in 0..400 {
+            let record = any_record(&mut random, kind);
+            if record.operands().is_err() {
+                continue;
+            }
+            let inputs: Vec<_> = lengths(&record).0.into_iter().map(|bytes| random.bytes(bytes)).collect();
+            let output = run_arena(&record, &inputs);
+            if kind != OperatorKind::StridedCopy {
+                assert_eq!(output, run_const(&record, &inputs), "all of the output is written: {record:?}");
+            }
+            runs += 1;
+        }
+        assert!(runs >= 100, "{runs} sound records of {}", kind.name());
+    }
+}
