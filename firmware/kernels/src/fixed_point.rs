@@ -154,3 +154,124 @@ pub fn tanh(x: i32) -> i32 {
 fn negative_magnitude(x: i32) -> i32 {
     if x > 0 { -x } else { x }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// The ends of ranges and what lies around them, and values between.
+    fn words() -> Vec<i32> {
+        let powers = (0..32).map(|exponent| 1i32.wrapping_shl(exponent));
+        let around = powers.flat_map(|power| [-1, 0, 1].map(|step| power.wrapping_add(step)));
+        around.flat_map(|x| [x, x.wrapping_neg(), x.wrapping_mul(0x2545_f491)]).collect()
+    }
+
+    #[test]
+    fn high_multiply_is_gemmlowps() {
+        for &a in &words() {
+            for &b in &words() {
+                let product = i64::from(a) * i64::from(b);
+                let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+                let expected = if a == i32::MIN && b == i32::MIN {
+                    i32::MAX.into()
+                } else {
+                    (product + nudge) / (1 << 31)
+                };
+                assert_eq!(
+                    i64::from(saturating_rounding_doubling_high_multiply(a, b)),
+                    expected,
+                    "{a} * {b}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn divisions_round_half_away_from_zero() {
+        for &x in &words() {
+            for exponent in 0..32 {
+                let magnitude = (i64::from(x).abs() + (1i64 << exponent) / 2) >> exponent;
+                let expected = magnitude * i64::from(x.signum());
+                assert_eq!(
+                    i64::from(rounding_divide_by_power_of_two(x, exponent)),
+                    expected,
+                    "{x} >> {exponent}"
+                );
+            }
+            assert_eq!(rounding_divide_by_power_of_two(x, 32), x, "shifts are modulo 32");
+        }
+    }
+
+    #[test]
+    fn half_sums_round_away_from_zero() {
+        let cases =
+            [(1, 2, 2), (-1, -2, -2), (1, 0, 1), (0, -1, -1), (3, 5, 4), (i32::MAX, i32::MAX, i32::MAX)];
+        for (a, b, expected) in cases {
+            assert_eq!(rounding_half_sum(a, b), expected, "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn left_shifts_saturate() {
+        assert_eq!(saturating_shift_left(3, 4), 48);
+        assert_eq!(saturating_shift_left(1 << 29, 2), i32::MAX);
+        assert_eq!(saturating_shift_left(-1 - (1 << 29), 2), i32::MIN);
+        assert_eq!(saturating_shift_left(-1 << 29, 2), i32::MIN);
+    }
+
+    #[test]
+    fn scales_round_twice() {
+        let scale = |multiplier, shift| Scale { multiplier, shift };
+        assert_eq!(multiply_by_scale(1234, scale(1 << 30, 1)), 1234, "a scale of 1");
+        assert_eq!(multiply_by_scale(-7, scale(1 << 30, 3)), -28);
+        assert_eq!(multiply_by_scale(5, scale(1 << 30, 0)), 3, "2.5");
+        assert_eq!(multiply_by_scale(-5, scale(1 << 30, 0)), -2, "-2.5: the multiplier rounds halves up");
+        assert_eq!(multiply_by_scale(-10, scale(1 << 30, -1)), -3, "-2.5: the shift rounds halves away");
+        assert_eq!(multiply_by_scale(9, scale(1 << 30, -1)), 3, "2.25, by way of 4.5 and 5");
+        assert_eq!(multiply_by_scale(i32::MAX, scale(0, 0)), 0);
+    }
+
+    fn real(x: i32, integer_bits: i32) -> f64 {
+        f64::from(x) / f64::powi(2.0, 31 - integer_bits)
+    }
+
+    #[test]
+    fn transcendental_functions_are_close_to_their_real_values() {
+        for step in 1..20_000 {
+            let x = i32::MIN / 20_000 * step + 77;
+            let exp = real(exp_on_negative_values(x, 5), 0);
+            assert!((exp - real(x, 5).exp()).abs() < 5e-7, "exp({})", real(x, 5));
+            for x in [x, -x] {
+                let expected = 1.0 / (1.0 + (-real(x, 4)).exp());
+                assert!((real(logistic(x), 0) - expected).abs() < 5e-7, "logistic({})", real(x, 4));
+                let expected = real(x, 4).tanh();
+                assert!((real(tanh(x), 0) - expected).abs() < 1e-6, "tanh({})", real(x, 4));
+            }
+            let fraction = real(-x, 0);
+            let quotient = real(one_over_one_plus(-x), 0);
+            assert!((quotient - 1.0 / (1.0 + fraction)).abs() < 1e-8, "1 / (1 + {fraction})");
+        }
+        assert_eq!(exp_on_negative_values(0, 5), ONE_Q0);
+        assert_eq!((logistic(0), tanh(0)), (1 << 30, 0));
+    }
+
+    #[test]
+    fn every_value_has_a_result() {
+        for &x in &words() {
+            logistic(x);
+            tanh(x);
+            one_over_one_plus(x);
+            one_minus_x_over_one_plus(x);
+            for &y in &words() {
+                exp_on_negative_values(x, y as u32);
+                rounding_half_sum(x, y);
+                saturating_shift_left(x, y as u32);
+                rounding_divide_by_power_of_two(x, y as u32);
+                let scale = Scale { multiplier: y, shift: y.rotate_left(9) };
+                requantize(x, scale, y, Clamp { min: y, max: x });
+            }
+        }
+    }
+}

@@ -136,3 +136,72 @@ impl Tanh {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Scale = Scale { multiplier: 1 << 30, shift: 1 };
+    const HALF: Scale = Scale { multiplier: 1 << 30, shift: 0 };
+
+    /// Checks pairs of input and output.
+    fn check(table: [i8; 256], expected: &[(i8, i8)]) {
+        for &(q, y) in expected {
+            assert_eq!(table[usize::from(q as u8 ^ 0x80)], y, "of {q}");
+        }
+    }
+
+    #[test]
+    fn rescaling_moves_zero_points_and_clamps() {
+        let identity = Rescale { input_zero_point: -7, scale: ONE, output_zero_point: -7, clamp: INT8 };
+        check(identity.table(), &[(-128, -128), (-7, -7), (127, 127)]);
+
+        let clamp = Clamp { min: 10, max: INT8.max };
+        let relu = Rescale { input_zero_point: -4, scale: HALF, output_zero_point: 10, clamp };
+        check(relu.table(), &[(-128, 10), (-4, 10), (-3, 11), (-2, 11), (0, 12), (127, 76)]);
+    }
+
+    #[test]
+    fn leaky_relus_take_slopes_of_either_sign() {
+        let relu = LeakyRelu { input_zero_point: 2, identity: ONE, alpha: HALF, output_zero_point: -1 };
+        check(relu.table(), &[(2, -1), (5, 2), (0, -2), (-2, -3), (127, 124), (-128, -66)]);
+
+        let alpha = Scale { multiplier: -1 << 30, shift: 0 };
+        let negative = LeakyRelu { alpha, ..relu };
+        check(negative.table(), &[(2, -1), (5, 2), (0, 0), (-2, 1), (127, 124), (-128, 64)]);
+    }
+
+    /// A scale of 1/16 and its radius.
+    const SIXTEENTH: (Scale, i32) = (Scale { multiplier: 1 << 30, shift: 24 }, (15 << 27) >> 24);
+
+    #[test]
+    fn logistic_is_close_to_its_real_value() {
+        let (scale, input_radius) = SIXTEENTH;
+        let table = Logistic { input_zero_point: -28, scale, input_radius }.table();
+        check(table, &[(-28, 0), (-28 + 120, 127), (127, 127), (-128, -128)]);
+        for (q, y) in (-128i32..).zip(table) {
+            let expected = (256.0 / (1.0 + (f64::from(-28 - q) / 16.0).exp())).min(255.0);
+            assert!((f64::from(y) + 128.0 - expected).abs() < 0.51, "logistic of {q}: {y}");
+        }
+    }
+
+    #[test]
+    fn tanh_is_close_to_its_real_value() {
+        let (scale, input_radius) = SIXTEENTH;
+        let table = Tanh { input_zero_point: 28, scale, input_radius }.table();
+        check(table, &[(28, 0), (127, 127), (-128, -128), (28 - 120, -128)]);
+        for (q, y) in (-128i32..).zip(table) {
+            let expected = (128.0 * (f64::from(q - 28) / 16.0).tanh()).clamp(-128.0, 127.0);
+            assert!((f64::from(y) - expected).abs() < 0.51, "tanh of {q}: {y}");
+        }
+    }
+
+    #[test]
+    fn no_radius_saturates_everywhere() {
+        let (scale, input_zero_point) = (SIXTEENTH.0, 3);
+        let logistic = Logistic { input_zero_point, scale, input_radius: 0 };
+        check(logistic.table(), &[(2, -128), (3, -128), (4, 127)]);
+        let tanh = Tanh { input_zero_point, scale, input_radius: 0 };
+        check(tanh.table(), &[(2, -128), (3, -128), (4, 127)]);
+    }
+}
