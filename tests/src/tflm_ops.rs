@@ -1,0 +1,98 @@
+//! The single-operator cases whose outputs TensorFlow Lite Micro computed: `data/tflm_ops.tar.xz`.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::samples::integer_samples;
+
+/// A case as the archive's index describes it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Case {
+    /// Its folder, after which it is called.
+    pub path: String,
+    /// Its inputs.
+    pub inputs: Vec<Port>,
+    /// Its outputs.
+    pub outputs: Vec<Port>,
+}
+
+/// An input or output of a case.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Port {
+    /// The type's name.
+    pub dtype: String,
+}
+
+impl Case {
+    /// The operator, with a suffix for int16 activations.
+    pub fn group(&self) -> &str {
+        self.path.split('/').next().unwrap_or_default()
+    }
+
+    /// Whether an input or output is float.
+    pub fn has_floats(&self) -> bool {
+        self.inputs.iter().chain(&self.outputs).any(|port| port.dtype == "float32")
+    }
+}
+
+/// The archive, unpacked in memory.
+#[derive(Debug)]
+pub struct Cases {
+    /// Every case, in the index's order.
+    pub cases: Vec<Case>,
+    files: HashMap<String, Vec<u8>>,
+}
+
+impl Cases {
+    /// Reads the archive.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there or not sound.
+    pub fn load() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/tflm_ops.tar.xz");
+        let file = BufReader::new(File::open(&path).expect("the archive is part of the repository"));
+        let mut archive = tar::Archive::new(lzma_rust2::XzReader::new(file, false));
+        let mut files = HashMap::new();
+        for entry in archive.entries().expect("a tar archive") {
+            let mut entry = entry.expect("an entry");
+            let path = entry.path().expect("a path").to_string_lossy().into_owned();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).expect("the entry's bytes");
+            files.insert(path.trim_start_matches("tflm_ops/").to_owned(), bytes);
+        }
+        let cases = serde_json::from_slice(&files["index.json"]).expect("an index");
+        Self { cases, files }
+    }
+
+    /// The case's model, a TensorFlow Lite file.
+    pub fn model(&self, case: &Case) -> &[u8] {
+        &self.files[&format!("{}/model.tflite", case.path)]
+    }
+
+    /// The bytes of every input, for each sample.
+    pub fn inputs(&self, case: &Case) -> Vec<Vec<Vec<u8>>> {
+        self.by_sample(case, "in", case.inputs.len())
+    }
+
+    /// The bytes of every output, for each sample.
+    pub fn outputs(&self, case: &Case) -> Vec<Vec<Vec<u8>>> {
+        self.by_sample(case, "out", case.outputs.len())
+    }
+
+    fn by_sample(&self, case: &Case, prefix: &str, ports: usize) -> Vec<Vec<Vec<u8>>> {
+        let mut samples: Vec<Vec<Vec<u8>>> = Vec::new();
+        for port in 0..ports {
+            let values = integer_samples(&self.files[&format!("{}/{prefix}{port}.npy", case.path)]);
+            samples.resize(values.len(), Vec::new());
+            for (sample, value) in samples.iter_mut().zip(values) {
+                sample.push(value);
+            }
+        }
+        samples
+    }
+}

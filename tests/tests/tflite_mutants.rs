@@ -1,0 +1,73 @@
+//! Damaged TensorFlow Lite files: an error or a model that runs, never a panic.
+
+use edgepkg_quantize::import::tflite;
+use edgepkg_tests::host_session::HostSession;
+use edgepkg_tests::tflm_ops::{Case, Cases};
+
+const MUTANTS: usize = 2000;
+
+/// Marsaglia's xorshift: the same mutants on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+}
+
+fn damage(model: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = model.to_vec();
+    if random.below(8) == 0 {
+        bytes.truncate(random.below(bytes.len()));
+    }
+    for _ in 0..1 + random.below(4) {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = random.below(bytes.len());
+        bytes[at] = match random.below(4) {
+            0 => 0,
+            1 => 0xff,
+            2 => bytes[at].wrapping_add(1),
+            _ => random.below(256) as u8,
+        };
+    }
+    bytes
+}
+
+#[test]
+fn damaged_files_give_an_error_or_a_model_that_runs() {
+    let cases = Cases::load();
+    let small: Vec<&Case> = cases.cases.iter().filter(|case| cases.model(case).len() < 4096).collect();
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let (mut unreadable, mut refused, mut ran) = (0, 0, 0);
+    for _ in 0..MUTANTS {
+        let case = small[random.below(small.len())];
+        let mutant = damage(cases.model(case), &mut random);
+        let Ok(graph) = tflite::read(&mutant) else {
+            unreadable += 1;
+            continue;
+        };
+        let inputs: Vec<Vec<u8>> = graph
+            .inputs
+            .iter()
+            .map(|&id| {
+                let tensor = graph.tensor(id);
+                let elements: usize = tensor.shape.iter().product();
+                vec![0x5a; tensor.dtype.bytes(elements as u32).expect("a sound graph fits 32 bits") as usize]
+            })
+            .collect();
+        match HostSession::new(&graph) {
+            Ok(mut session) => {
+                session.run(&inputs);
+                ran += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    println!("{unreadable} unreadable, {refused} refused, {ran} ran");
+    assert!(unreadable > 100 && ran > 100, "mutants of every kind");
+}

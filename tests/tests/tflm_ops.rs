@@ -1,0 +1,78 @@
+//! Every single-operator case of TensorFlow Lite Micro for the operators there are, in every byte.
+
+use std::collections::BTreeMap;
+
+use edgepkg_quantize::import::tflite;
+use edgepkg_tests::host_session::HostSession;
+use edgepkg_tests::tflm_ops::{Case, Cases};
+
+/// The operators there are, int8.
+const GROUPS: [&str; 23] = [
+    "ADD",
+    "AVERAGE_POOL_2D",
+    "CONCATENATION",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "EXPAND_DIMS",
+    "FULLY_CONNECTED",
+    "LEAKY_RELU",
+    "LOGISTIC",
+    "MAX_POOL_2D",
+    "MEAN",
+    "MUL",
+    "PAD",
+    "PADV2",
+    "QUANTIZE",
+    "RELU",
+    "RELU6",
+    "RESHAPE",
+    "SLICE",
+    "SOFTMAX",
+    "SQUEEZE",
+    "TANH",
+    "TRANSPOSE",
+];
+
+#[test]
+fn every_case_equals_tensorflow_lite_micro_in_every_byte() {
+    let cases = Cases::load();
+    let mut equal: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for case in &cases.cases {
+        let group = case.group();
+        if !GROUPS.contains(&group) {
+            *left_out.entry(group.to_owned()).or_default() += 1;
+        } else if case.has_floats() {
+            *left_out.entry(format!("{group} of floats")).or_default() += 1;
+        } else {
+            match check(&cases, case) {
+                Ok(()) => *equal.entry(group).or_default() += 1,
+                Err(difference) => failures.push(format!("{}: {difference}", case.path)),
+            }
+        }
+    }
+    println!("equal in every byte: {} cases", equal.values().sum::<usize>());
+    for (group, count) in &equal {
+        println!("  {group}: {count}");
+    }
+    println!("left out, for want of the operator: {} cases", left_out.values().sum::<usize>());
+    for (group, count) in &left_out {
+        println!("  {group}: {count}");
+    }
+    assert!(failures.is_empty(), "{} cases differ:\n{}", failures.len(), failures.join("\n"));
+    assert_eq!(equal.keys().copied().collect::<Vec<_>>(), GROUPS, "each group has cases");
+}
+
+fn check(cases: &Cases, case: &Case) -> Result<(), String> {
+    let graph = tflite::read(cases.model(case)).map_err(|error| error.to_string())?;
+    let mut session = HostSession::new(&graph)?;
+    let samples = cases.inputs(case).into_iter().zip(cases.outputs(case));
+    for (sample, (inputs, expected)) in samples.enumerate() {
+        let outputs = session.run(&inputs);
+        if outputs != expected {
+            return Err(format!("sample {sample} gives {outputs:?}, not {expected:?}"));
+        }
+    }
+    Ok(())
+}
