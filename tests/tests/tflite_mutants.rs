@@ -41,7 +41,9 @@ fn damage(model: &[u8], random: &mut Random) -> Vec<u8> {
 #[test]
 fn damaged_files_give_an_error_or_a_model_that_runs() {
     let cases = Cases::load();
-    let small: Vec<&Case> = cases.cases.iter().filter(|case| cases.model(case).len() < 4096).collect();
+    let readable = |case: &&Case| tflite::read(cases.model(case)).is_ok();
+    let small = cases.cases.iter().filter(|case| cases.model(case).len() < 4096);
+    let small: Vec<&Case> = small.filter(readable).collect();
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let (mut unreadable, mut refused, mut ran) = (0, 0, 0);
     for _ in 0..MUTANTS {

@@ -1,8 +1,9 @@
-//! TensorFlow Lite files whose tensors are int8.
+//! TensorFlow Lite files whose tensors are int8, floats at the model's edge apart.
 //!
 //! The file's operators are the graph's. What the file gives in tensors of indices (axes, paddings,
 //! shapes) is moved into the operators; paddings that the file only names are computed.
 
+mod boundary;
 mod flatbuffer;
 mod names;
 mod operator;
@@ -11,6 +12,7 @@ mod tensor;
 
 use std::collections::HashMap;
 
+use self::boundary::Boundary;
 use self::operator::Builtin;
 use self::schema::{Model, Operator, OperatorCode, SubGraph};
 use super::{ImportError, UnsupportedOperator};
@@ -27,7 +29,7 @@ const SCHEMA_VERSION: u32 = 3;
 /// # Errors
 ///
 /// When `bytes` are no such file, when it uses operators that are not there (all are named), when it
-/// has floats or other types than int8, or when its graph is not sound.
+/// computes with floats or other types than int8, or when its graph is not sound.
 pub fn read(bytes: &[u8]) -> Result<QuantizedGraph, ImportError> {
     if bytes.get(4..8) != Some(IDENTIFIER) {
         return Err(unreadable("it does not have the identifier TFL3"));
@@ -39,18 +41,19 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedGraph, ImportError> {
     let Some(subgraph) = model.subgraphs.first() else {
         return Err(unreadable("it has no graph"));
     };
-    let builtins = builtins(&model, subgraph)?;
+    let boundary = Boundary::of(&model, subgraph);
+    let builtins = builtins(&model, subgraph, &boundary)?;
     let mut importer = Importer::new(bytes, &model, subgraph);
     for &input in &subgraph.inputs {
-        let id = importer.tensor(input)?;
+        let id = importer.tensor(boundary.inside(input))?;
         importer.graph.inputs.push(id);
     }
-    for (index, (operator, builtin)) in subgraph.operators.iter().zip(builtins).enumerate() {
-        let node = importer.node(index, operator, builtin)?;
+    for (index, builtin) in builtins {
+        let node = importer.node(index, builtin)?;
         importer.graph.nodes.push(node);
     }
     for &output in &subgraph.outputs {
-        let id = importer.tensor(output)?;
+        let id = importer.tensor(boundary.inside(output))?;
         importer.graph.outputs.push(id);
     }
     validate(&importer.graph)?;
@@ -66,16 +69,23 @@ fn first_line(error: &flatbuffers::InvalidFlatbuffer) -> String {
     error.to_string().lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
-/// What each operator of `subgraph` is.
-fn builtins(model: &Model<'_>, subgraph: &SubGraph) -> Result<Vec<Builtin>, ImportError> {
+/// The operators of `subgraph` that become nodes, by their places.
+fn builtins(
+    model: &Model<'_>,
+    subgraph: &SubGraph,
+    boundary: &Boundary,
+) -> Result<Vec<(usize, Builtin)>, ImportError> {
     let mut builtins = Vec::new();
     let mut unsupported = Vec::new();
     for (index, operator) in subgraph.operators.iter().enumerate() {
         let Some(code) = model.operator_codes.get(operator.code as usize) else {
             return Err(unreadable(format!("operator {index} has a code that is not there")));
         };
+        if boundary.replaces(index) {
+            continue;
+        }
         match Builtin::of(code, &operator.options) {
-            Ok(builtin) => builtins.push(builtin),
+            Ok(builtin) => builtins.push((index, builtin)),
             Err(reason) => unsupported.push(UnsupportedOperator {
                 operator: operator_name(code),
                 node: node_name(subgraph, index, operator),
@@ -132,7 +142,8 @@ impl<'b> Importer<'b> {
         Self { bytes, model, subgraph, graph, ids: HashMap::new() }
     }
 
-    fn node(&mut self, index: usize, operator: &Operator, builtin: Builtin) -> Result<Node, ImportError> {
+    fn node(&mut self, index: usize, builtin: Builtin) -> Result<Node, ImportError> {
+        let operator = &self.subgraph.operators[index];
         let name = node_name(self.subgraph, index, operator);
         let code = &self.model.operator_codes[operator.code as usize];
         let problem = |problem: &'static str| ImportError::Node {

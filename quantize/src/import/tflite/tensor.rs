@@ -104,7 +104,7 @@ impl Importer<'_> {
     }
 }
 
-const FLOAT32: i8 = 0;
+pub(super) const FLOAT32: i8 = 0;
 const INT32: i8 = 2;
 const INT64: i8 = 4;
 const INT16: i8 = 7;
@@ -120,9 +120,7 @@ fn dtype(tensor: &Tensor) -> Result<DType, ImportError> {
             tensor: tensor.name.clone(),
             found: names::tensor_type(other),
             expected: match other {
-                FLOAT32 => {
-                    "TensorFlow Lite files are read when all their tensors are int8, inputs and outputs too"
-                }
+                FLOAT32 => "TensorFlow Lite files are read when they are quantized to int8 throughout",
                 _ => "activations and weights must be int8",
             },
         }),
