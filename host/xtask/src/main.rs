@@ -1,2 +1,68 @@
-//! The chores of this repository.
-fn main() {}
+//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | sizes`.
+#![forbid(unsafe_code)]
+
+mod bless;
+mod ci;
+mod command;
+mod flat_image;
+mod packages;
+mod runners;
+mod setup;
+mod sizes;
+mod suite;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::Failure;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "edgepkg's own chores", version)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what building and testing need and this machine lacks
+    Setup,
+    /// Build the runner image of every board into target/runners
+    Runners,
+    /// Set up, build the runners, check form and lints, run every test
+    Test,
+    /// What CI runs: name the machine's tools, then `test`
+    Ci,
+    /// Write snapshots, golden files and sizes anew from what the code gives now
+    Bless,
+    /// Show flash and RAM of every image and model, against tests/sizes.toml
+    Sizes,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Setup => setup::setup(),
+        Chore::Runners => runners::build_all(),
+        Chore::Test => suite::run_all(),
+        Chore::Ci => ci::run_ci(),
+        Chore::Bless => bless::bless(),
+        Chore::Sizes => sizes::show(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(failure: &Failure) {
+    eprintln!("error: {failure}");
+    if let Some(hint) = failure.hint() {
+        eprintln!("\nhint: {hint}");
+    }
+}

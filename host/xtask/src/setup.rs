@@ -1,0 +1,42 @@
+//! Installs what building and testing need and this machine lacks.
+
+use std::collections::BTreeSet;
+
+use edgepkg_boards::Board;
+
+use crate::command::{Failure, is_installed};
+use crate::packages;
+use crate::toolchain::{self, Toolchain};
+
+/// Toolchains for every board's target, and every board's emulator.
+pub fn setup() -> Result<(), Failure> {
+    let mut needed = BTreeSet::new();
+    for target in targets() {
+        needed.extend(toolchain::prepare(&target)?);
+    }
+    for (program, package) in emulators() {
+        if is_installed(&program) {
+            eprintln!("{program}: installed");
+        } else {
+            needed.insert(package.leak());
+        }
+    }
+    if !needed.is_empty() {
+        let needed: Vec<_> = needed.into_iter().collect();
+        eprintln!("installing {}", needed.join(", "));
+        packages::install(&needed)?;
+    }
+    match targets().into_iter().find(|target| Toolchain::find(target).is_none()) {
+        Some(target) => Err(Failure::NoToolchain { target }),
+        None => Ok(()),
+    }
+}
+
+fn targets() -> BTreeSet<String> {
+    Board::shipped().filter_map(|board| board.target).collect()
+}
+
+fn emulators() -> BTreeSet<(String, String)> {
+    let emulators = Board::shipped().filter_map(|board| board.emulator);
+    emulators.map(|emulator| (emulator.program, emulator.debian_package)).collect()
+}
