@@ -6,6 +6,15 @@
 pub mod tensor_file;
 pub mod package;
 pub mod whole_file;
+pub mod model;
+pub mod samples;
+pub mod pack;
+pub mod verify;
+pub mod table;
+pub mod progress;
+pub mod error;
+pub mod cli;
+pub mod commands;
 pub mod boot_folder;
 pub mod device;
 pub mod emulator;

@@ -1,0 +1,84 @@
+//! The command line: what can be asked for. What is then done is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::bench::BenchArguments;
+use crate::commands::boards::BoardsArguments;
+use crate::commands::build::BuildArguments;
+use crate::commands::demo::DemoArguments;
+use crate::commands::flash::FlashArguments;
+use crate::commands::inspect::InspectArguments;
+use crate::commands::quantize::QuantizeArguments;
+use crate::commands::run::RunArguments;
+use crate::commands::test::TestArguments;
+
+/// Put neural networks on microcontrollers and Arm boards.
+///
+/// A trained model is quantized to int8, packed as one verifiable file, and put on a board, where it
+/// answers bit for bit as on this computer.
+#[derive(Debug, Parser)]
+#[command(
+    name = "edgepkg",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Start with `edgepkg demo`: a keyword-spotting model, the whole way, in a second."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take a shipped keyword-spotting model the whole way, on this computer
+    Demo(DemoArguments),
+    /// Make a package of a trained model: ONNX, or int8 TensorFlow Lite
+    Quantize(QuantizeArguments),
+    /// Show what is in a package: layers, memory, accuracy, where the error comes from
+    Inspect(InspectArguments),
+    /// Build a package for a board: artifact, runner image, fit certificate
+    Build(BuildArguments),
+    /// Put a package on a board and verify what was written
+    Flash(FlashArguments),
+    /// Run a model on a board with inputs from files
+    Run(RunArguments),
+    /// Run a package's test vectors on a board and compare with this computer, bit for bit
+    Test(TestArguments),
+    /// Count what a model costs on a board: instructions, arena, stack
+    Bench(BenchArguments),
+    /// List the boards
+    Boards(BoardsArguments),
+}
+
+/// Which model.
+#[derive(Args, Debug)]
+pub struct PackageArgument {
+    /// A package (.edgepkg, or the folder of an unpacked one); an int8 .tflite or a built .epa will do too
+    #[arg(value_name = "PKG")]
+    pub package: PathBuf,
+}
+
+/// Which board.
+#[derive(Args, Debug)]
+pub struct BoardArguments {
+    /// The board, by its name in `edgepkg boards`, or the path of a board file (.toml)
+    #[arg(long, value_name = "BOARD", default_value = "host")]
+    pub board: String,
+    /// Use the board's emulator in place of the board (boards named qemu-* are emulators already)
+    #[arg(long)]
+    pub emulate: bool,
+}
+
+/// How results are written.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct OutputArguments {
+    /// Write the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}

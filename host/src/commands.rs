@@ -1,0 +1,82 @@
+//! The commands: thin shells over the library's operations. Results go to the writer they are given,
+//! progress to standard error.
+
+pub mod bench;
+pub mod boards;
+pub mod build;
+pub mod demo;
+pub mod flash;
+pub mod inspect;
+pub mod quantize;
+pub mod run;
+pub mod test;
+
+use std::io::{self, Write};
+
+use edgepkg_boards::Board;
+use serde::Serialize;
+
+use crate::cli::{BoardArguments, Command};
+use crate::device::{self, Device, OpenOptions};
+use crate::error::Error;
+
+/// The schema of every `--json` result. It rises when a field changes or goes; fields may be added.
+pub const JSON_SCHEMA_VERSION: u32 = 1;
+
+/// How a command that did what it was asked ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Good,
+    /// A board does not compute what the host computes: a fault of ours.
+    Different,
+}
+
+/// Does what `command` asks for and writes the result to `out`.
+///
+/// # Errors
+///
+/// When it cannot be done.
+pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Outcome, Error> {
+    match command {
+        Command::Demo(arguments) => demo::execute(arguments, out),
+        Command::Quantize(arguments) => quantize::execute(arguments, out),
+        Command::Inspect(arguments) => inspect::execute(arguments, out),
+        Command::Build(arguments) => build::execute(arguments, out),
+        Command::Flash(arguments) => flash::execute(arguments, out),
+        Command::Run(arguments) => run::execute(arguments, out),
+        Command::Test(arguments) => test::execute(arguments, out),
+        Command::Bench(arguments) => bench::execute(arguments, out),
+        Command::Boards(arguments) => boards::execute(arguments, out),
+    }
+}
+
+/// A `--json` result: `schema_version`, then the fields of `result`.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    result: &'a T,
+}
+
+fn write_json(out: &mut dyn Write, result: &impl Serialize) -> Result<(), Error> {
+    let versioned = Versioned { schema_version: JSON_SCHEMA_VERSION, result };
+    serde_json::to_writer_pretty(&mut *out, &versioned).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+impl BoardArguments {
+    fn find(&self) -> Result<Board, Error> {
+        Ok(Board::find(&self.board)?)
+    }
+
+    /// Opens the board, or its emulator, with `artifact` in it.
+    fn open(&self, board: &Board, artifact: &[u8], command: &'static str) -> Result<Box<dyn Device>, Error> {
+        if board.is_host() || board.is_emulator() || self.emulate {
+            return Ok(device::open(board, artifact, OpenOptions::default())?);
+        }
+        let has_emulator = board.emulator.is_some();
+        Err(Error::Unreachable { board: board.name.clone(), command, has_emulator })
+    }
+}

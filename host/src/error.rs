@@ -1,0 +1,320 @@
+//! Everything a command can fail with, and the way out of each.
+
+use std::fmt::{self, Write as _};
+use std::io;
+use std::path::PathBuf;
+
+use edgepkg_boards::{Board, BoardError};
+use edgepkg_format::ArtifactError;
+use edgepkg_quantize::import::ImportError;
+use edgepkg_quantize::samples::SamplesError;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::boot_folder::BootFolderError;
+use crate::device::DeviceError;
+use crate::model::ModelError;
+use crate::pack::PackError;
+use crate::package::PackageError;
+use crate::samples::InputError;
+use crate::tensor_file::TensorFileError;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The PKG argument.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Quantizing and packing.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// A package file.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// Input files.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Tensor files.
+    #[error(transparent)]
+    TensorFile(#[from] TensorFileError),
+    /// The `--board` argument.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    /// The board, or its emulator.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A Raspberry Pi's boot folder.
+    #[error(transparent)]
+    BootFolder(#[from] BootFolderError),
+    /// Hardware that cannot be reached from here.
+    #[error("board `{board}` is hardware, which `{command}` cannot reach")]
+    Unreachable {
+        /// The board's name.
+        board: String,
+        /// The command.
+        command: &'static str,
+        /// Whether it has an emulator.
+        has_emulator: bool,
+    },
+    /// Nothing is said about how the board is to be flashed.
+    #[error("`{board}` can be flashed in two ways, and neither was chosen")]
+    FlashWay {
+        /// The board's name.
+        board: String,
+    },
+    /// A boot folder for a board that has none.
+    #[error("`{board}` does not boot from a folder")]
+    NoBootFolder {
+        /// The board's name.
+        board: String,
+    },
+    /// A device that holds another model than was written.
+    #[error("`{board}` holds the artifact {found}, it should hold {expected}")]
+    OtherModel {
+        /// The board's name.
+        board: String,
+        /// Digest of what was written.
+        expected: String,
+        /// Digest of what is there.
+        found: String,
+    },
+    /// Numbers of `--output` and of the model's outputs differ.
+    #[error("{given} files were given for the model's {expected} outputs")]
+    OutputCount {
+        /// Outputs of the model.
+        expected: usize,
+        /// Files given.
+        given: usize,
+    },
+    /// A command that needs a package was given an artifact.
+    #[error("`{command}` needs a package, and this is a built artifact")]
+    NeedsPackage {
+        /// The command.
+        command: &'static str,
+    },
+    /// A file that a command makes.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Standard output.
+    #[error("cannot write to standard output")]
+    Output(#[from] io::Error),
+}
+
+/// Whose fault it is: what the exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The user can mend it: exit code 1.
+    User,
+    /// A fault of ours: exit code 2.
+    Us,
+}
+
+impl Error {
+    /// Whose fault it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            // What this program lowered itself, the host's runtime must run.
+            Error::Device(DeviceError::Model(_) | DeviceError::Session(_) | DeviceError::Run(_)) => Blame::Us,
+            _ => Blame::User,
+        }
+    }
+
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Model(error) => model_hint(error),
+            Error::Pack(error) => pack_hint(error),
+            Error::Package(error) => package_hint(error),
+            Error::Input(error) => input_hint(error),
+            Error::TensorFile(error) => tensor_file_hint(error),
+            Error::Board(error) => Some(board_hint(error)),
+            Error::Device(error) => error.hint(),
+            Error::BootFolder(error) => error.hint().map(str::to_owned),
+            Error::Unreachable { board, has_emulator: true, .. } => Some(format!(
+                "`--emulate` uses the emulator of `{board}`; `edgepkg flash --board {board}` says how a model gets \
+                 onto the board itself"
+            )),
+            Error::FlashWay { .. } => Some(
+                "`--boot-dir DIR` writes the runner and the model into the boot folder of an SD card; `--emulate` \
+                 starts them in QEMU"
+                    .to_owned(),
+            ),
+            Error::NoBootFolder { board } => Some(format!("leave out `--boot-dir` to flash `{board}`")),
+            Error::OutputCount { .. } => Some("give `--output` once for each output, in the model's order".to_owned()),
+            Error::NeedsPackage { .. } => Some("give the package it was built from".to_owned()),
+            Error::OtherModel { .. } => Some("flash it again".to_owned()),
+            Error::Unreachable { .. } | Error::Write { .. } | Error::Output(_) => None,
+        }
+    }
+}
+
+fn model_hint(error: &ModelError) -> Option<String> {
+    match error {
+        ModelError::NotQuantized(path) => Some(format!(
+            "`edgepkg quantize {} --calibration SAMPLES.npy -o NAME.edgepkg` makes a package of it",
+            path.display()
+        )),
+        ModelError::NotAModel(_) => {
+            Some("`edgepkg quantize` makes a package of an ONNX or TensorFlow Lite file".to_owned())
+        }
+        ModelError::Package(error) => package_hint(error),
+        ModelError::Import { source, .. } => import_hint(source),
+        ModelError::Artifact { source, .. } => artifact_hint(source),
+        ModelError::Isa { board, .. } => {
+            Some(format!("`edgepkg build PKG --board {board} -o DIR` builds it for that board"))
+        }
+        _ => None,
+    }
+}
+
+fn import_hint(error: &ImportError) -> Option<String> {
+    match error {
+        ImportError::UnsupportedOperators(_) => Some(
+            "export the model with other layers, or without those that belong to training or post-processing"
+                .to_owned(),
+        ),
+        ImportError::Unreadable { .. } => {
+            Some("see that the file was downloaded or exported completely".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn artifact_hint(error: &ArtifactError) -> Option<String> {
+    match error {
+        ArtifactError::Version { .. } | ArtifactError::UnknownIsa { .. } => {
+            Some("it may be from a newer edgepkg: update this one, or build the artifact again".to_owned())
+        }
+        ArtifactError::Misaligned => {
+            Some("place it at a multiple of 16 bytes; in Rust, `include_model!` does".to_owned())
+        }
+        _ => Some("build it again from its package with `edgepkg build`".to_owned()),
+    }
+}
+
+fn package_hint(error: &PackageError) -> Option<String> {
+    match error {
+        PackageError::Changed { .. } | PackageError::Missing { .. } | PackageError::Length { .. } => {
+            Some("get the package again from where it came from".to_owned())
+        }
+        PackageError::NotAPackage { .. } => {
+            Some("see that the file is a package (`.edgepkg`) and was copied completely".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn pack_hint(error: &PackError) -> Option<String> {
+    match error {
+        PackError::Model(error) => model_hint(error),
+        PackError::CalibrationMissing(_) => Some(
+            "add `--calibration SAMPLES.npy`: some hundred typical inputs as float32, the first axis counting samples"
+                .to_owned(),
+        ),
+        PackError::NotAModel(_) => Some("export the model to ONNX, or convert it to int8 TensorFlow Lite".to_owned()),
+        PackError::NoOnnx(_) => Some("install edgepkg with its default features".to_owned()),
+        PackError::TestMissing => Some("add `--test SAMPLES.npy`".to_owned()),
+        PackError::Samples { source, .. } => input_hint(source),
+        PackError::LabelNames(_) => Some("the file has one name a line, as many as the model has classes".to_owned()),
+        PackError::NoSuchNode(_) => Some("`edgepkg inspect` lists the layers of a package".to_owned()),
+        PackError::Vectors(error) => error.hint(),
+        PackError::Quantize { .. } => None,
+    }
+}
+
+fn input_hint(error: &InputError) -> Option<String> {
+    match error {
+        InputError::File(error) => tensor_file_hint(error),
+        InputError::Samples { source: SamplesError::InputCount { .. }, .. } => {
+            Some("give one file for each input, in the model's order".to_owned())
+        }
+        InputError::Samples { source: SamplesError::NotFinite { .. }, .. } => {
+            Some("leave such samples out, or mend what makes them".to_owned())
+        }
+        InputError::Samples { source: SamplesError::Shape { .. }, .. } => {
+            Some("the first axis counts samples, the rest is the shape of the model's input".to_owned())
+        }
+        InputError::RawType { .. } => {
+            Some("without `--raw`, numbers are in the model's own units and are quantized for it".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn tensor_file_hint(error: &TensorFileError) -> Option<String> {
+    match error {
+        TensorFileError::NotNpy(_) => Some("save the array with `numpy.save`".to_owned()),
+        TensorFileError::ElementType { .. } => {
+            Some("save it as float32, or as an integer type: `array.astype(\"float32\")`".to_owned())
+        }
+        TensorFileError::Length { .. } => Some("the file may have been cut short: save it again".to_owned()),
+        _ => None,
+    }
+}
+
+fn board_hint(error: &BoardError) -> String {
+    let names = || Board::names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match error {
+        BoardError::Unknown { nearest: Some(nearest), .. } => {
+            format!("did you mean `{nearest}`? The boards are {}", names())
+        }
+        BoardError::Unknown { .. } => format!("the boards are {}", names()),
+        _ => "`edgepkg boards` lists the boards that are known without a file".to_owned(),
+    }
+}
+
+impl Diagnostic for Error {
+    fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
+        self.hint().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
+    }
+}
+
+/// How errors look: `error: ` and the message with its causes, a blank line, `hint: ` and the way out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Handler {
+    /// Whether the words at the front are coloured.
+    pub color: Color,
+}
+
+/// Whether text is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    /// For terminals.
+    Ansi,
+    /// For everything else.
+    #[default]
+    None,
+}
+
+impl miette::ReportHandler for Handler {
+    fn debug(&self, error: &dyn Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (red, blue, reset) = match self.color {
+            Color::Ansi => ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m"),
+            Color::None => ("", "", ""),
+        };
+        write!(f, "{red}error:{reset} {}", message(error))?;
+        match error.help() {
+            Some(hint) => write!(f, "\n\n{blue}hint:{reset} {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The error's message and those of its causes, but for what is said already.
+pub fn message(error: &(dyn std::error::Error + '_)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            let _ = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,349 @@
+//! What the commands' PKG argument names: a package, an int8 model file, or a built artifact.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use edgepkg_boards::Board;
+use edgepkg_format::aligned::AlignedBytes;
+use edgepkg_format::artifact::{DIGEST_RANGE, Digest, MAGIC};
+use edgepkg_format::{Artifact, ArtifactError, DType, Isa};
+use edgepkg_quantize::emit::{self, Layer};
+use edgepkg_quantize::graph::{Quantization, QuantizedGraph};
+use edgepkg_quantize::import::{self, ImportError};
+use edgepkg_quantize::lower::LowerError;
+use edgepkg_quantize::multiplier::quantize;
+use edgepkg_quantize::report::Report;
+use edgepkg_quantize::wire::graph_digest;
+use thiserror::Error;
+
+use crate::package::{Manifest, Package, PackageError, PackageName, Port, TestVectors, Version};
+
+/// What a TensorFlow Lite file has at byte 4.
+const TFLITE_IDENTIFIER: &[u8] = b"TFL3";
+/// The largest model file and artifact that is read.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// A model in one of the forms that commands take.
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// A package, or an int8 model file as the package it would become.
+    Package(Box<Package>),
+    /// An artifact, lowered for one instruction set.
+    Artifact(ArtifactFile),
+}
+
+/// A `.epa` file, checked.
+#[derive(Clone, Debug)]
+pub struct ArtifactFile {
+    bytes: AlignedBytes,
+    path: PathBuf,
+}
+
+/// A model lowered for a board.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoardModel {
+    /// The package's name.
+    pub name: String,
+    /// The package's version.
+    pub version: String,
+    /// What goes in.
+    pub inputs: Vec<Port>,
+    /// What comes out.
+    pub outputs: Vec<Port>,
+    /// The artifact.
+    pub artifact: Vec<u8>,
+    /// Bytes of arena a run needs.
+    pub arena_bytes: u32,
+    /// The graph's nodes, which records name by index; empty where only the artifact is known.
+    pub layers: Vec<Layer>,
+}
+
+/// Why a PKG argument cannot be used.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// There is nothing at the path.
+    #[error("there is no file `{}`", .0.display())]
+    NotFound(PathBuf),
+    /// The system refuses to read it.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file past what is read.
+    #[error("`{}` has {found_bytes} bytes, the limit is {MAX_FILE_BYTES}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found_bytes: u64,
+    },
+    /// A float model where an int8 one is needed.
+    #[error("`{}` is an ONNX model and must be quantized first", .0.display())]
+    NotQuantized(PathBuf),
+    /// A file of no kind that is known.
+    #[error("`{}` is not a model: neither a package, nor a .tflite, .onnx or .epa file", .0.display())]
+    NotAModel(PathBuf),
+    /// A package that cannot be read.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// A model file that cannot be read.
+    #[error("cannot import `{}`", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ImportError,
+    },
+    /// An artifact that is not sound.
+    #[error("`{}` is not a sound artifact", path.display())]
+    Artifact {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ArtifactError,
+    },
+    /// An artifact for another instruction set than the board's.
+    #[error("`{}` is built for {found}, and `{board}` runs {expected}", path.display())]
+    Isa {
+        /// The file.
+        path: PathBuf,
+        /// The artifact's instruction set.
+        found: Isa,
+        /// The board's.
+        expected: Isa,
+        /// The board's name.
+        board: String,
+    },
+    /// A graph that cannot be lowered.
+    #[error("the model cannot be lowered")]
+    Lower(#[from] LowerError),
+}
+
+/// The kinds of model files, by their content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A package: a tar file.
+    Package,
+    /// A built artifact.
+    Artifact,
+    /// TensorFlow Lite.
+    Tflite,
+    /// ONNX.
+    Onnx,
+}
+
+impl FileKind {
+    /// What kind of file `bytes` are; where they do not say, the path's extension does. `None` where
+    /// neither is known.
+    pub fn of(bytes: &[u8], path: &Path) -> Option<Self> {
+        if bytes.starts_with(&MAGIC) {
+            Some(FileKind::Artifact)
+        } else if bytes.get(4..8) == Some(TFLITE_IDENTIFIER) {
+            Some(FileKind::Tflite)
+        } else if bytes.get(257..262) == Some(b"ustar") {
+            Some(FileKind::Package)
+        } else {
+            match path.extension()?.to_str()? {
+                "edgepkg" => Some(FileKind::Package),
+                "epa" => Some(FileKind::Artifact),
+                "tflite" => Some(FileKind::Tflite),
+                "onnx" => Some(FileKind::Onnx),
+                _ => None,
+            }
+        }
+    }
+}
+
+/// Reads a file whole.
+///
+/// # Errors
+///
+/// When there is none, it is larger than a model can be, or the system refuses.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => ModelError::NotFound(path.into()),
+        _ => ModelError::Read { path: path.into(), source },
+    };
+    let found_bytes = fs::metadata(path).map_err(failed)?.len();
+    if found_bytes > MAX_FILE_BYTES {
+        return Err(ModelError::TooLarge { path: path.into(), found_bytes });
+    }
+    fs::read(path).map_err(failed)
+}
+
+/// The int8 graph in a TensorFlow Lite file's bytes.
+///
+/// # Errors
+///
+/// When the file cannot be imported.
+pub fn import_tflite(bytes: &[u8], path: &Path) -> Result<QuantizedGraph, ModelError> {
+    import::tflite::read(bytes).map_err(|source| ModelError::Import { path: path.into(), source })
+}
+
+impl Model {
+    /// Reads what `path` names: a package's file or folder, an int8 `.tflite` file, a `.epa` file.
+    ///
+    /// # Errors
+    ///
+    /// When it is none of them, or not a sound one.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        if path.is_dir() {
+            return Ok(Model::Package(Box::new(Package::read(path)?)));
+        }
+        let bytes = read_file(path)?;
+        match FileKind::of(&bytes, path) {
+            Some(FileKind::Package) => Ok(Model::Package(Box::new(Package::from_bytes(bytes, path)?))),
+            Some(FileKind::Artifact) => Ok(Model::Artifact(ArtifactFile::new(&bytes, path)?)),
+            Some(FileKind::Tflite) => {
+                let graph = import_tflite(&bytes, path)?;
+                let name = PackageName::nearest(&path.file_stem().unwrap_or_default().to_string_lossy());
+                let manifest = Manifest::of(&graph, name, Version::initial(), Vec::new());
+                let report = Report::of_int8_file(&graph);
+                let vectors = TestVectors::default();
+                Ok(Model::Package(Box::new(Package { manifest, graph, vectors, report, source: None })))
+            }
+            Some(FileKind::Onnx) => Err(ModelError::NotQuantized(path.into())),
+            None => Err(ModelError::NotAModel(path.into())),
+        }
+    }
+
+    /// The model as `board` runs it.
+    ///
+    /// # Errors
+    ///
+    /// When the graph cannot be lowered, or the artifact is for another instruction set.
+    pub fn for_board(&self, board: &Board) -> Result<BoardModel, ModelError> {
+        match self {
+            Model::Package(package) => BoardModel::lower(package, board.isa),
+            Model::Artifact(file) if file.artifact().isa() == board.isa => Ok(file.board_model()),
+            Model::Artifact(file) => Err(ModelError::Isa {
+                path: file.path.clone(),
+                found: file.artifact().isa(),
+                expected: board.isa,
+                board: board.name.clone(),
+            }),
+        }
+    }
+}
+
+impl ArtifactFile {
+    fn new(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
+        let file = Self { bytes: AlignedBytes::from(bytes), path: path.into() };
+        let checked = Artifact::parse(&file.bytes).and_then(|artifact| artifact.verify_digest());
+        checked.map_err(|source| ModelError::Artifact { path: path.into(), source })?;
+        Ok(file)
+    }
+
+    /// The artifact.
+    pub fn artifact(&self) -> Artifact<'_> {
+        Artifact::parse(&self.bytes).expect("it was parsed when it was read")
+    }
+
+    /// The model it holds.
+    pub fn board_model(&self) -> BoardModel {
+        let artifact = self.artifact();
+        let info = artifact.info();
+        let ports = |ports: edgepkg_format::info::Ports<'_>| ports.iter().flatten().map(port_of).collect();
+        BoardModel {
+            name: info.name.to_owned(),
+            version: info.version.to_owned(),
+            inputs: ports(info.inputs),
+            outputs: ports(info.outputs),
+            artifact: artifact.bytes().to_vec(),
+            arena_bytes: artifact.arena_bytes(),
+            layers: Vec::new(),
+        }
+    }
+}
+
+fn port_of(port: edgepkg_format::Port<'_>) -> Port {
+    Port {
+        name: port.name.to_owned(),
+        shape: port.shape.iter().map(|&extent| extent as usize).collect(),
+        element: port.tensor.dtype.name().to_owned(),
+        scale: port.scale,
+        zero_point: port.zero_point,
+        labels: port.labels.iter().map(str::to_owned).collect(),
+    }
+}
+
+impl BoardModel {
+    /// Lowers a package's graph for `isa`.
+    ///
+    /// # Errors
+    ///
+    /// When the graph cannot be lowered.
+    pub fn lower(package: &Package, isa: Isa) -> Result<Self, ModelError> {
+        let manifest = &package.manifest;
+        let labels: Vec<_> = manifest.outputs.iter().map(|port| port.labels.clone()).collect();
+        let options = emit::Options {
+            isa,
+            name: manifest.name.as_str(),
+            version: manifest.version.as_str(),
+            labels: &labels,
+            graph_digest: graph_digest(&package.graph),
+        };
+        let emitted = emit::emit(&package.graph, &options)?;
+        Ok(Self {
+            name: manifest.name.to_string(),
+            version: manifest.version.to_string(),
+            inputs: manifest.inputs.clone(),
+            outputs: manifest.outputs.clone(),
+            artifact: emitted.artifact,
+            arena_bytes: emitted.memory.arena_bytes,
+            layers: emitted.layers,
+        })
+    }
+
+    /// The digest that the artifact states.
+    pub fn artifact_digest(&self) -> Digest {
+        self.artifact[DIGEST_RANGE].try_into().expect("an artifact has a header")
+    }
+
+    /// What reports call a layer: its name in the model file, or its number.
+    pub fn layer_name(&self, layer: u32) -> String {
+        match self.layers.get(layer as usize) {
+            Some(layer) if !layer.name.is_empty() => layer.name.clone(),
+            _ => format!("layer {layer}"),
+        }
+    }
+}
+
+impl Port {
+    /// The tensor's raw bytes for `values` in the model's own units: rounded and saturated.
+    pub fn quantize(&self, values: &[f32]) -> Vec<u8> {
+        let quantization = Quantization::per_tensor(self.scale, self.zero_point);
+        self.to_bytes(values.iter().map(|&value| quantize(value, &quantization)))
+    }
+
+    /// The raw bytes of elements, saturated to the tensor's type.
+    pub fn to_bytes(&self, elements: impl Iterator<Item = i32>) -> Vec<u8> {
+        match self.dtype() {
+            DType::Int16 => {
+                let clamped = elements.map(|q| q.clamp(i16::MIN.into(), i16::MAX.into()) as i16);
+                clamped.flat_map(i16::to_le_bytes).collect()
+            }
+            _ => elements.map(|q| q.clamp(i8::MIN.into(), i8::MAX.into()) as i8 as u8).collect(),
+        }
+    }
+
+    /// The elements that raw bytes hold.
+    pub fn elements<'b>(&self, bytes: &'b [u8]) -> Box<dyn Iterator<Item = i32> + 'b> {
+        match self.dtype() {
+            DType::Int16 => {
+                let words = bytes.chunks_exact(2);
+                Box::new(words.map(|word| i16::from_le_bytes([word[0], word[1]]).into()))
+            }
+            _ => Box::new(bytes.iter().map(|&byte| (byte as i8).into())),
+        }
+    }
+
+    /// The values in the model's own units that raw bytes stand for.
+    pub fn dequantize(&self, bytes: &[u8]) -> Vec<f32> {
+        self.elements(bytes).map(|q| self.scale * (q - self.zero_point) as f32).collect()
+    }
+}

@@ -1,0 +1,252 @@
+//! Makes a package from a model file.
+
+use std::path::{Path, PathBuf};
+
+use edgepkg_format::Isa;
+use edgepkg_quantize::graph::QuantizedGraph;
+use edgepkg_quantize::pipeline::{self, Progress, QuantizeError, Quantized};
+use edgepkg_quantize::report::Report;
+use thiserror::Error;
+
+use crate::device::{Device as _, DeviceError, HostDevice};
+use crate::model::{self, BoardModel, FileKind, ModelError};
+use crate::package::{Manifest, Package, PackageName, Source, TestVector, TestVectors, Version};
+use crate::samples::{self, InputError, Units};
+
+/// The most test vectors that are packed.
+const MAX_VECTORS: usize = 8;
+/// The most bytes of inputs and outputs that are packed as test vectors; one vector there always is.
+const MAX_VECTOR_BYTES: usize = 256 << 10;
+
+/// What a package is made from.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The model file: `.onnx`, or an int8 `.tflite`.
+    pub model: PathBuf,
+    /// Calibration samples, a file for each input; none for an int8 file.
+    pub calibration: Vec<PathBuf>,
+    /// Test samples, a file for each input; may be empty.
+    pub test: Vec<PathBuf>,
+    /// The right class of each test sample.
+    pub labels: Option<PathBuf>,
+    /// How the float model is quantized.
+    pub options: pipeline::Options,
+    /// The package's name; `None` takes the file's.
+    pub name: Option<PackageName>,
+    /// The package's version.
+    pub version: Version,
+    /// Names of the classes of the first output; may be empty.
+    pub label_names: Vec<String>,
+    /// Nodes whose weights lie apart.
+    pub head: Vec<String>,
+    /// Whether the package keeps the model file.
+    pub keep: Keep,
+}
+
+/// What of the model file goes into the package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// What was made from it.
+    Result,
+    /// The file too.
+    ModelFile,
+}
+
+/// Why no package can be made.
+#[derive(Debug, Error)]
+pub enum PackError {
+    /// The model file cannot be read.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A float model without calibration samples.
+    #[error("`{}` is a float model, and quantizing it needs calibration samples", .0.display())]
+    CalibrationMissing(PathBuf),
+    /// A file that is no model to be quantized.
+    #[error("`{}` is not a model to be quantized: neither ONNX nor an int8 .tflite file", .0.display())]
+    NotAModel(PathBuf),
+    /// This program was built without ONNX.
+    #[error("this edgepkg was built without the feature `onnx` and cannot read `{}`", .0.display())]
+    NoOnnx(PathBuf),
+    /// Labels without samples.
+    #[error("labels were given, and no test samples")]
+    TestMissing,
+    /// Samples that do not fit.
+    #[error("the {role} samples cannot be used")]
+    Samples {
+        /// `calibration` or `test`.
+        role: &'static str,
+        /// What is wrong.
+        source: InputError,
+    },
+    /// A model that cannot be int8.
+    #[error("`{}` cannot be quantized", path.display())]
+    Quantize {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: QuantizeError,
+    },
+    /// Names of classes that do not fit the output.
+    #[error("the label names do not fit: {0}")]
+    LabelNames(String),
+    /// A head that names no node.
+    #[error("the model has no layer `{0}` to be its head")]
+    NoSuchNode(String),
+    /// The int8 model does not run here.
+    #[error("the test vectors cannot be computed")]
+    Vectors(#[from] DeviceError),
+}
+
+/// Makes a package of the model file, quantizing it where it is not int8 already.
+///
+/// # Errors
+///
+/// When the model, or the samples it needs, cannot be used.
+pub fn pack(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Package, PackError> {
+    let bytes = model::read_file(&request.model)?;
+    let quantized = match FileKind::of(&bytes, &request.model) {
+        Some(FileKind::Tflite) => {
+            let graph = model::import_tflite(&bytes, &request.model)?;
+            Quantized { report: Report::of_int8_file(&graph), graph }
+        }
+        Some(FileKind::Onnx) => onnx::quantize(&bytes, request, progress)?,
+        _ => return Err(PackError::NotAModel(request.model.clone())),
+    };
+    let Quantized { graph, report } = quantized;
+    let name = request.name.clone().unwrap_or_else(|| name_of(&request.model));
+    let labels = request.label_names.clone();
+    let mut manifest = Manifest::of(&graph, name, request.version.clone(), labels);
+    for port in &manifest.outputs {
+        port.check_labels().map_err(PackError::LabelNames)?;
+    }
+    check_head(&request.head, &graph)?;
+    manifest.head = request.head.clone();
+    let source = (request.keep == Keep::ModelFile).then(|| Source {
+        file_name: request.model.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        bytes,
+    });
+    let vectors = TestVectors::default();
+    let mut package = Package { manifest, graph, vectors, report, source };
+    add_vectors(&mut package, request)?;
+    Ok(package)
+}
+
+/// The package name nearest to a model file's; the folder's, where the file is called `model`.
+fn name_of(path: &Path) -> PackageName {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().and_then(Path::file_name);
+    match folder {
+        Some(folder) if stem == "model" => PackageName::nearest(&folder.to_string_lossy()),
+        _ => PackageName::nearest(&stem),
+    }
+}
+
+fn check_head(head: &[String], graph: &QuantizedGraph) -> Result<(), PackError> {
+    match head.iter().find(|name| !graph.nodes.iter().any(|node| node.name == **name)) {
+        Some(name) => Err(PackError::NoSuchNode(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Adds vectors of the test samples, else of the calibration samples, else of made-up inputs, with the
+/// outputs that the model has for them in this process.
+fn add_vectors(package: &mut Package, request: &Request) -> Result<(), PackError> {
+    let ports = &package.manifest.inputs;
+    let (role, files) = match (&request.test[..], &request.calibration[..]) {
+        ([], []) => ("", None),
+        ([], calibration) => ("calibration", Some(calibration)),
+        (test, _) => ("test", Some(test)),
+    };
+    let inputs = match files {
+        Some(files) => samples::read_inputs(files, ports, Units::Real)
+            .map_err(|source| PackError::Samples { role, source })?,
+        None => made_up_inputs(package, MAX_VECTORS),
+    };
+    let model = BoardModel::lower(package, Isa::Portable)?;
+    let mut device = HostDevice::open(&model.artifact)?;
+    let mut total_bytes = 0;
+    for inputs in inputs.into_iter().take(MAX_VECTORS) {
+        let borrowed: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        let outputs = device.run(&borrowed)?.outputs;
+        total_bytes += inputs.iter().chain(&outputs).map(Vec::len).sum::<usize>();
+        if total_bytes > MAX_VECTOR_BYTES && !package.vectors.vectors.is_empty() {
+            break;
+        }
+        package.vectors.vectors.push(TestVector { inputs, outputs });
+    }
+    Ok(())
+}
+
+/// `count` inputs of the package's model, `[sample][input]`: bytes of a fixed sequence, the same on every
+/// machine.
+pub fn made_up_inputs(package: &Package, count: usize) -> Vec<Vec<Vec<u8>>> {
+    // Knuth's MMIX generator.
+    let mut state = 1u64;
+    let mut byte = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    let mut input = |bytes: usize| (0..bytes).map(|_| byte()).collect();
+    let ports = &package.manifest.inputs;
+    (0..count).map(|_| ports.iter().map(|port| input(port.bytes())).collect()).collect()
+}
+
+#[cfg(feature = "onnx")]
+mod onnx {
+    use edgepkg_quantize::import;
+    use edgepkg_quantize::pipeline::{self, Progress, Quantized, TestSet};
+    use edgepkg_quantize::samples::Samples;
+    use edgepkg_quantize::simplify::simplify;
+
+    use super::{ModelError, PackError, Request};
+    use crate::samples::{self, InputError};
+
+    /// Quantizes an ONNX file with the request's samples.
+    pub fn quantize(
+        bytes: &[u8],
+        request: &Request,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Quantized, PackError> {
+        let path = &request.model;
+        let graph =
+            import::onnx::read(bytes).map_err(|source| ModelError::Import { path: path.clone(), source })?;
+        if request.calibration.is_empty() {
+            return Err(PackError::CalibrationMissing(path.clone()));
+        }
+        let graph = simplify(graph);
+        let read = |role, files: &[std::path::PathBuf]| {
+            let fit = |arrays| {
+                let failed = |source| InputError::Samples { files: files.into(), source };
+                Samples::new(&graph, arrays).map_err(failed)
+            };
+            samples::read_arrays(files).and_then(fit).map_err(|source| PackError::Samples { role, source })
+        };
+        let calibration = read("calibration", &request.calibration)?;
+        let labels = match &request.labels {
+            Some(file) => {
+                samples::read_labels(file).map_err(|source| PackError::Samples { role: "test", source })?
+            }
+            None => Vec::new(),
+        };
+        let test = match &request.test[..] {
+            [] if !labels.is_empty() => return Err(PackError::TestMissing),
+            [] => None,
+            files => Some(TestSet { samples: read("test", files)?, labels }),
+        };
+        pipeline::quantize(graph, &calibration, test.as_ref(), &request.options, progress)
+            .map_err(|source| PackError::Quantize { path: path.clone(), source })
+    }
+}
+
+#[cfg(not(feature = "onnx"))]
+mod onnx {
+    use super::{PackError, Progress, Quantized, Request};
+
+    pub fn quantize(
+        _: &[u8],
+        request: &Request,
+        _: &mut dyn FnMut(Progress),
+    ) -> Result<Quantized, PackError> {
+        Err(PackError::NoOnnx(request.model.clone()))
+    }
+}

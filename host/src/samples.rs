@@ -1,0 +1,151 @@
+//! Samples from `.npy` files, as a model's inputs.
+
+use std::path::PathBuf;
+
+use edgepkg_quantize::graph::{FloatGraph, FloatTensor, TensorId};
+use edgepkg_quantize::samples::{Array, Samples, SamplesError};
+use thiserror::Error;
+
+use crate::package::Port;
+use crate::tensor_file::{self, TensorFile, TensorFileError, Values};
+
+/// Why files are not a model's inputs.
+#[derive(Debug, Error)]
+pub enum InputError {
+    /// A file that cannot be read.
+    #[error(transparent)]
+    File(#[from] TensorFileError),
+    /// Files that do not fit the model.
+    #[error("{} {} the model", list(.files), if .files.len() == 1 { "does not fit" } else { "do not fit" })]
+    Samples {
+        /// The files.
+        files: Vec<PathBuf>,
+        /// What does not fit.
+        source: SamplesError,
+    },
+    /// Raw elements of another type than the input's.
+    #[error("`{}` holds {found}, and the model's input `{input}` is {expected}", file.display())]
+    RawType {
+        /// The file.
+        file: PathBuf,
+        /// Type in the file.
+        found: &'static str,
+        /// The input's name.
+        input: String,
+        /// Type of the input.
+        expected: String,
+    },
+    /// Labels that are no whole numbers from 0 on.
+    #[error("`{}` does not hold labels: they are whole numbers from 0 on", .0.display())]
+    Labels(PathBuf),
+}
+
+fn list(files: &[PathBuf]) -> String {
+    files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ")
+}
+
+/// How files give a model's inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// Numbers in the model's own units.
+    Real,
+    /// Integers as the model stores them.
+    Raw,
+}
+
+/// Reads the files as they are, one for each input.
+///
+/// # Errors
+///
+/// When one cannot be read.
+pub fn read_arrays(files: &[PathBuf]) -> Result<Vec<Array>, InputError> {
+    files.iter().map(|file| Ok(array(tensor_file::read(file)?))).collect()
+}
+
+fn array(file: TensorFile) -> Array {
+    Array { elements: file.to_f32(), shape: file.shape }
+}
+
+/// Raw bytes of the inputs of each sample in `files`: `[sample][input]`.
+///
+/// # Errors
+///
+/// When a file cannot be read, has another shape than its input, NaN, or, with [`Units::Raw`], another
+/// type.
+pub fn read_inputs(files: &[PathBuf], ports: &[Port], units: Units) -> Result<Vec<Vec<Vec<u8>>>, InputError> {
+    let mut arrays = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let tensor = tensor_file::read(file)?;
+        if let (Units::Raw, Some(port)) = (units, ports.get(index)) {
+            check_raw(&tensor, port, file)?;
+        }
+        arrays.push(array(tensor));
+    }
+    let samples = fit(files, ports, arrays)?;
+    let bytes = |values: &[f32], port: &Port| match units {
+        Units::Real => port.quantize(values),
+        Units::Raw => port.to_bytes(values.iter().map(|&value| value as i32)),
+    };
+    let inputs = |sample: Vec<&[f32]>| {
+        sample.into_iter().zip(ports).map(|(values, port)| bytes(values, port)).collect()
+    };
+    Ok(samples.iter().map(inputs).collect())
+}
+
+fn check_raw(tensor: &TensorFile, port: &Port, file: &std::path::Path) -> Result<(), InputError> {
+    let expected = match tensor.values {
+        Values::Int8(_) => "int8",
+        Values::Int16(_) => "int16",
+        _ => "",
+    };
+    if expected == port.element {
+        return Ok(());
+    }
+    Err(InputError::RawType {
+        file: file.into(),
+        found: tensor.element_type(),
+        input: port.name.clone(),
+        expected: port.element.clone(),
+    })
+}
+
+fn fit(files: &[PathBuf], ports: &[Port], arrays: Vec<Array>) -> Result<Samples, InputError> {
+    let tensor = |port: &Port| FloatTensor { name: port.name.clone(), shape: port.shape.clone(), data: None };
+    let graph = FloatGraph {
+        name: String::new(),
+        tensors: ports.iter().map(tensor).collect(),
+        nodes: Vec::new(),
+        inputs: (0..ports.len()).map(TensorId).collect(),
+        outputs: Vec::new(),
+    };
+    Samples::new(&graph, arrays).map_err(|source| InputError::Samples { files: files.into(), source })
+}
+
+/// The labels in a file: for each sample the index of the right class.
+///
+/// # Errors
+///
+/// When it cannot be read, or holds anything but whole numbers from 0 on.
+pub fn read_labels(file: &std::path::Path) -> Result<Vec<usize>, InputError> {
+    let labels = tensor_file::read(file)?.to_i64();
+    let labels =
+        labels.and_then(|labels| labels.into_iter().map(|label| usize::try_from(label).ok()).collect());
+    labels.ok_or_else(|| InputError::Labels(file.into()))
+}
+
+/// The file for an output of `samples`: a leading axis of samples, in place of a leading 1 where the
+/// model has one. `outputs` are its raw bytes in each sample.
+pub fn output_file(port: &Port, outputs: &[&[u8]], units: Units) -> TensorFile {
+    let mut shape = vec![outputs.len()];
+    shape.extend(port.shape.strip_prefix(&[1]).unwrap_or(&port.shape));
+    let values = match units {
+        Units::Real => Values::Float32(outputs.iter().flat_map(|bytes| port.dequantize(bytes)).collect()),
+        Units::Raw if port.element == "int16" => {
+            Values::Int16(outputs.iter().flat_map(|bytes| port.elements(bytes)).map(|q| q as i16).collect())
+        }
+        Units::Raw => {
+            Values::Int8(outputs.iter().flat_map(|bytes| port.elements(bytes)).map(|q| q as i8).collect())
+        }
+    };
+    TensorFile { shape, values }
+}
