@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::info::{Info, OperatorSet, Port};
 use crate::isa::Isa;
-use crate::plan::{GeometryError, OperatorKind, PlanError, PlanReader};
+use crate::plan::{GeometryError, Operand, Operands, OperatorKind, PlanEntry, PlanError, PlanReader, Record};
 use crate::tensor::Space;
 
 /// The first bytes of every artifact. Not text, and changed by transfers that mangle line ends.
@@ -159,8 +159,21 @@ impl<'a> Artifact<'a> {
     ///
     /// The first thing found wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ArtifactError> {
+        Self::parse_with(bytes, |_, _, _| Ok(()))
+    }
+
+    /// [`parse`](Self::parse), with `check` called for every record, by its number and with its operands,
+    /// once they are known to be sound. So one pass over the plan checks what a caller demands beside.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong, here or by `check`.
+    pub fn parse_with<E: From<ArtifactError>>(
+        bytes: &'a [u8],
+        check: impl FnMut(u32, &Record, &Operands) -> Result<(), E>,
+    ) -> Result<Self, E> {
         if !(bytes.as_ptr() as usize).is_multiple_of(ALIGNMENT) {
-            return Err(ArtifactError::Misaligned);
+            return Err(ArtifactError::Misaligned.into());
         }
         let header = Header::read(bytes)?;
         let bytes = &bytes[..header.total_bytes];
@@ -169,7 +182,9 @@ impl<'a> Artifact<'a> {
         let artifact =
             Artifact { bytes, isa: header.isa, info, plan, constants, arena_bytes: decoded.arena_bytes };
         artifact.check_ports(&decoded)?;
-        artifact.check_plan(&decoded)?;
+        if artifact.check_plan(check)? != decoded.operators {
+            return Err(ArtifactError::Info.into());
+        }
         Ok(artifact)
     }
 
@@ -189,27 +204,47 @@ impl<'a> Artifact<'a> {
         Ok(())
     }
 
-    fn check_plan(&self, info: &Info<'_>) -> Result<(), ArtifactError> {
+    /// Checks every record, and gives the set of their kinds.
+    fn check_plan<E: From<ArtifactError>>(
+        &self,
+        mut check: impl FnMut(u32, &Record, &Operands) -> Result<(), E>,
+    ) -> Result<OperatorSet, E> {
         let mut operators = OperatorSet::EMPTY;
-        for (index, entry) in self.plan().enumerate() {
-            let record = index as u32;
-            let entry = entry?;
-            let kind = entry.record.kind();
-            operators = operators.with(kind);
-            let operands =
-                entry.record.operands().map_err(|error| ArtifactError::Geometry { record, kind, error })?;
-            for operand in &operands {
-                let available = match operand.tensor.space {
-                    Space::Const => self.constants.len() as u64,
-                    Space::Arena => u64::from(self.arena_bytes),
-                    Space::State | Space::Parameter => 0,
-                };
-                if operand.end() > available {
-                    return Err(ArtifactError::OutOfBounds { record, kind });
-                }
-            }
+        let mut plan = self.plan();
+        let mut entry = None;
+        let mut operands = Operands::default();
+        for number in 0.. {
+            plan.read_next(&mut entry).map_err(ArtifactError::Plan)?;
+            let Some(PlanEntry { record, .. }) = &entry else { break };
+            self.check_record(number, record, &mut operands)?;
+            check(number, record, &operands)?;
+            operators = operators.with(record.kind());
         }
-        if operators == info.operators { Ok(()) } else { Err(ArtifactError::Info) }
+        Ok(operators)
+    }
+
+    fn check_record(
+        &self,
+        number: u32,
+        record: &Record,
+        operands: &mut Operands,
+    ) -> Result<(), ArtifactError> {
+        let kind = record.kind();
+        record.find_operands(operands).map_err(|error| ArtifactError::Geometry {
+            record: number,
+            kind,
+            error,
+        })?;
+        let is_inside = |operand: &Operand| match operand.tensor.space {
+            Space::Const => operand.fits(self.constants.len() as u32),
+            Space::Arena => operand.fits(self.arena_bytes),
+            Space::State | Space::Parameter => false,
+        };
+        if operands.iter().all(is_inside) {
+            Ok(())
+        } else {
+            Err(ArtifactError::OutOfBounds { record: number, kind })
+        }
     }
 
     /// Compares the bytes with the digest in the header.
@@ -274,6 +309,15 @@ impl<'a> Artifact<'a> {
 /// When `bytes` holds no header of this version.
 pub fn stated_bytes(bytes: &[u8]) -> Result<usize, ArtifactError> {
     Header::read_fixed(bytes).map(|header| header.total_bytes)
+}
+
+/// Instruction set that the header at the start of `bytes` states.
+///
+/// # Errors
+///
+/// When `bytes` holds no header of this version.
+pub fn stated_isa(bytes: &[u8]) -> Result<Isa, ArtifactError> {
+    Header::read_fixed(bytes).map(|header| header.isa)
 }
 
 /// SHA-256 of `artifact` without the 32 bytes in which its header holds it.

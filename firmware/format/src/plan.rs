@@ -9,10 +9,14 @@
 //! copies whose strides the host computes. Unary int8 functions are one operator too, [`Lookup`]: a
 //! table of 256 bytes, filled on the host by the function's own arithmetic.
 
+mod entry;
 mod field;
 mod geometry;
+mod operands;
 
-pub use geometry::{Access, GeometryError, Operand, Operands};
+pub use entry::{PlanEntry, PlanError, PlanReader};
+pub use geometry::GeometryError;
+pub use operands::{Access, Operand, Operands};
 
 use self::field::{Field, WordReader, WordWriter};
 use crate::tensor::{MAX_RANK, TensorRef};
@@ -37,6 +41,8 @@ macro_rules! structure {
         impl Field for $name {
             const WORDS: usize = 0 $(+ <$type as Field>::WORDS)*;
 
+            // Inlined down to its words, so that a record is written once, where it is used.
+            #[inline(always)]
             fn read(words: &mut WordReader<'_>) -> Option<Self> {
                 Some(Self { $($field: Field::read(words)?,)* })
             }
@@ -113,6 +119,7 @@ macro_rules! records {
                 }
             }
 
+            #[inline(always)]
             fn read_fields(kind: OperatorKind, fields: &[u8]) -> Option<Self> {
                 match kind {
                     $(OperatorKind::$name => {
@@ -486,104 +493,5 @@ impl ChannelParameters {
         let mut bytes = [0; Self::BYTES];
         self.write(&mut WordWriter::new(&mut bytes));
         bytes
-    }
-}
-
-/// A record as it stands in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanEntry {
-    /// Index of the quantized graph's node it computes.
-    pub layer: u32,
-    /// What is computed.
-    pub record: Record,
-}
-
-/// Why a plan cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanError {
-    /// A record's header or body ends after the section does.
-    Truncated {
-        /// Byte of the record in the plan section.
-        at: u32,
-    },
-    /// A kind this version does not know.
-    UnknownOperator {
-        /// Its code.
-        kind: u16,
-        /// Byte of the record in the plan section.
-        at: u32,
-    },
-    /// A field with a value outside its type, or a length that is not the kind's.
-    Malformed {
-        /// What the record says it is.
-        kind: OperatorKind,
-        /// Byte of the record in the plan section.
-        at: u32,
-    },
-}
-
-/// Reads a plan section's records one after the other, where they lie.
-#[derive(Clone, Copy, Debug)]
-pub struct PlanReader<'a> {
-    section: &'a [u8],
-    at: usize,
-}
-
-impl<'a> PlanReader<'a> {
-    /// A reader at the section's first record.
-    pub fn new(section: &'a [u8]) -> Self {
-        Self { section, at: 0 }
-    }
-
-    fn read_entry(&self) -> Result<(PlanEntry, usize), PlanError> {
-        let at = self.at as u32;
-        let rest = self.section.get(self.at..).unwrap_or_default();
-        let Some((header, _)) = rest.split_first_chunk::<RECORD_HEADER_BYTES>() else {
-            return Err(PlanError::Truncated { at });
-        };
-        let code = u16::from_le_bytes([header[0], header[1]]);
-        let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
-        let layer = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-        let kind = OperatorKind::from_code(code).ok_or(PlanError::UnknownOperator { kind: code, at })?;
-        let body = rest.get(RECORD_HEADER_BYTES..length).ok_or(PlanError::Truncated { at })?;
-        let record = Record::read_fields(kind, body).ok_or(PlanError::Malformed { kind, at })?;
-        Ok((PlanEntry { layer, record }, length))
-    }
-}
-
-impl Iterator for PlanReader<'_> {
-    type Item = Result<PlanEntry, PlanError>;
-
-    /// The next record; after an error there is none.
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.at >= self.section.len() {
-            return None;
-        }
-        let entry = self.read_entry();
-        self.at = match entry {
-            Ok((_, length)) => self.at + length,
-            Err(_) => self.section.len(),
-        };
-        Some(entry.map(|(entry, _)| entry))
-    }
-}
-
-impl PlanEntry {
-    /// Bytes of the encoded record.
-    pub fn encoded_bytes(&self) -> usize {
-        self.record.encoded_bytes()
-    }
-
-    /// Encodes the record into `bytes`, which holds [`encoded_bytes`](Self::encoded_bytes).
-    ///
-    /// # Panics
-    ///
-    /// When `bytes` is shorter.
-    pub fn encode(&self, bytes: &mut [u8]) {
-        let length = self.encoded_bytes();
-        bytes[0..2].copy_from_slice(&(self.record.kind() as u16).to_le_bytes());
-        bytes[2..4].copy_from_slice(&(length as u16).to_le_bytes());
-        bytes[4..8].copy_from_slice(&self.layer.to_le_bytes());
-        self.record.write_fields(&mut WordWriter::new(&mut bytes[RECORD_HEADER_BYTES..length]));
     }
 }

@@ -1,5 +1,6 @@
 //! An artifact that this program can run.
 
+use edgepkg_format::artifact::stated_isa;
 use edgepkg_format::plan::{Access, Operands};
 use edgepkg_format::{Artifact, Info, Record};
 use edgepkg_kernels::{ISA, OPERATORS, may_alias};
@@ -22,22 +23,19 @@ impl<'a> Model<'a> {
     ///
     /// The first thing found wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ModelError> {
-        let artifact = Artifact::parse(bytes)?;
-        if artifact.isa() != ISA {
-            return Err(ModelError::Isa { found: artifact.isa(), expected: ISA });
+        let isa = stated_isa(bytes)?;
+        if isa != ISA {
+            return Err(ModelError::Isa { found: isa, expected: ISA });
         }
-        let missing = artifact.info().operators.without(OPERATORS);
-        if !missing.is_empty() {
-            return Err(ModelError::MissingOperators(missing));
-        }
-        for (index, entry) in artifact.plan().enumerate() {
-            let record = entry.map_err(|error| ModelError::Artifact(error.into()))?.record;
-            let sound = record.operands().is_ok_and(|operands| overlaps_are_safe(&record, &operands));
-            if !sound {
-                return Err(ModelError::Overlap { record: index as u32, kind: record.kind() });
+        let artifact = Artifact::parse_with(bytes, |number, record, operands| {
+            if overlaps_are_safe(record, operands) {
+                Ok(())
+            } else {
+                Err(ModelError::Overlap { record: number, kind: record.kind() })
             }
-        }
-        Ok(Self { artifact })
+        })?;
+        let missing = artifact.info().operators.without(OPERATORS);
+        if missing.is_empty() { Ok(Self { artifact }) } else { Err(ModelError::MissingOperators(missing)) }
     }
 
     /// Starts a session in `arena`, of which it uses the first [`arena_bytes`](Self::arena_bytes).

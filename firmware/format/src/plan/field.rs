@@ -12,6 +12,7 @@ impl<'a> WordReader<'a> {
         Self { rest: bytes }
     }
 
+    #[inline(always)]
     fn next(&mut self) -> Option<u32> {
         let (word, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
@@ -54,6 +55,7 @@ pub trait Field: Sized {
 impl Field for u32 {
     const WORDS: usize = 1;
 
+    #[inline(always)]
     fn read(words: &mut WordReader<'_>) -> Option<Self> {
         words.next()
     }
@@ -66,6 +68,7 @@ impl Field for u32 {
 impl Field for i32 {
     const WORDS: usize = 1;
 
+    #[inline(always)]
     fn read(words: &mut WordReader<'_>) -> Option<Self> {
         words.next().map(|word| word as i32)
     }
@@ -78,6 +81,7 @@ impl Field for i32 {
 impl<T: Field + Copy + Default> Field for [T; MAX_RANK] {
     const WORDS: usize = MAX_RANK * T::WORDS;
 
+    #[inline(always)]
     fn read(words: &mut WordReader<'_>) -> Option<Self> {
         let mut values = [T::default(); MAX_RANK];
         for value in &mut values {
@@ -97,6 +101,7 @@ impl<T: Field + Copy + Default> Field for [T; MAX_RANK] {
 impl Field for TensorRef {
     const WORDS: usize = 2;
 
+    #[inline(always)]
     fn read(words: &mut WordReader<'_>) -> Option<Self> {
         let tag = words.next()?;
         let space = match tag & 0xff {

@@ -1,0 +1,108 @@
+//! Records as they stand in the plan section: read in place, and written.
+
+use super::field::WordWriter;
+use super::{OperatorKind, RECORD_HEADER_BYTES, Record};
+
+/// A record as it stands in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanEntry {
+    /// Index of the quantized graph's node it computes.
+    pub layer: u32,
+    /// What is computed.
+    pub record: Record,
+}
+
+/// Why a plan cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanError {
+    /// A record's header or body ends after the section does.
+    Truncated {
+        /// Byte of the record in the plan section.
+        at: u32,
+    },
+    /// A kind this version does not know.
+    UnknownOperator {
+        /// Its code.
+        kind: u16,
+        /// Byte of the record in the plan section.
+        at: u32,
+    },
+    /// A field with a value outside its type, or a length that is not the kind's.
+    Malformed {
+        /// What the record says it is.
+        kind: OperatorKind,
+        /// Byte of the record in the plan section.
+        at: u32,
+    },
+}
+
+/// Reads a plan section's records one after the other, where they lie.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanReader<'a> {
+    section: &'a [u8],
+    at: usize,
+}
+
+impl<'a> PlanReader<'a> {
+    /// A reader at the section's first record.
+    pub fn new(section: &'a [u8]) -> Self {
+        Self { section, at: 0 }
+    }
+
+    /// Puts the next record into `entry`, where it stays, since a record is large; `None` at the end.
+    /// After an error there is none.
+    #[inline(never)]
+    pub(crate) fn read_next(&mut self, entry: &mut Option<PlanEntry>) -> Result<(), PlanError> {
+        *entry = None;
+        let Some(rest) = self.section.get(self.at..).filter(|rest| !rest.is_empty()) else {
+            return Ok(());
+        };
+        let at = self.at as u32;
+        self.at = self.section.len();
+        let Some((header, _)) = rest.split_first_chunk::<RECORD_HEADER_BYTES>() else {
+            return Err(PlanError::Truncated { at });
+        };
+        let code = u16::from_le_bytes([header[0], header[1]]);
+        let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
+        let layer = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
+        let kind = OperatorKind::from_code(code).ok_or(PlanError::UnknownOperator { kind: code, at })?;
+        let body = rest.get(RECORD_HEADER_BYTES..length).ok_or(PlanError::Truncated { at })?;
+        let record = Record::read_fields(kind, body).ok_or(PlanError::Malformed { kind, at })?;
+        self.at = at as usize + length;
+        *entry = Some(PlanEntry { layer, record });
+        Ok(())
+    }
+}
+
+impl Iterator for PlanReader<'_> {
+    type Item = Result<PlanEntry, PlanError>;
+
+    /// The next record; after an error there is none.
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut entry = None;
+        match self.read_next(&mut entry) {
+            Ok(()) => entry.map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl PlanEntry {
+    /// Bytes of the encoded record.
+    pub fn encoded_bytes(&self) -> usize {
+        self.record.encoded_bytes()
+    }
+
+    /// Encodes the record into `bytes`, which holds [`encoded_bytes`](Self::encoded_bytes).
+    ///
+    /// # Panics
+    ///
+    /// When `bytes` is shorter.
+    pub fn encode(&self, bytes: &mut [u8]) {
+        let length = self.encoded_bytes();
+        bytes[0..2].copy_from_slice(&(self.record.kind() as u16).to_le_bytes());
+        bytes[2..4].copy_from_slice(&(length as u16).to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.layer.to_le_bytes());
+        self.record.write_fields(&mut WordWriter::new(&mut bytes[RECORD_HEADER_BYTES..length]));
+    }
+}

@@ -1,0 +1,108 @@
+//! The regions an operator touches.
+
+use core::ops::Deref;
+
+use crate::tensor::{DType, Space, TensorRef};
+
+/// What an operator does with a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It only reads it.
+    Read,
+    /// It writes all of it, or scattered bytes of it, and nothing outside.
+    Write,
+}
+
+/// A region an operator touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operand {
+    /// Where it starts, and its type.
+    pub tensor: TensorRef,
+    /// Bytes from there on.
+    pub bytes: u32,
+    /// Read or written.
+    pub access: Access,
+}
+
+impl Operand {
+    /// The byte after the last one.
+    pub fn end(&self) -> u64 {
+        u64::from(self.tensor.offset) + u64::from(self.bytes)
+    }
+
+    /// Whether a space of `space_bytes` holds it.
+    pub fn fits(&self, space_bytes: u32) -> bool {
+        space_bytes.checked_sub(self.bytes).is_some_and(|last| self.tensor.offset <= last)
+    }
+
+    /// Whether the two share a byte.
+    pub fn overlaps(&self, other: &Operand) -> bool {
+        self.tensor.space == other.tensor.space
+            && self.bytes != 0
+            && other.bytes != 0
+            && u64::from(self.tensor.offset) < other.end()
+            && u64::from(other.tensor.offset) < self.end()
+    }
+}
+
+/// An operator's regions: inputs first, in the record's order, the output last.
+#[derive(Clone, Copy, Debug)]
+pub struct Operands {
+    /// The first `count` are meant.
+    regions: [Operand; Self::GREATEST_COUNT],
+    count: usize,
+}
+
+impl Operands {
+    /// The most regions an operator has.
+    pub const GREATEST_COUNT: usize = 4;
+
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Adds a region.
+    ///
+    /// # Panics
+    ///
+    /// When there are [`GREATEST_COUNT`](Self::GREATEST_COUNT) already.
+    pub(super) fn push(&mut self, tensor: TensorRef, bytes: u32, access: Access) {
+        self.regions[self.count] = Operand { tensor, bytes, access };
+        self.count += 1;
+    }
+}
+
+/// No region.
+impl Default for Operands {
+    fn default() -> Self {
+        let tensor = TensorRef { space: Space::Const, dtype: DType::Int8, offset: 0 };
+        let unused = Operand { tensor, bytes: 0, access: Access::Read };
+        Self { regions: [unused; Self::GREATEST_COUNT], count: 0 }
+    }
+}
+
+impl Deref for Operands {
+    type Target = [Operand];
+
+    fn deref(&self) -> &[Operand] {
+        &self.regions[..self.count]
+    }
+}
+
+impl<'a> IntoIterator for &'a Operands {
+    type Item = &'a Operand;
+    type IntoIter = core::slice::Iter<'a, Operand>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Operands {
+    type Item = Operand;
+    type IntoIter = core::iter::Take<core::array::IntoIter<Operand, { Operands::GREATEST_COUNT }>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.regions.into_iter().take(self.count)
+    }
+}
