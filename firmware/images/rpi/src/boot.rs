@@ -12,6 +12,7 @@ global_asm!(
     r#"
     .section .text.boot, "ax"
     .global _start
+    .type   _start, %function
 _start:
     b       1f
     .ascii  "edgepkg-rpi\0"             // by which a kernel8.img is known to be this one
@@ -85,10 +86,10 @@ at_el1:
     mov     x30, xzr
     b       main
 
-    .global park
 park:
     wfe
     b       park
+    .size   _start, . - _start
     "#,
     paint_low = const STACK_PAINT & 0xffff,
     paint_high = const STACK_PAINT >> 16,

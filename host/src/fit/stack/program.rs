@@ -1,0 +1,91 @@
+//! The functions of a linked program.
+
+use std::collections::BTreeMap;
+
+use object::{Architecture, File, Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind};
+
+use super::instruction::Instruction;
+use super::{StackError, aarch64, thumb};
+
+/// A program: its functions by where they start.
+pub(super) struct Program {
+    pub functions: BTreeMap<u64, Function>,
+    /// Where it is entered.
+    pub entry: u64,
+}
+
+/// A function.
+pub(super) struct Function {
+    /// Its name in the source, without generic arguments' hashes.
+    pub name: String,
+    pub instructions: Vec<Instruction>,
+}
+
+type Decode = fn(&[u8], u64) -> Vec<Instruction>;
+
+impl Program {
+    /// The functions of the ELF file `elf` that its symbol table names.
+    pub(super) fn read(elf: &[u8]) -> Result<Self, StackError> {
+        let file = File::parse(elf)?;
+        // The lowest bit of a function's address says that it is Thumb code.
+        let (decode, address_mask): (Decode, u64) = match file.architecture() {
+            Architecture::Arm => (thumb::decode, !1),
+            Architecture::Aarch64 => (aarch64::decode, !0),
+            _ => return Err(StackError::UnknownArchitecture),
+        };
+        let mut functions = BTreeMap::new();
+        for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
+            let code = section.data()?;
+            let data = data_marks(&file, &section);
+            for symbol in file.symbols().filter(|symbol| symbol.section_index() == Some(section.index())) {
+                let start = symbol.address() & address_mask;
+                let offset = start.wrapping_sub(section.address()) as usize;
+                let Some(code) = code.get(offset..offset.saturating_add(symbol.size() as usize)) else {
+                    continue;
+                };
+                if symbol.kind() != SymbolKind::Text || symbol.size() == 0 {
+                    continue;
+                }
+                let name = symbol.name().unwrap_or_default();
+                let function = Function {
+                    name: format!("{:#}", rustc_demangle::demangle(name)),
+                    instructions: instructions(code, start, &data, decode),
+                };
+                functions.entry(start).or_insert(function);
+            }
+        }
+        Ok(Self { functions, entry: file.entry() & address_mask })
+    }
+}
+
+/// Where code turns into data and back, by the architecture's mapping symbols (`$d`; `$t`, `$x`).
+fn data_marks(file: &File<'_>, section: &object::Section<'_, '_>) -> BTreeMap<u64, bool> {
+    file.symbols()
+        .filter(|symbol| symbol.section_index() == Some(section.index()))
+        .filter_map(|symbol| {
+            let name = symbol.name().ok()?;
+            let is_data = match name.split('.').next()? {
+                "$d" => true,
+                "$t" | "$x" => false,
+                _ => return None,
+            };
+            Some((symbol.address(), is_data))
+        })
+        .collect()
+}
+
+/// The instructions of `code` at `start`, without the data between them.
+fn instructions(code: &[u8], start: u64, data: &BTreeMap<u64, bool>, decode: Decode) -> Vec<Instruction> {
+    let end = start + code.len() as u64;
+    let mut is_data = data.range(..=start).next_back().is_some_and(|(_, is_data)| *is_data);
+    let mut from = start;
+    let mut instructions = Vec::new();
+    let marks = data.range(start + 1..end).map(|(at, is_data)| (*at, *is_data));
+    for (at, next_is_data) in marks.chain([(end, true)]) {
+        if !is_data {
+            instructions.extend(decode(&code[(from - start) as usize..(at - start) as usize], from));
+        }
+        (from, is_data) = (at, next_is_data);
+    }
+    instructions
+}
