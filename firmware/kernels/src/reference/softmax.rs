@@ -11,7 +11,7 @@ use crate::fixed_point::{
 };
 use crate::view::{View, set_element};
 
-/// Integer bits of a difference to the row's greatest value, in the output's real units.
+/// Integer bits of a scaled difference to the row's greatest value.
 const DIFFERENCE_INTEGER_BITS: u32 = 5;
 /// Integer bits of the sum of exponentials.
 const SUM_INTEGER_BITS: u32 = 12;
