@@ -1,5 +1,7 @@
 //! Model files become graphs. Whatever the bytes are, a reader gives a sound graph or an error.
 
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod tflite;
 
 use std::fmt;
@@ -22,6 +24,9 @@ pub enum ImportError {
     /// It uses operators that are not there: all of them.
     #[error("{}", UnsupportedList(.0))]
     UnsupportedOperators(Vec<UnsupportedOperator>),
+    /// It leaves the shapes of inputs open: all of those.
+    #[error("{}", DynamicList(.0))]
+    DynamicShapes(Vec<DynamicInput>),
     /// A tensor has a type that is not read.
     #[error("tensor `{tensor}` has type {found}; {expected}")]
     TensorType {
@@ -63,6 +68,29 @@ pub struct UnsupportedOperator {
     pub version: Option<i64>,
     /// What about it is not supported; empty where it is the operator itself.
     pub reason: String,
+}
+
+/// An input with extents, beside the batch, that the file does not fix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynamicInput {
+    /// Its name.
+    pub input: String,
+    /// Its shape as the file has it: numbers and symbols.
+    pub shape: Vec<String>,
+    /// Those of them that are no extents.
+    pub open: Vec<String>,
+}
+
+struct DynamicList<'a>(&'a [DynamicInput]);
+
+impl fmt::Display for DynamicList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("every extent but the batch must be fixed:")?;
+        for DynamicInput { input, shape, open } in self.0 {
+            write!(f, "\n  input `{input}` [{}] leaves open {}", shape.join(", "), open.join(", "))?;
+        }
+        f.write_str("\n\nhint: fix the input shapes when the model is exported")
+    }
 }
 
 struct UnsupportedList<'a>(&'a [UnsupportedOperator]);

@@ -7,6 +7,7 @@
 
 pub mod graph;
 pub mod import;
+pub mod simplify;
 pub mod validate;
 pub mod wire;
 pub mod calibrate;

@@ -1,0 +1,79 @@
+//! Reads ONNX files, operator sets 8 and later.
+//!
+//! The file is checked first, because nothing behind this stands damaged files: names, arity, attributes,
+//! sizes. Then tract goes through it node by node, infers every shape and folds what is constant; before
+//! each of its steps the node's operands are checked against what the operator demands. Last, every node
+//! whose result is not constant becomes operators of ours: ONNX's images are NCHW, so that transposes
+//! stand around each of them until [`crate::simplify`] takes them out.
+
+mod constants;
+mod geometry;
+mod infer;
+mod lower;
+mod operands;
+mod operators;
+mod protobuf;
+mod report;
+mod site;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use infer::Inference;
+use lower::Lowering;
+use protobuf::Model;
+use site::{Refusal, Site};
+
+use super::ImportError;
+use crate::graph::FloatGraph;
+
+/// Reads an ONNX model.
+///
+/// The batch, where the file leaves it open, is 1. Inputs and outputs keep the file's order, names and
+/// layouts; nodes keep the file's names.
+///
+/// # Errors
+///
+/// When the file is damaged, leaves a shape open, or uses operators that are not there: all of those are
+/// named.
+pub fn read(file: &[u8]) -> Result<FloatGraph, ImportError> {
+    // The checks before tract are there to keep it from panicking; this catches what they let through.
+    catch_unwind(AssertUnwindSafe(|| read_checked(file)))
+        .unwrap_or_else(|_| Err(unreadable("its contents contradict each other")))
+}
+
+fn read_checked(file: &[u8]) -> Result<FloatGraph, ImportError> {
+    let model = Model::parse(file)?;
+    let mut refused = report::unknown_operators(&model);
+    let (mut inference, mut facts) = Inference::start(&model, &report::readable_nodes(&model, &refused))?;
+    let mut lowering = Lowering::new(&model);
+    for (index, node) in model.nodes().iter().enumerate() {
+        let known = node.input.iter().all(|name| name.is_empty() || facts.contains_key(name));
+        if refused.contains_key(&index) || !known {
+            continue;
+        }
+        let site = Site::new(node, index, model.opset, &facts);
+        let inferred = operands::check(&site).and_then(|()| inference.infer(&site));
+        let (written, lowered) = match inferred {
+            Ok(written) => {
+                let lowered = lowering.lower(&site, &written);
+                (written, lowered)
+            }
+            Err(refusal) => (Vec::new(), Err(refusal)),
+        };
+        let named = node.output.iter().zip(written).filter_map(|(name, fact)| Some((name.clone(), fact?)));
+        facts.extend(named);
+        match lowered {
+            Ok(()) => {}
+            Err(Refusal::Invalid(error)) => return Err(error),
+            Err(Refusal::Unsupported(reason)) => {
+                lowering.leave_out(node, &facts);
+                refused.insert(index, reason);
+            }
+        }
+    }
+    if refused.is_empty() { lowering.finish(&model) } else { Err(report::error(&model, &refused, &facts)) }
+}
+
+fn unreadable(reason: impl Into<String>) -> ImportError {
+    ImportError::Unreadable { format: "ONNX", reason: reason.into() }
+}

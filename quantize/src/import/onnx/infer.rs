@@ -1,0 +1,152 @@
+//! Shapes and constants of every tensor, by tract.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tract_onnx::pb::type_proto::Value as Type;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use tract_onnx::tract_core::internal::{
+    Datum, DimLike, IntoArcTensor, IntoTValue, OutletId, TValue, TVec, Tensor, TractError, tvec,
+};
+use tract_onnx::tract_hir::infer::{Factoid, GenericFactoid, InferenceFact, InferenceModel};
+use tract_onnx::tract_hir::ops::konst::Const;
+
+use super::constants::MAX_CONSTANT_BYTES;
+use super::geometry::MAX_RANK;
+use super::protobuf::Model;
+use super::site::{Fact, Refusal, Site};
+use super::unreadable;
+use crate::import::ImportError;
+use crate::validate::elements;
+
+/// What is known of each tensor, by name.
+pub(super) type Facts = HashMap<String, Fact>;
+
+/// tract's view of a model.
+pub(super) struct Inference {
+    model: InferenceModel,
+    outlets: HashMap<String, OutletId>,
+    /// Bytes of the constants found so far.
+    constant_bytes: usize,
+}
+
+impl Inference {
+    /// Hands tract `model` with only the nodes in `readable`; also what is known of inputs and constants.
+    pub fn start(model: &Model, readable: &[NodeProto]) -> Result<(Self, Facts), ImportError> {
+        let proto = with_nodes(model, readable);
+        let parsed = tract_onnx::onnx()
+            .with_ignore_value_info(true)
+            .parse(&proto, None)
+            .map_err(|error| unreadable(format!("{:#}", error.root_cause())))?;
+        let inference = Self { model: parsed.model, outlets: parsed.outlets_by_name, constant_bytes: 0 };
+        let mut facts = Facts::new();
+        for initializer in &proto.graph.as_ref().expect("it was given one").initializer {
+            let outlet = inference.outlets[&initializer.name];
+            let node = inference.model.node(outlet.node);
+            let value = node.op_as::<Const>().map(|constant| Arc::clone(constant.val()));
+            let value = value.ok_or_else(|| unreadable(format!("`{}` is no constant", initializer.name)))?;
+            facts.insert(initializer.name.clone(), Fact::constant(value));
+        }
+        for (name, shape) in &model.inputs {
+            let fact = Fact { shape: shape.clone(), datum_type: f32::datum_type(), value: None };
+            facts.insert(name.clone(), fact);
+        }
+        Ok((inference, facts))
+    }
+
+    /// What a node writes, output by output; `None` for those the file leaves out.
+    pub fn infer(&mut self, site: &Site<'_>) -> Result<Vec<Option<Fact>>, Refusal> {
+        let id = self.outlets[&site.node.output[0]].node;
+        let inputs: Vec<&Fact> = site.inputs().collect();
+        let known: Vec<InferenceFact> = inputs.iter().map(|fact| fact.to_tract()).collect();
+        let outputs = vec![InferenceFact::default(); self.model.node(id).outputs.len()];
+        let op = &mut self.model.node_mut(id).op;
+        let fail =
+            |error: TractError| site.invalid(format!("does not fit its operands: {:#}", error.root_cause()));
+        let (_, outputs, _) =
+            op.infer(known.iter().collect(), outputs.iter().collect(), tvec![]).map_err(fail)?;
+        let mut facts = Vec::new();
+        for fact in &outputs {
+            facts.push(Fact::from_tract(fact).ok_or_else(|| site.invalid("has an output of unknown shape"))?);
+        }
+        // tract folds small constants as it infers; weights of any size are folded here.
+        if !inputs.is_empty() && facts.iter().any(|fact| fact.value.is_none()) {
+            let values: Option<TVec<TValue>> =
+                inputs.iter().map(|fact| Some(fact.value.clone()?.into_tvalue())).collect();
+            if let Some(values) =
+                values.map(|values| op.eval_out_of_plan(values)).transpose().map_err(fail)?
+            {
+                let values =
+                    values.into_iter().flatten().map(|value| Fact::constant(value.into_arc_tensor()));
+                facts = values.collect();
+            }
+        }
+        self.take_stock(site, &facts)?;
+        let mut facts = facts.into_iter();
+        let written = |name: &String| if name.is_empty() { None } else { facts.next() };
+        Ok(site.node.output.iter().map(written).collect())
+    }
+
+    /// Checks what was inferred against the limits of sizes.
+    fn take_stock(&mut self, site: &Site<'_>, facts: &[Fact]) -> Result<(), Refusal> {
+        for fact in facts {
+            let elements = elements(&fact.shape).filter(|_| fact.shape.len() <= MAX_RANK);
+            let problem = || site.invalid(format!("makes a tensor of shape {:?}", fact.shape));
+            let elements = elements.ok_or_else(problem)?;
+            if fact.value.is_some() {
+                self.constant_bytes += elements * fact.datum_type.size_of();
+            }
+        }
+        let problem = format!("makes constants of more than {MAX_CONSTANT_BYTES} bytes");
+        site.ensure(self.constant_bytes <= MAX_CONSTANT_BYTES, problem)
+    }
+}
+
+impl Fact {
+    fn constant(value: Arc<Tensor>) -> Self {
+        Self { shape: value.shape().to_vec(), datum_type: value.datum_type(), value: Some(value) }
+    }
+
+    fn to_tract(&self) -> InferenceFact {
+        match &self.value {
+            Some(value) => InferenceFact {
+                value: GenericFactoid::Only(Arc::clone(value)),
+                ..InferenceFact::dt_shape_from_tensor(value)
+            },
+            None => InferenceFact::dt_shape(self.datum_type, &self.shape),
+        }
+    }
+
+    fn from_tract(fact: &InferenceFact) -> Option<Self> {
+        if let Some(value) = fact.value.concretize() {
+            return Some(Self::constant(value));
+        }
+        let shape = fact.shape.concretize()?;
+        let shape = shape.iter().map(|dim| dim.to_usize().ok()).collect::<Option<_>>()?;
+        Some(Self { shape, datum_type: fact.datum_type.concretize()?, value: None })
+    }
+}
+
+/// The model with only these nodes, concrete inputs, and nothing that only describes it.
+fn with_nodes(model: &Model, nodes: &[NodeProto]) -> ModelProto {
+    let mut proto = ModelProto { graph: None, ..model.proto.clone() };
+    let source = model.graph();
+    let input = source.input.iter().filter(|input| model.inputs.iter().any(|(name, _)| *name == input.name));
+    let graph = GraphProto {
+        node: nodes.to_vec(),
+        initializer: source.initializer.clone(),
+        input: input.map(without_shape).collect(),
+        ..GraphProto::default()
+    };
+    proto.graph = Some(graph);
+    proto
+}
+
+/// An input of which only the name and type are said: its shape is given with each node's facts.
+fn without_shape(input: &ValueInfoProto) -> ValueInfoProto {
+    let mut input = input.clone();
+    if let Some(Type::TensorType(tensor)) = input.r#type.as_mut().and_then(|kind| kind.value.as_mut()) {
+        tensor.shape = None;
+    }
+    input
+}

@@ -1,0 +1,198 @@
+//! Nodes of the file become operators of ours.
+//!
+//! Each node is lowered alone: an operator on NCHW images becomes a transpose, the NHWC operator, and the
+//! transpose back. [`crate::simplify`] joins what belongs together.
+
+mod elementwise;
+mod image;
+mod movement;
+mod product;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_core::internal::DatumType;
+
+use super::infer::Facts;
+use super::protobuf::Model;
+use super::site::{Fact, Refusal, Site, floats, unsupported};
+use super::unreadable;
+use crate::graph::{FloatGraph, FloatTensor, Node, Op, Tensor, TensorId};
+use crate::import::ImportError;
+
+/// The graph so far.
+pub(super) struct Lowering {
+    graph: FloatGraph,
+    /// The tensor that holds each of the file's, by name. Constants come when they are first read.
+    ids: HashMap<String, TensorId>,
+    /// Everything that a node or the model's outputs read.
+    read: HashSet<String>,
+}
+
+impl Lowering {
+    /// A graph with the model's inputs.
+    pub fn new(model: &Model) -> Self {
+        let source = model.graph();
+        let read = source.node.iter().flat_map(|node| &node.input);
+        let read = read.chain(source.output.iter().map(|output| &output.name)).cloned().collect();
+        let graph = FloatGraph {
+            name: source.name.clone(),
+            tensors: Vec::new(),
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        };
+        let mut lowering = Self { graph, ids: HashMap::new(), read };
+        for (name, shape) in &model.inputs {
+            let id = lowering.tensor(name, shape.clone());
+            lowering.graph.inputs.push(id);
+            lowering.ids.insert(name.clone(), id);
+        }
+        lowering
+    }
+
+    /// Adds what computes `site`'s first output, unless that is constant.
+    pub fn lower(&mut self, site: &Site<'_>, facts: &[Option<Fact>]) -> Result<(), Refusal> {
+        let Some(fact) = facts.first().and_then(Option::as_ref) else { return Ok(()) };
+        let others = &site.node.output[1..];
+        if let Some(other) = others.iter().find(|name| !name.is_empty() && self.read.contains(*name)) {
+            return unsupported(format!("`{other}`, an output other than the first"));
+        }
+        if fact.value.is_some() {
+            return Ok(());
+        }
+        if fact.datum_type != DatumType::F32 {
+            return unsupported(format!("values of type {:?} that are not constant", fact.datum_type));
+        }
+        site.ensure(!fact.shape.contains(&0), format!("makes a tensor of shape {:?}", fact.shape))?;
+        let id = self.operator(site, &fact.shape)?;
+        assert_eq!(self.graph.tensor(id).shape, fact.shape, "`{}` has the shape inferred", site.name());
+        self.ids.insert(site.node.output[0].clone(), id);
+        Ok(())
+    }
+
+    fn operator(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        match &*site.node.op_type {
+            "Conv" => self.convolution(site, shape),
+            "AveragePool" => self.average_pool(site, shape),
+            "MaxPool" => self.max_pool(site, shape),
+            "GlobalAveragePool" => self.mean(site, (2..site.rank()).collect(), shape),
+            "GlobalMaxPool" => self.global_max_pool(site, shape),
+            "Gemm" => self.gemm(site, shape),
+            "MatMul" => self.matmul(site, shape),
+            "Add" => self.sum(site, shape),
+            "Sub" => self.difference(site, shape),
+            "Mul" => self.binary(site, Op::Mul { activation: Default::default() }, shape),
+            "Div" => self.quotient(site, shape),
+            "BatchNormalization" => self.batch_normalization(site, shape),
+            "Relu" => self.unary(site, Op::Relu, shape),
+            "Sigmoid" => self.unary(site, Op::Logistic, shape),
+            "Tanh" => self.unary(site, Op::Tanh, shape),
+            "LeakyRelu" => {
+                let alpha = site.float("alpha").unwrap_or(0.01);
+                site.ensure(alpha.is_finite(), "has a slope that is not finite")?;
+                self.unary(site, Op::LeakyRelu { alpha }, shape)
+            }
+            "Clip" => self.clip(site, shape),
+            "Softmax" => self.softmax(site, shape),
+            "ReduceMean" => self.reduce_mean(site, shape),
+            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" | "Dropout" => {
+                self.unary(site, Op::Reshape, shape)
+            }
+            "Cast" | "Expand" if *shape == *site.x().shape && site.x().datum_type == DatumType::F32 => {
+                self.unary(site, Op::Reshape, shape)
+            }
+            "Transpose" => self.transposition(site, shape),
+            "Pad" => self.pad(site, shape),
+            "Concat" => self.concat(site, shape),
+            "Slice" => self.slice(site, shape),
+            _ => unsupported("its result is not constant"),
+        }
+    }
+
+    /// Stands in for what a refused node writes, so that those after it can still be looked at.
+    pub fn leave_out(&mut self, node: &NodeProto, facts: &Facts) {
+        for name in &node.output {
+            if let Some(fact) = facts.get(name) {
+                let id = self.tensor(name, fact.shape.clone());
+                self.ids.insert(name.clone(), id);
+            }
+        }
+    }
+
+    /// The whole graph.
+    pub fn finish(mut self, model: &Model) -> Result<FloatGraph, ImportError> {
+        for output in &model.graph().output {
+            let name = &output.name;
+            let mut id = *self
+                .ids
+                .get(name)
+                .filter(|&&id| !self.graph.tensor(id).is_constant())
+                .ok_or_else(|| unreadable(format!("its output `{name}` does not depend on its input")))?;
+            if self.graph.inputs.contains(&id) {
+                let copy = self.tensor(name, self.graph.tensor(id).shape.clone());
+                let node =
+                    Node { name: name.clone(), op: Op::Reshape, inputs: vec![id], outputs: vec![copy] };
+                self.graph.nodes.push(node);
+                id = copy;
+            }
+            self.graph.outputs.push(id);
+        }
+        Ok(self.graph)
+    }
+
+    fn tensor(&mut self, name: &str, shape: Vec<usize>) -> TensorId {
+        self.graph.add_tensor(FloatTensor { name: name.to_owned(), shape, data: None })
+    }
+
+    fn constant(&mut self, name: String, shape: Vec<usize>, data: Vec<f32>) -> TensorId {
+        self.graph.add_tensor(FloatTensor { name, shape, data: Some(Arc::from(data)) })
+    }
+
+    fn shape(&self, id: TensorId) -> &[usize] {
+        &self.graph.tensor(id).shape
+    }
+
+    /// The tensor of an operand that is given.
+    fn operand(&mut self, site: &Site<'_>, position: usize) -> Result<TensorId, Refusal> {
+        let name = site.input_name(position);
+        if let Some(&id) = self.ids.get(name) {
+            return Ok(id);
+        }
+        let fact = site.input(position).ok_or_else(|| site.invalid(format!("lacks operand {position}")))?;
+        let data = site.constant_floats(position)?.unwrap_or_default();
+        site.ensure(!data.is_empty(), format!("has a constant `{name}` without elements"))?;
+        let id = self.constant(name.to_owned(), fact.shape.clone(), data);
+        self.ids.insert(name.to_owned(), id);
+        Ok(id)
+    }
+
+    /// Adds an operator that `site` asks for.
+    fn emit(&mut self, site: &Site<'_>, op: Op, inputs: Vec<TensorId>, shape: Vec<usize>) -> TensorId {
+        let output = self.tensor(&site.node.output[0], shape);
+        self.graph.nodes.push(Node { name: site.name(), op, inputs, outputs: vec![output] });
+        output
+    }
+
+    fn transposed(&mut self, site: &Site<'_>, x: TensorId, perm: Vec<usize>) -> TensorId {
+        let shape = perm.iter().map(|&axis| self.shape(x)[axis]).collect();
+        self.emit(site, Op::Transpose { perm }, vec![x], shape)
+    }
+
+    fn reshaped(&mut self, site: &Site<'_>, x: TensorId, shape: &[usize]) -> TensorId {
+        if self.shape(x) == shape { x } else { self.emit(site, Op::Reshape, vec![x], shape.to_vec()) }
+    }
+
+    /// An operator on the first operand alone.
+    fn unary(&mut self, site: &Site<'_>, op: Op, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let x = self.operand(site, 0)?;
+        Ok(self.emit(site, op, vec![x], shape.to_vec()))
+    }
+
+    /// A constant operand's shape and floats; `None` when it is not constant.
+    fn constant_operand(&self, site: &Site<'_>, position: usize) -> Option<(Vec<usize>, Vec<f32>)> {
+        let fact = site.input(position)?;
+        Some((fact.shape.clone(), floats(fact.value.as_ref()?)?))
+    }
+}

@@ -1,0 +1,158 @@
+//! Arithmetic on single elements, and normalizations.
+
+use super::super::site::{Refusal, Site, unsupported};
+use super::Lowering;
+use crate::graph::{Activation, Op, TensorId};
+
+const ADD: Op = Op::Add { activation: Activation::NONE };
+const MUL: Op = Op::Mul { activation: Activation::NONE };
+
+impl Lowering {
+    pub(super) fn binary(&mut self, site: &Site<'_>, op: Op, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let inputs = vec![self.operand(site, 0)?, self.operand(site, 1)?];
+        Ok(self.emit(site, op, inputs, shape.to_vec()))
+    }
+
+    pub(super) fn sum(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        self.binary(site, ADD, shape)
+    }
+
+    /// `a + b`.
+    pub(super) fn added(&mut self, site: &Site<'_>, a: TensorId, b: TensorId, shape: &[usize]) -> TensorId {
+        self.emit(site, ADD, vec![a, b], shape.to_vec())
+    }
+
+    /// `x * factor`.
+    pub(super) fn scaled_by(&mut self, site: &Site<'_>, x: TensorId, factor: f32) -> TensorId {
+        if factor == 1.0 {
+            return x;
+        }
+        let shape = self.shape(x).to_vec();
+        let factor = self.constant(format!("{}/factor", site.name()), vec![1], vec![factor]);
+        self.emit(site, MUL, vec![x, factor], shape)
+    }
+
+    pub(super) fn difference(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let a = self.operand(site, 0)?;
+        let negated = match self.constant_operand(site, 1) {
+            Some((shape, data)) => {
+                let negated = data.iter().map(|value| -value).collect();
+                self.constant(site.input_name(1).to_owned(), shape, negated)
+            }
+            None => {
+                let b = self.operand(site, 1)?;
+                self.scaled_by(site, b, -1.0)
+            }
+        };
+        Ok(self.added(site, a, negated, shape))
+    }
+
+    pub(super) fn quotient(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let Some((divisor_shape, divisor)) = self.constant_operand(site, 1) else {
+            return unsupported("a divisor that is not constant");
+        };
+        site.ensure(!divisor.contains(&0.0), "divides by 0")?;
+        let a = self.operand(site, 0)?;
+        let inverse = divisor.iter().map(|value| 1.0 / value).collect();
+        let inverse = self.constant(site.input_name(1).to_owned(), divisor_shape, inverse);
+        Ok(self.emit(site, MUL, vec![a, inverse], shape.to_vec()))
+    }
+
+    /// `x * gamma / sqrt(variance + epsilon) + (beta - mean * gamma / sqrt(variance + epsilon))`, as one
+    /// product and one sum with the factors in double precision.
+    pub(super) fn batch_normalization(
+        &mut self,
+        site: &Site<'_>,
+        shape: &[usize],
+    ) -> Result<TensorId, Refusal> {
+        let x = self.operand(site, 0)?;
+        let mut parameters = Vec::new();
+        for position in 1..5 {
+            parameters.push(site.constant_floats(position)?.unwrap_or_default());
+        }
+        let epsilon = f64::from(site.float("epsilon").unwrap_or(1e-5));
+        let (mut factors, mut addends) = (Vec::new(), Vec::new());
+        for channel in 0..shape[1] {
+            let [gamma, beta, mean, variance] =
+                [0, 1, 2, 3].map(|parameter: usize| f64::from(parameters[parameter][channel]));
+            let factor = gamma / libm::sqrt(variance + epsilon);
+            site.ensure(factor.is_finite(), format!("has a variance of {variance} in channel {channel}"))?;
+            factors.push(factor as f32);
+            addends.push((beta - mean * factor) as f32);
+        }
+        let mut broadcast = vec![1; shape.len() - 1];
+        broadcast[0] = shape[1];
+        let factors = self.constant(format!("{}/factor", site.name()), broadcast.clone(), factors);
+        let addends = self.constant(format!("{}/addend", site.name()), broadcast, addends);
+        let scaled = self.emit(site, MUL, vec![x, factors], shape.to_vec());
+        Ok(self.added(site, scaled, addends, shape))
+    }
+
+    pub(super) fn clip(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let bound = |name: &str, position: usize| match site.opset >= 11 {
+            true => Ok(site.constant_floats(position)?.and_then(|values| values.first().copied())),
+            false => Ok(site.float(name)),
+        };
+        let (min, max) = (bound("min", 1)?, bound("max", 2)?);
+        let number = |bound: Option<f32>| bound.is_none_or(|bound| !bound.is_nan());
+        site.ensure(number(min) && number(max), "has a bound that is not a number")?;
+        let max = max.filter(|&max| max < f32::MAX);
+        // Where the bounds cross, the upper one holds.
+        let min = min.filter(|&min| min > f32::MIN).map(|min| max.map_or(min, |max| min.min(max)));
+        let op = match (Activation { min, max }) {
+            Activation::NONE => Op::Reshape,
+            Activation::RELU => Op::Relu,
+            Activation::RELU6 => Op::Relu6,
+            range => Op::Clamp(range),
+        };
+        self.unary(site, op, shape)
+    }
+
+    pub(super) fn softmax(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        const SOFTMAX: Op = Op::Softmax { beta: 1.0 };
+        let rank = shape.len();
+        let x = self.operand(site, 0)?;
+        if site.opset < 13 {
+            // All dimensions from the axis on are one.
+            let axis = site.int("axis").unwrap_or(1);
+            let axis = if axis == rank as i64 { rank } else { site.axis(axis, rank)? };
+            let rows: usize = shape[..axis].iter().product();
+            let depth = shape[axis..].iter().product();
+            if shape.last() == Some(&depth) {
+                return Ok(self.emit(site, SOFTMAX, vec![x], shape.to_vec()));
+            }
+            let x = self.reshaped(site, x, &[rows, depth]);
+            let y = self.emit(site, SOFTMAX, vec![x], vec![rows, depth]);
+            return Ok(self.reshaped(site, y, shape));
+        }
+        let axis = site.axis(site.int("axis").unwrap_or(-1), rank)?;
+        if axis + 1 == rank {
+            return Ok(self.emit(site, SOFTMAX, vec![x], shape.to_vec()));
+        }
+        let mut perm: Vec<usize> = (0..rank).collect();
+        perm.swap(axis, rank - 1);
+        let x = self.transposed(site, x, perm.clone());
+        let swapped = self.shape(x).to_vec();
+        let y = self.emit(site, SOFTMAX, vec![x], swapped);
+        Ok(self.transposed(site, y, perm))
+    }
+
+    pub(super) fn mean(
+        &mut self,
+        site: &Site<'_>,
+        axes: Vec<usize>,
+        shape: &[usize],
+    ) -> Result<TensorId, Refusal> {
+        let op = if axes.is_empty() { Op::Reshape } else { Op::Mean { axes } };
+        self.unary(site, op, shape)
+    }
+
+    pub(super) fn reduce_mean(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let mut axes = site.axes(18, site.rank())?.unwrap_or_default();
+        if axes.is_empty() && !site.flag("noop_with_empty_axes") {
+            axes = (0..site.rank()).collect();
+        }
+        axes.sort_unstable();
+        self.mean(site, axes, shape)
+    }
+}

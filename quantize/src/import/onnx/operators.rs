@@ -1,0 +1,242 @@
+//! The operators that are read: how many operands each has, and which attributes with which values.
+
+use std::ops::RangeInclusive;
+
+use tract_onnx::pb::attribute_proto::AttributeType;
+use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto};
+
+use super::protobuf::node_error;
+use super::{constants, geometry::MAX_RANK};
+use crate::import::ImportError;
+use crate::validate::MAX_IMAGE_EXTENT;
+
+/// One operator of ONNX.
+pub(super) struct Operator {
+    name: &'static str,
+    /// Fewest and most operands.
+    inputs: RangeInclusive<usize>,
+    attributes: &'static [(&'static str, Values)],
+}
+
+/// The values an attribute may have.
+enum Values {
+    Int(i64, i64),
+    Ints(i64, i64),
+    Float,
+    Floats,
+    Word(&'static [&'static str]),
+    Tensor,
+}
+
+use Values::{Float, Floats, Int, Ints, Tensor, Word};
+
+const ANY: usize = usize::MAX;
+const EXTENT: i64 = MAX_IMAGE_EXTENT as i64;
+const RANK: i64 = MAX_RANK as i64;
+const FLAG: Values = Int(0, 1);
+const AXIS: Values = Int(-RANK, RANK);
+const AXES: Values = Ints(-RANK, RANK);
+const AUTO_PAD: Values = Word(&["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]);
+const PADS: Values = Ints(0, EXTENT);
+const STEPS: Values = Ints(1, EXTENT);
+
+const fn operator(
+    name: &'static str,
+    inputs: RangeInclusive<usize>,
+    attributes: &'static [(&'static str, Values)],
+) -> Operator {
+    Operator { name, inputs, attributes }
+}
+
+/// Sorted by name. Those marked with a star are read only where their result is constant.
+static OPERATORS: &[Operator] = &[
+    operator("Add", 2..=2, &[]),
+    operator(
+        "AveragePool",
+        1..=1,
+        &[
+            ("auto_pad", AUTO_PAD),
+            ("ceil_mode", FLAG),
+            ("count_include_pad", FLAG),
+            ("dilations", STEPS),
+            ("kernel_shape", STEPS),
+            ("pads", PADS),
+            ("strides", STEPS),
+        ],
+    ),
+    operator(
+        "BatchNormalization",
+        5..=5,
+        &[("epsilon", Float), ("momentum", Float), ("spatial", FLAG), ("training_mode", FLAG)],
+    ),
+    // *
+    operator(
+        "Cast",
+        1..=1,
+        &[("round_mode", Word(&["up", "down", "nearest"])), ("saturate", FLAG), ("to", Int(1, 13))],
+    ),
+    operator("Clip", 1..=3, &[("max", Float), ("min", Float)]),
+    operator("Concat", 1..=ANY, &[("axis", AXIS)]),
+    operator(
+        "Constant",
+        0..=0,
+        &[
+            ("value", Tensor),
+            ("value_float", Float),
+            ("value_floats", Floats),
+            ("value_int", Int(i64::MIN, i64::MAX)),
+            ("value_ints", Ints(i64::MIN, i64::MAX)),
+        ],
+    ),
+    // *
+    operator("ConstantOfShape", 1..=1, &[("value", Tensor)]),
+    operator(
+        "Conv",
+        2..=3,
+        &[
+            ("auto_pad", AUTO_PAD),
+            ("dilations", STEPS),
+            ("group", Int(1, 1 << 20)),
+            ("kernel_shape", STEPS),
+            ("pads", PADS),
+            ("strides", STEPS),
+        ],
+    ),
+    operator("Div", 2..=2, &[]),
+    operator("Dropout", 1..=3, &[("ratio", Float), ("seed", Int(i64::MIN, i64::MAX))]),
+    // *
+    operator("Expand", 2..=2, &[]),
+    operator("Flatten", 1..=1, &[("axis", AXIS)]),
+    // *
+    operator("Gather", 2..=2, &[("axis", AXIS)]),
+    operator("Gemm", 2..=3, &[("alpha", Float), ("beta", Float), ("transA", FLAG), ("transB", FLAG)]),
+    operator("GlobalAveragePool", 1..=1, &[]),
+    operator("GlobalMaxPool", 1..=1, &[]),
+    operator("Identity", 1..=1, &[]),
+    operator("LeakyRelu", 1..=1, &[("alpha", Float)]),
+    operator("MatMul", 2..=2, &[]),
+    operator(
+        "MaxPool",
+        1..=1,
+        &[
+            ("auto_pad", AUTO_PAD),
+            ("ceil_mode", FLAG),
+            ("dilations", STEPS),
+            ("kernel_shape", STEPS),
+            ("pads", PADS),
+            ("storage_order", FLAG),
+            ("strides", STEPS),
+        ],
+    ),
+    operator("Mul", 2..=2, &[]),
+    operator(
+        "Pad",
+        1..=4,
+        &[("mode", Word(&["constant", "edge", "reflect", "wrap"])), ("pads", PADS), ("value", Float)],
+    ),
+    operator("ReduceMean", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
+    operator("Relu", 1..=1, &[]),
+    operator("Reshape", 2..=2, &[("allowzero", FLAG)]),
+    // *
+    operator("Shape", 1..=1, &[("end", Int(i64::MIN, i64::MAX)), ("start", Int(i64::MIN, i64::MAX))]),
+    operator("Sigmoid", 1..=1, &[]),
+    operator(
+        "Slice",
+        1..=5,
+        &[("axes", AXES), ("ends", Ints(i64::MIN, i64::MAX)), ("starts", Ints(i64::MIN, i64::MAX))],
+    ),
+    operator("Softmax", 1..=1, &[("axis", AXIS)]),
+    // *
+    operator("Sqrt", 1..=1, &[]),
+    operator("Squeeze", 1..=2, &[("axes", AXES)]),
+    operator("Sub", 2..=2, &[]),
+    operator("Tanh", 1..=1, &[]),
+    operator("Transpose", 1..=1, &[("perm", Ints(0, RANK))]),
+    operator("Unsqueeze", 1..=2, &[("axes", AXES)]),
+];
+
+/// The operator of `node`; `None` when it is not there.
+pub(super) fn find(node: &NodeProto) -> Option<&'static Operator> {
+    if !matches!(&*node.domain, "" | "ai.onnx") {
+        return None;
+    }
+    OPERATORS.iter().find(|operator| operator.name == node.op_type)
+}
+
+/// The version of the operator set of `domain`.
+pub(super) fn version(model: &ModelProto, domain: &str) -> Option<i64> {
+    let same = |other: &str| other == domain || (other == "ai.onnx" && domain.is_empty());
+    model.opset_import.iter().find(|set| same(&set.domain)).map(|set| set.version)
+}
+
+/// Checks the number of operands and the attributes of `node`, when its operator is known.
+pub(super) fn check(node: &NodeProto, index: usize) -> Result<(), ImportError> {
+    let Some(operator) = find(node) else { return Ok(()) };
+    let fail = |problem: String| Err(node_error(node, index, problem));
+    let given = node.input.len();
+    if !operator.inputs.contains(&given) {
+        let (least, most) = (operator.inputs.start(), operator.inputs.end());
+        return fail(format!("has {given} inputs, where it takes {least} to {most}"));
+    }
+    if node.input.iter().take(*operator.inputs.start()).any(String::is_empty) {
+        return fail("lacks an input that it needs".into());
+    }
+    for (position, attribute) in node.attribute.iter().enumerate() {
+        let name = &attribute.name;
+        if node.attribute[..position].iter().any(|other| other.name == *name) {
+            return fail(format!("has attribute `{name}` twice"));
+        }
+        let Some((_, values)) = operator.attributes.iter().find(|(known, _)| known == name) else {
+            return fail(format!("has an attribute `{name}`, which it does not take"));
+        };
+        values.check(attribute).or_else(|problem| fail(format!("has an attribute `{name}` {problem}")))?;
+    }
+    Ok(())
+}
+
+impl Values {
+    fn check(&self, attribute: &AttributeProto) -> Result<(), String> {
+        let kind = match self {
+            Int(..) => AttributeType::Int,
+            Ints(..) => AttributeType::Ints,
+            Float => AttributeType::Float,
+            Floats => AttributeType::Floats,
+            Word(_) => AttributeType::String,
+            Tensor => AttributeType::Tensor,
+        };
+        if attribute.r#type != kind as i32 || !attribute.ref_attr_name.is_empty() {
+            return Err("of another type than the operator takes".into());
+        }
+        let outside = |value: i64, least: i64, most: i64| match (least..=most).contains(&value) {
+            true => Ok(()),
+            false => Err(format!("of {value}, where {least} to {most} are possible")),
+        };
+        match self {
+            Int(least, most) => outside(attribute.i, *least, *most),
+            Ints(least, most) => attribute.ints.iter().try_for_each(|&value| outside(value, *least, *most)),
+            Float | Floats => Ok(()),
+            Word(words) => {
+                let given = String::from_utf8_lossy(&attribute.s);
+                let known = words.contains(&&*given);
+                if known { Ok(()) } else { Err(format!("of `{given}`, where one of {words:?} is possible")) }
+            }
+            Tensor => {
+                let tensor = attribute.t.as_ref().ok_or("without its tensor")?;
+                constants::check(tensor).map(|_| ()).map_err(|error| format!("that is wrong: {error}"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_and_attributes_are_sorted() {
+        assert!(OPERATORS.is_sorted_by_key(|operator| operator.name));
+        for operator in OPERATORS {
+            assert!(operator.attributes.is_sorted_by_key(|(name, _)| name), "{}", operator.name);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The file as protobuf: whether its parts hang together.
+
+use std::collections::HashSet;
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as Extent;
+use tract_onnx::pb::type_proto::Value as Type;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use tract_onnx::prelude::Framework;
+
+use super::{constants, operators, unreadable};
+use crate::import::{DynamicInput, ImportError};
+use crate::validate::{MAX_ELEMENTS, elements};
+
+/// The operator sets that are read. Before 8, broadcasting and BatchNormalization meant something else;
+/// what comes after the last is not known yet.
+const OPSETS: std::ops::RangeInclusive<i64> = 8..=26;
+/// The most nodes, and the most initializers: inference takes time that grows with their square.
+const MAX_NODES: usize = 1 << 14;
+
+/// A file whose names, types and sizes hang together.
+pub(super) struct Model {
+    /// As it was decoded.
+    pub proto: ModelProto,
+    /// The version of the operator set.
+    pub opset: i64,
+    /// Inputs that are no constants, with their shapes, the batch fixed.
+    pub inputs: Vec<(String, Vec<usize>)>,
+}
+
+impl Model {
+    /// Decodes and checks a file.
+    pub fn parse(file: &[u8]) -> Result<Self, ImportError> {
+        let proto = tract_onnx::onnx()
+            .proto_model_for_read(&mut std::io::Cursor::new(file))
+            .map_err(|error| unreadable(format!("{:#}", error.root_cause())))?;
+        let graph = proto.graph.as_ref().ok_or_else(|| unreadable("it holds no graph"))?;
+        let opset = opset(&proto)?;
+        check_sizes(graph)?;
+        constants::check_initializers(graph)?;
+        let inputs = inputs(graph)?;
+        check_names(graph)?;
+        for (index, node) in graph.node.iter().enumerate() {
+            operators::check(node, index)?;
+        }
+        Ok(Self { opset, inputs, proto })
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &GraphProto {
+        self.proto.graph.as_ref().expect("checked when it was parsed")
+    }
+
+    /// The nodes, in the file's order.
+    pub fn nodes(&self) -> &[NodeProto] {
+        &self.graph().node
+    }
+}
+
+/// What a node is called; its output's name, or its place, where the file gives it none.
+pub(super) fn node_name(node: &NodeProto, index: usize) -> String {
+    [Some(&node.name), node.output.first()]
+        .into_iter()
+        .flatten()
+        .find(|name| !name.is_empty())
+        .cloned()
+        .unwrap_or_else(|| format!("{}_{index}", node.op_type))
+}
+
+/// A contradiction in one node.
+pub(super) fn node_error(node: &NodeProto, index: usize, problem: impl Into<String>) -> ImportError {
+    ImportError::Node {
+        node: node_name(node, index),
+        operator: node.op_type.clone(),
+        problem: problem.into(),
+    }
+}
+
+fn opset(proto: &ModelProto) -> Result<i64, ImportError> {
+    let set = proto
+        .opset_import
+        .iter()
+        .find(|set| matches!(&*set.domain, "" | "ai.onnx"))
+        .ok_or_else(|| unreadable("it names no operator set"))?;
+    if !OPSETS.contains(&set.version) {
+        let (first, last) = (OPSETS.start(), OPSETS.end());
+        return Err(unreadable(format!(
+            "its operator set is version {}; versions {first} to {last} are read",
+            set.version
+        )));
+    }
+    Ok(set.version)
+}
+
+fn check_sizes(graph: &GraphProto) -> Result<(), ImportError> {
+    for (count, what) in [(graph.node.len(), "nodes"), (graph.initializer.len(), "initializers")] {
+        if count > MAX_NODES {
+            return Err(unreadable(format!("it has {count} {what}; {MAX_NODES} are the most")));
+        }
+    }
+    if !graph.sparse_initializer.is_empty() {
+        return Err(unreadable("it has sparse initializers, which are not read"));
+    }
+    Ok(())
+}
+
+/// The inputs that are no initializers, with concrete shapes.
+fn inputs(graph: &GraphProto) -> Result<Vec<(String, Vec<usize>)>, ImportError> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| &*tensor.name).collect();
+    let mut inputs = Vec::new();
+    let mut dynamic = Vec::new();
+    for input in graph.input.iter().filter(|input| !constants.contains(&*input.name)) {
+        let dims = float_dims(input)?;
+        let mut shape = Vec::new();
+        let mut open = Vec::new();
+        for (axis, dim) in dims.iter().enumerate() {
+            match (axis, dim) {
+                (_, Ok(extent)) => shape.push(*extent),
+                (0, Err(_)) => shape.push(1),
+                (_, Err(symbol)) => open.push(symbol.clone()),
+            }
+        }
+        let dims = dims.into_iter().map(|dim| dim.map_or_else(|symbol| symbol, |extent| extent.to_string()));
+        if !open.is_empty() {
+            dynamic.push(DynamicInput { input: input.name.clone(), shape: dims.collect(), open });
+        } else if elements(&shape).is_none() {
+            return Err(unreadable(format!("input `{}` has more than {MAX_ELEMENTS} elements", input.name)));
+        }
+        inputs.push((input.name.clone(), shape));
+    }
+    if !dynamic.is_empty() {
+        return Err(ImportError::DynamicShapes(dynamic));
+    }
+    if inputs.is_empty() {
+        return Err(unreadable("it has no inputs"));
+    }
+    Ok(inputs)
+}
+
+/// The extents of a float input: a number, or what the file has in its place.
+fn float_dims(input: &ValueInfoProto) -> Result<Vec<Result<usize, String>>, ImportError> {
+    let Some(Type::TensorType(tensor)) = input.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
+        return Err(unreadable(format!("input `{}` has no tensor type", input.name)));
+    };
+    if tensor.elem_type != DataType::Float as i32 {
+        return Err(ImportError::TensorType {
+            tensor: input.name.clone(),
+            found: constants::type_name(tensor.elem_type),
+            expected: "inputs must be float32",
+        });
+    }
+    let shape = tensor.shape.as_ref().ok_or_else(|| {
+        ImportError::DynamicShapes(vec![DynamicInput {
+            input: input.name.clone(),
+            shape: vec!["...".into()],
+            open: vec!["its rank".into()],
+        }])
+    })?;
+    Ok(shape
+        .dim
+        .iter()
+        .map(|dim| match &dim.value {
+            Some(Extent::DimValue(extent)) if *extent > 0 => {
+                usize::try_from(*extent).map_err(|_| extent.to_string())
+            }
+            Some(Extent::DimValue(extent)) => Err(extent.to_string()),
+            Some(Extent::DimParam(symbol)) if !symbol.is_empty() => Err(symbol.clone()),
+            _ => Err("?".into()),
+        })
+        .collect())
+}
+
+/// Every name is written once, before it is read.
+fn check_names(graph: &GraphProto) -> Result<(), ImportError> {
+    let mut known: HashSet<&str> = graph.initializer.iter().map(|tensor| &*tensor.name).collect();
+    let mut inputs = HashSet::new();
+    for input in &graph.input {
+        if input.name.is_empty() || !inputs.insert(&*input.name) {
+            return Err(unreadable(format!("input `{}` is there twice, or has no name", input.name)));
+        }
+        known.insert(&input.name);
+    }
+    for (index, node) in graph.node.iter().enumerate() {
+        if let Some(missing) = node.input.iter().find(|name| !name.is_empty() && !known.contains(&***name)) {
+            let problem = format!("reads `{missing}`, which no earlier node writes");
+            return Err(node_error(node, index, problem));
+        }
+        if node.output.first().is_none_or(String::is_empty) {
+            return Err(node_error(node, index, "has no output"));
+        }
+        for output in node.output.iter().filter(|name| !name.is_empty()) {
+            if !known.insert(output) {
+                return Err(node_error(node, index, format!("writes `{output}`, which is there already")));
+            }
+        }
+    }
+    if graph.output.is_empty() {
+        return Err(unreadable("it has no outputs"));
+    }
+    let mut outputs = HashSet::new();
+    for output in &graph.output {
+        if !known.contains(&*output.name) {
+            return Err(unreadable(format!("no node writes its output `{}`", output.name)));
+        }
+        if !outputs.insert(&*output.name) {
+            return Err(unreadable(format!("output `{}` is there twice", output.name)));
+        }
+    }
+    Ok(())
+}
