@@ -10,6 +10,8 @@ mod layout;
 mod movement;
 mod reduction;
 mod requirements;
+#[cfg(test)]
+mod tests;
 mod weighted;
 
 use std::collections::HashMap;
@@ -38,8 +40,8 @@ pub struct Lowered {
     pub constants: Vec<u8>,
     /// The buffers, by ascending offset.
     pub buffers: Vec<Buffer>,
-    /// Where each tensor of the graph lies; `None` for weights and biases, which are packed, and for
-    /// tensors that no node uses.
+    /// Where each tensor of the graph lies; `None` for biases, which are part of tables, and for tensors
+    /// that no node uses.
     pub tensors: Vec<Option<TensorRef>>,
     /// The model's inputs.
     pub inputs: Vec<TensorRef>,

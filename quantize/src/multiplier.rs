@@ -8,13 +8,17 @@ use edgepkg_format::plan::{Clamp, Scale};
 
 use crate::graph::{Activation, Quantization};
 
-/// A factor that no fixed-point multiplier holds: negative, not finite, or `2^30` and more.
+/// A factor that the operator's fixed-point arithmetic cannot take.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[error("scales give the factor {factor}, which fixed point cannot hold")]
+#[error("scales give the factor {factor}, which must be {must_be}")]
 pub struct FactorOutOfRange {
     /// The factor.
     pub factor: f64,
+    /// What it has to be, as the end of a sentence.
+    pub must_be: &'static str,
 }
+
+const ANY_FACTOR: &str = "0 or more and less than 2^30";
 
 /// The greatest left shift that a 32-bit accumulator of 1 survives.
 const MAX_SHIFT: i32 = 30;
@@ -26,12 +30,13 @@ const MAX_SHIFT: i32 = 30;
 ///
 /// When `factor` is negative, not finite, or so large that every accumulator but 0 would overflow.
 pub fn quantize_multiplier(factor: f64) -> Result<Scale, FactorOutOfRange> {
+    let out_of_range = FactorOutOfRange { factor, must_be: ANY_FACTOR };
     if !(factor.is_finite() && factor >= 0.0) {
-        return Err(FactorOutOfRange { factor });
+        return Err(out_of_range);
     }
     let (multiplier, shift) = mantissa_and_exponent(factor);
     if shift > MAX_SHIFT {
-        return Err(FactorOutOfRange { factor });
+        return Err(out_of_range);
     }
     Ok(Scale { multiplier, shift })
 }
@@ -110,7 +115,8 @@ pub fn add(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
     let common = 2.0 * f64::from(a.max(b));
     let below_one = |factor: f64| {
         let scale = quantize_multiplier(factor)?;
-        if scale.shift > 0 { Err(FactorOutOfRange { factor }) } else { Ok(scale) }
+        let out_of_range = FactorOutOfRange { factor, must_be: "less than 1" };
+        if scale.shift > 0 { Err(out_of_range) } else { Ok(scale) }
     };
     Ok(AddScales {
         left_shift: LEFT_SHIFT,
@@ -157,7 +163,7 @@ pub fn softmax(beta: f32, input: f32) -> Result<SoftmaxScale, FactorOutOfRange> 
     const FRACTION_BITS: i32 = 26;
     let factor = f64::from(beta) * f64::from(input) * f64::from(1 << FRACTION_BITS);
     if factor.is_nan() || factor <= 1.0 {
-        return Err(FactorOutOfRange { factor });
+        return Err(FactorOutOfRange { factor, must_be: "more than 1" });
     }
     let (multiplier, shift) = mantissa_and_exponent(factor.min(f64::from(i32::MAX)));
     let greatest = 31.0 * f64::from(1 << FRACTION_BITS) / (1u64 << shift) as f64;
@@ -184,7 +190,7 @@ pub fn sigmoid(input: f32) -> Result<SigmoidScale, FactorOutOfRange> {
     const FRACTION_BITS: i32 = 27;
     let factor = f64::from(input) * f64::from(1 << FRACTION_BITS);
     if !(factor.is_finite() && factor >= 0.0) {
-        return Err(FactorOutOfRange { factor });
+        return Err(FactorOutOfRange { factor, must_be: "0 or more" });
     }
     let (multiplier, shift) = mantissa_and_exponent(factor);
     let greatest = 15.0 * f64::from(1 << FRACTION_BITS) * libm::exp2(f64::from(-shift));

@@ -45,6 +45,19 @@ impl HostSession {
         &self.emitted
     }
 
+    /// Runs once with inputs whose every byte is `value`.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_filled(&mut self, value: u8) -> Vec<Vec<u8>> {
+        let model = Model::parse(&self.artifact).expect("an emitted artifact is a model");
+        let ports = model.info().inputs;
+        let bytes = ports.iter().map(|port| port.and_then(|port| port.bytes()).expect("a sound port"));
+        let inputs: Vec<Vec<u8>> = bytes.map(|bytes| vec![value; bytes as usize]).collect();
+        self.run(&inputs)
+    }
+
     /// Runs once: the bytes of every output for the bytes of every input.
     ///
     /// # Panics

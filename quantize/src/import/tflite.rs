@@ -12,6 +12,8 @@ mod tensor;
 
 use std::collections::HashMap;
 
+use flatbuffers::InvalidFlatbuffer;
+
 use self::boundary::Boundary;
 use self::operator::Builtin;
 use self::schema::{Model, Operator, OperatorCode, SubGraph};
@@ -34,7 +36,7 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedGraph, ImportError> {
     if bytes.get(4..8) != Some(IDENTIFIER) {
         return Err(unreadable("it does not have the identifier TFL3"));
     }
-    let model: Model<'_> = flatbuffer::root(bytes).map_err(|error| unreadable(first_line(&error)))?;
+    let model: Model<'_> = flatbuffer::root(bytes).map_err(|error| unreadable(damage(bytes, &error)))?;
     if model.version != SCHEMA_VERSION {
         return Err(unreadable(format!("its schema version is {}, not {SCHEMA_VERSION}", model.version)));
     }
@@ -64,9 +66,17 @@ fn unreadable(reason: impl Into<String>) -> ImportError {
     ImportError::Unreadable { format: FORMAT, reason: reason.into() }
 }
 
-/// What is wrong, without the trace of where.
-fn first_line(error: &flatbuffers::InvalidFlatbuffer) -> String {
-    error.to_string().lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+/// What the verifier found, without the trace of where it was.
+fn damage(bytes: &[u8], error: &InvalidFlatbuffer) -> String {
+    match error {
+        InvalidFlatbuffer::RangeOutOfBounds { range, .. } if range.end > bytes.len() => {
+            format!("it refers to byte {} and has {}: it is cut short or damaged", range.start, bytes.len())
+        }
+        _ => {
+            let first_line = error.to_string().lines().next().unwrap_or_default().to_lowercase();
+            format!("it is damaged: {}", first_line.trim_end_matches('.'))
+        }
+    }
 }
 
 /// The operators of `subgraph` that become nodes, by their places.
