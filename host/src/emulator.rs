@@ -8,6 +8,7 @@ use edgepkg_boards::{Board, Memory};
 use edgepkg_format::slot::Commit;
 use tempfile::TempDir;
 
+use crate::boot_folder::slot_file;
 use crate::runners::RunnerImage;
 
 /// A running emulator, stopped when it is dropped. The device link runs over its standard input and
@@ -134,11 +135,15 @@ impl Drop for Emulator {
 
 const MODEL_FILE: &str = "model.epa";
 const COMMIT_FILE: &str = "commit.bin";
+const SLOT_FILE: &str = "slot.bin";
+/// A fresh slot's first model.
+const COUNTER: u32 = 1;
 
 fn write_files(artifact: &[u8]) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("edgepkg-emulator-").tempdir()?;
     std::fs::write(folder.path().join(MODEL_FILE), artifact)?;
-    std::fs::write(folder.path().join(COMMIT_FILE), Commit::of(artifact, 1).to_bytes())?;
+    std::fs::write(folder.path().join(COMMIT_FILE), Commit::of(artifact, COUNTER).to_bytes())?;
+    std::fs::write(folder.path().join(SLOT_FILE), slot_file(artifact, COUNTER))?;
     Ok(folder)
 }
 
@@ -148,6 +153,7 @@ fn fill_in(argument: &str, runner: &RunnerImage, folder: &Path, memory: &Memory)
     argument
         .replace("{runner}", &path(&runner.loaded))
         .replace("{model}", &path(&folder.join(MODEL_FILE)))
+        .replace("{slot_file}", &path(&folder.join(SLOT_FILE)))
         .replace("{model_address}", &format!("{:#x}", memory.model_slot.start))
         .replace("{commit}", &path(&folder.join(COMMIT_FILE)))
         .replace("{commit_address}", &format!("{:#x}", memory.commit_address()))

@@ -1,0 +1,115 @@
+//! int8 models on emulated boards give the bytes that TensorFlow Lite Micro gives.
+
+use edgepkg::device::{self, CountUnit, Device, HostDevice, OpenOptions};
+use edgepkg_boards::Board;
+use edgepkg_tests::models::{Int8Model, kws, zoo};
+
+/// Boards whose emulator takes part.
+const BOARDS: [&str; 2] = ["qemu-cortex-m4", "rpi"];
+
+fn open(board: &Board, model: &Int8Model) -> Box<dyn Device> {
+    let artifact = model.artifact(board.isa);
+    device::open(board, &artifact, OpenOptions::default())
+        .unwrap_or_else(|error| panic!("{} on {}: {error} {}", model.name, board.name, hint(&error)))
+}
+
+fn hint(error: &device::DeviceError) -> String {
+    error.hint().unwrap_or_default()
+}
+
+/// Runs every input of `model` on `board` and compares the outputs with TFLM's.
+fn check_outputs(board: &Board, model: &Int8Model) {
+    let mut device = open(board, model);
+    for (index, (input, expected)) in model.inputs.iter().zip(&model.outputs).enumerate() {
+        let report = device.run(&[input]).expect("the board runs the model");
+        assert_eq!(
+            &report.outputs[..],
+            std::slice::from_ref(expected),
+            "{} on {}, input {index}",
+            model.name,
+            board.name
+        );
+    }
+}
+
+#[test]
+fn kws_on_every_board_is_as_in_tflm() {
+    let model = kws();
+    for board in Board::shipped() {
+        check_outputs(&board, &model);
+    }
+}
+
+#[test]
+fn zoo_models_on_every_board_are_as_in_tflm() {
+    for name in ["ad", "ic", "vww"] {
+        let Some(model) = zoo(name) else {
+            println!("skipped: set EDGEPKG_ZOO to the folder of models");
+            return;
+        };
+        for board in Board::shipped() {
+            check_outputs(&board, &model);
+        }
+    }
+}
+
+#[test]
+fn every_operator_writes_what_it_writes_on_the_host() {
+    let model = kws();
+    let host = Board::find("host").unwrap();
+    let mut on_host = HostDevice::open(&model.artifact(host.isa)).unwrap();
+    let expected = on_host.operator_digests(&[&model.inputs[0]]).unwrap();
+    for name in BOARDS {
+        let mut device = open(&Board::find(name).unwrap(), &model);
+        assert_eq!(device.operator_digests(&[&model.inputs[0]]).unwrap(), expected, "{name}");
+    }
+}
+
+#[test]
+fn counts_are_exact_and_repeatable() {
+    let model = kws();
+    let board = Board::find("qemu-cortex-m4").unwrap();
+    let measure = || {
+        let mut device = open(&board, &model);
+        let first = device.measure(&[&model.inputs[0]]).unwrap();
+        let again = device.measure(&[&model.inputs[0]]).unwrap();
+        assert_eq!(first.run, again.run, "the same run costs the same");
+        (device.operator_counts(&[&model.inputs[0]]).unwrap(), first)
+    };
+    let (operators, whole) = measure();
+    assert_eq!(measure(), (operators.clone(), whole), "a restart changes nothing");
+    let run = whole.run.expect("the emulator counts");
+    assert_eq!(run.unit, CountUnit::Instructions);
+    let sum: u64 = operators.iter().map(|operator| operator.count.value).sum();
+    assert!(sum < run.value && run.value - sum < run.value / 100, "{sum} of {}", run.value);
+    println!("{whole:?}");
+}
+
+#[test]
+fn input_of_the_wrong_size_is_refused() {
+    let model = kws();
+    let board = Board::find("qemu-cortex-m4").unwrap();
+    let mut device = open(&board, &model);
+    let error = device.run(&[&model.inputs[0][1..]]).unwrap_err();
+    assert_eq!(error.to_string(), "input 0 takes 490 bytes, 489 were given");
+    let error = device.run(&[]).unwrap_err();
+    assert_eq!(error.to_string(), "the model takes 1 inputs, 0 were given");
+}
+
+#[test]
+fn a_runner_refuses_what_is_not_for_it_and_says_why() {
+    let model = kws();
+    let board = Board::find("qemu-cortex-m4").unwrap();
+    let check = |artifact: &[u8], expected: &str| {
+        let error = device::open(&board, artifact, OpenOptions::default()).err().expect("it is refused");
+        assert_eq!(error.to_string(), expected);
+    };
+    let host = Board::find("host").unwrap();
+    check(&model.artifact(host.isa), "the board refuses its model: it is lowered for portable");
+    let artifact = model.artifact(board.isa);
+    check(
+        &artifact[..artifact.len() - 16],
+        "the board refuses its model: it is not an artifact that its runner reads",
+    );
+    check(&[], "the board refuses its model: it is not an artifact that its runner reads");
+}
