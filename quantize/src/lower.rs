@@ -16,7 +16,7 @@ mod weighted;
 
 use std::collections::HashMap;
 
-use edgepkg_format::plan::PlanEntry;
+use edgepkg_format::plan::{GeometryError, PlanEntry};
 use edgepkg_format::{DType, Isa, Record, Space, TensorRef};
 use thiserror::Error;
 
@@ -91,6 +91,16 @@ pub enum LowerError {
         operator: &'static str,
         /// What is wrong, as the sentence goes on.
         problem: &'static str,
+    },
+    /// An operator is larger than the artifact format allows.
+    #[error("{operator} `{node}` is beyond the limits of the artifact format ({error:?})")]
+    Record {
+        /// The node's name.
+        node: String,
+        /// The operator.
+        operator: &'static str,
+        /// Which limit.
+        error: GeometryError,
     },
     /// Weights or activations pass what 32-bit offsets reach.
     #[error("the model's {what} take more than 4 GiB")]
@@ -177,6 +187,14 @@ impl<'g> Lowering<'g> {
     }
 
     fn finish(self, isa: Isa) -> Result<Lowered, LowerError> {
+        for entry in &self.plan {
+            let node = &self.graph.nodes[entry.layer as usize];
+            entry.record.operands().map_err(|error| LowerError::Record {
+                node: node.name.clone(),
+                operator: node.op.name(),
+                error,
+            })?;
+        }
         let place = |id: &TensorId| self.places[id];
         Ok(Lowered {
             isa,

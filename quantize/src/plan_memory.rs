@@ -9,7 +9,6 @@ mod liveness;
 mod search;
 
 use edgepkg_format::TensorRef;
-use edgepkg_kernels::{AliasRule, may_alias};
 
 use crate::lower::Lowered;
 
@@ -49,15 +48,7 @@ impl MemoryPlan {
 
 /// Plans the memory of `lowered`, with kernels in place where they allow it. The same plan every time.
 pub fn plan_memory(lowered: &Lowered) -> MemoryPlan {
-    plan_memory_with(lowered, may_alias)
-}
-
-/// [`plan_memory`] with other rules for what may be in place.
-pub fn plan_memory_with(
-    lowered: &Lowered,
-    alias_rule: impl Fn(&edgepkg_format::Record) -> AliasRule,
-) -> MemoryPlan {
-    let blocks = liveness::blocks(lowered, alias_rule);
+    let blocks = liveness::blocks(lowered);
     let placed = search::place(&blocks);
     let mut offsets = vec![0; lowered.buffers.len()];
     for (block, &offset) in blocks.iter().zip(&placed.offsets) {

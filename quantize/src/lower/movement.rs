@@ -1,7 +1,7 @@
 //! Operators that only move values: copies between strided places.
 
 use edgepkg_format::plan::{Fill, StridedCopy};
-use edgepkg_format::{DType, TensorRef};
+use edgepkg_format::{DType, Space, TensorRef};
 
 use super::layout::{Views, dense_strides};
 use super::{Lowering, NodeResult, byte_count, word};
@@ -90,8 +90,7 @@ impl Lowering<'_> {
     /// Whether a node has written what lies there.
     fn is_computed(&self, tensor: TensorRef) -> bool {
         let first_computed = self.buffers.get(self.input_buffers);
-        tensor.space == edgepkg_format::Space::Arena
-            && first_computed.is_some_and(|first| tensor.offset >= first.offset)
+        tensor.space == Space::Arena && first_computed.is_some_and(|first| tensor.offset >= first.offset)
     }
 
     fn copy_whole(&mut self, input: TensorRef, to: TensorId) -> NodeResult {

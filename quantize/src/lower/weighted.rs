@@ -1,6 +1,8 @@
 //! Operators with weights: convolutions and fully connected layers.
 
-use edgepkg_format::plan::{ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, Window};
+use edgepkg_format::plan::{
+    ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, Scale, Window,
+};
 use edgepkg_format::{DType, TensorRef};
 
 use super::{Lowering, NodeError, NodeResult, word};
@@ -8,7 +10,7 @@ use crate::graph::{Activation, Conv, Node, Padding, QuantizedTensor, Tensor};
 use crate::multiplier::{FactorOutOfRange, activation_range, per_channel_product, per_tensor_product};
 
 /// Input scale, weight scale and output scale to a factor.
-type Product = fn(f32, f32, f32) -> Result<edgepkg_format::plan::Scale, FactorOutOfRange>;
+type Product = fn(f32, f32, f32) -> Result<Scale, FactorOutOfRange>;
 
 impl Lowering<'_> {
     pub(super) fn conv2d(&mut self, node: &Node, conv: &Conv) -> NodeResult {

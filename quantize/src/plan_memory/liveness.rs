@@ -1,8 +1,8 @@
 //! From records to blocks of memory and the times at which they are in use.
 
 use edgepkg_format::Record;
-use edgepkg_format::plan::{Access, Operands};
-use edgepkg_kernels::AliasRule;
+use edgepkg_format::plan::{Operand, Operands};
+use edgepkg_kernels::may_alias;
 
 use crate::lower::Lowered;
 
@@ -34,13 +34,13 @@ struct Lifetime {
 }
 
 /// The blocks of `lowered`'s buffers, in the order of their first buffers.
-pub(super) fn blocks(lowered: &Lowered, alias_rule: impl Fn(&Record) -> AliasRule) -> Vec<Block> {
+pub(super) fn blocks(lowered: &Lowered) -> Vec<Block> {
     let lifetimes = lifetimes(lowered);
     let mut blocks: Vec<Block> = Vec::new();
     let mut block_of = vec![None; lowered.buffers.len()];
     for (buffer, lifetime) in lifetimes.iter().enumerate() {
         let Some(lifetime) = lifetime else { continue };
-        let taken_over = in_place_input(lowered, &lifetimes, buffer, &alias_rule);
+        let taken_over = in_place_input(lowered, &lifetimes, buffer);
         let block = match taken_over.and_then(|input| block_of[input]) {
             Some(block) => block,
             None => {
@@ -80,30 +80,22 @@ fn lifetimes(lowered: &Lowered) -> Vec<Option<Lifetime>> {
 }
 
 fn operands(record: &Record) -> Operands {
-    record.operands().expect("records lowered from a sound graph are sound")
+    record.operands().expect("lowering has checked every record")
 }
 
 /// The buffer whose place `output` can take: read for the last time by the record that first writes
 /// `output`, both as a whole and by a kernel that can work in place.
-fn in_place_input(
-    lowered: &Lowered,
-    lifetimes: &[Option<Lifetime>],
-    output: usize,
-    alias_rule: impl Fn(&Record) -> AliasRule,
-) -> Option<usize> {
+fn in_place_input(lowered: &Lowered, lifetimes: &[Option<Lifetime>], output: usize) -> Option<usize> {
     let written_at = lifetimes[output]?.first;
     let record = &lowered.plan.get(written_at.checked_sub(1)?)?.record;
-    let rule = alias_rule(record);
+    let rule = may_alias(record);
     let operands = operands(record);
     let (result, inputs) = operands.split_last()?;
-    let whole = |operand: &edgepkg_format::plan::Operand, buffer: usize| {
+    let whole = |operand: &Operand, buffer: usize| {
         let lies_in = &lowered.buffers[buffer];
         operand.tensor.offset == lies_in.offset && operand.bytes == lies_in.bytes
     };
-    if result.access != Access::Write
-        || lowered.buffer_of(result.tensor) != Some(output)
-        || !whole(result, output)
-    {
+    if lowered.buffer_of(result.tensor) != Some(output) || !whole(result, output) {
         return None;
     }
     let buffers: Vec<Option<usize>> = inputs.iter().map(|input| lowered.buffer_of(input.tensor)).collect();

@@ -4,8 +4,10 @@
 use super::liveness::Block;
 use crate::lower::BUFFER_ALIGNMENT;
 
-/// Orders tried beside the first ones.
+/// Orders tried beside the first ones, for a model of few blocks.
 const TRIALS: usize = 4000;
+/// A trial compares every block with every other; no model takes more comparisons than this.
+const COMPARISONS: usize = 100_000_000;
 
 /// Offsets of blocks, and the end of the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub(super) fn place(blocks: &[Block]) -> Placement {
         keep_better(&mut best, blocks, order);
     }
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..TRIALS {
+    for _ in 0..TRIALS.min(COMPARISONS / (blocks.len() * blocks.len()).max(1)) {
         let Some((order, placement)) = &best else { break };
         if placement.arena_bytes <= bound || order.len() < 2 {
             break;
