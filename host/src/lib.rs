@@ -15,6 +15,8 @@ pub mod progress;
 pub mod error;
 pub mod cli;
 pub mod commands;
+pub mod program;
+pub mod fit;
 pub mod boot_folder;
 pub mod device;
 pub mod emulator;

@@ -10,10 +10,8 @@ const TABLE_WINDOW: usize = 16;
 
 /// The instructions in `code`, which lies at `address`.
 pub(super) fn decode(code: &[u8], address: u64) -> Vec<Instruction> {
-    let words: Vec<u32> = code
-        .chunks_exact(4)
-        .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-        .collect();
+    let words: Vec<u32> =
+        code.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
     let decode_at = |(index, &word): (usize, &u32)| {
         let address = address + 4 * index as u64;
         let before = &words[index.saturating_sub(TABLE_WINDOW)..index];
@@ -38,7 +36,11 @@ fn flow(word: u32, before: &[u32], address: u64) -> Flow {
         _ if word & 0xFFFF_FC1F == 0xD65F_0000 => Flow::Return,
         _ if word & 0xFFFF_FC1F == 0xD63F_0000 => Flow::IndirectCall,
         _ if word & 0xFFFF_FC1F == 0xD61F_0000 => {
-            if is_from_table(field(word, 9, 5), before) { Flow::TableJump } else { Flow::IndirectJump }
+            if is_from_table(field(word, 9, 5), before) {
+                Flow::TableJump
+            } else {
+                Flow::IndirectJump
+            }
         }
         // ERET; BRK; UDF.
         0xD69F_03E0 => Flow::Stop,

@@ -59,7 +59,10 @@ impl<'p> CallGraph<'p> {
         let mut next = Some(entry);
         while let Some(address) = next {
             let deepest = &search.known[&address];
-            path.push(StackFrame { function: self.name(address).to_owned(), bytes: deepest.own_bytes as u32 });
+            path.push(StackFrame {
+                function: self.name(address).to_owned(),
+                bytes: deepest.own_bytes as u32,
+            });
             next = deepest.through;
         }
         Ok(StackBound { bytes: bytes as u32, path })
@@ -93,10 +96,11 @@ impl<F: Fn(&str) -> bool> Search<'_, '_, F> {
             return Ok(known.bytes);
         }
         let graph = self.graph;
-        let function = graph.program.functions.get(&address).ok_or_else(|| StackError::NoFunction {
-            address,
-            from: graph.name(from).to_owned(),
-        })?;
+        let function = graph
+            .program
+            .functions
+            .get(&address)
+            .ok_or_else(|| StackError::NoFunction { address, from: graph.name(from).to_owned() })?;
         if let Some(start) = self.path.iter().position(|&on_path| on_path == address) {
             let path = self.path[start..].iter().map(|&address| graph.name(address).to_owned()).collect();
             return Err(StackError::Recursive { function: function.name.clone(), path });

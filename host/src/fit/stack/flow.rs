@@ -32,11 +32,7 @@ pub(super) enum Role {
 }
 
 /// Follows `function` from its start. Functions at `panicking` do not return to it.
-pub(super) fn usage(
-    function: &Function,
-    role: Role,
-    panicking: &BTreeSet<u64>,
-) -> Result<Usage, StackError> {
+pub(super) fn usage(function: &Function, role: Role, panicking: &BTreeSet<u64>) -> Result<Usage, StackError> {
     let mut walk = Walk { function, role, panicking, depths: BTreeMap::new(), usage: Usage::default() };
     let code: BTreeMap<u64, &Instruction> =
         function.instructions.iter().map(|instruction| (instruction.address, instruction)).collect();

@@ -18,7 +18,8 @@ fn operator(function: &str) -> Option<OperatorKind> {
     let path = path.split(['<', '{']).next()?.trim_end_matches(':');
     let name = path.rsplit("::").next()?;
     OperatorKind::ALL.iter().copied().find(|kind| {
-        name.strip_prefix(&*snake_case(kind.name())).is_some_and(|rest| rest.is_empty() || rest.starts_with("_i"))
+        name.strip_prefix(&*snake_case(kind.name()))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with("_i"))
     })
 }
 

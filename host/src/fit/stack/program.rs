@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use object::{Architecture, File, Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind};
+use object::{
+    Architecture, File, Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind,
+};
 
 use super::instruction::Instruction;
 use super::{StackError, aarch64, thumb};

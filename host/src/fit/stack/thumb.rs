@@ -19,7 +19,8 @@ pub(super) fn decode(code: &[u8], address: u64) -> Vec<Instruction> {
             Some(second) => (4, wide_stack_effect(first, second), wide_flow(first, second, here)),
             None => (2, narrow_stack_effect(first), narrow_flow(first, here)),
         };
-        let (stack, flow) = if conditional > 0 { (maybe_stack(stack), maybe_flow(flow)) } else { (stack, flow) };
+        let (stack, flow) =
+            if conditional > 0 { (maybe_stack(stack), maybe_flow(flow)) } else { (stack, flow) };
         conditional = match first {
             // IT: its mask's lowest set bit says how many instructions follow.
             _ if !is_wide && first >> 8 == 0xBF && first & 0xF != 0 => 4 - first.trailing_zeros(),
@@ -74,7 +75,11 @@ fn narrow_flow(word: u32, address: u64) -> Flow {
         _ if word & 0xFF80 == 0x4780 => Flow::IndirectCall,
         // MOV and ADD into PC.
         _ if matches!(word >> 8, 0x44 | 0x46) && high_destination(word) == PC => {
-            if word == 0x46F7 { Flow::Return } else { Flow::IndirectJump }
+            if word == 0x46F7 {
+                Flow::Return
+            } else {
+                Flow::IndirectJump
+            }
         }
         _ => Flow::Next,
     }
@@ -180,7 +185,11 @@ mod tests {
     fn check(halves: &[u16], stack: StackEffect, flow: Flow) {
         let code: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
         let bytes = code.len() as u64;
-        assert_eq!(decode(&code, 0x1000), [Instruction { address: 0x1000, bytes, stack, flow }], "{halves:x?}");
+        assert_eq!(
+            decode(&code, 0x1000),
+            [Instruction { address: 0x1000, bytes, stack, flow }],
+            "{halves:x?}"
+        );
     }
 
     #[test]

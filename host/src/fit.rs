@@ -1,0 +1,219 @@
+//! The fit certificate: flash, RAM and stack that a model takes on a board, against what it has. It is
+//! made before anything is flashed.
+
+mod runner_size;
+pub mod stack;
+
+use std::fmt;
+
+use edgepkg_boards::{Board, Memory};
+use edgepkg_format::aligned::AlignedBytes;
+use edgepkg_format::{Artifact, ArtifactError};
+use serde::Serialize;
+
+use self::runner_size::RunnerSize;
+use self::stack::{StackBound, StackError};
+
+/// What a model takes on a board that has room for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Certificate {
+    /// What keeps its contents without power.
+    pub flash: FlashUse,
+    /// What is worked in.
+    pub ram: RamUse,
+    /// The calls with which the stack is deepest; none on `host`.
+    #[serde(skip)]
+    pub stack: Option<StackBound>,
+}
+
+/// Use of a board's flash, or of the memory that stands for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FlashUse {
+    /// The runner: code, constants, initial values of its variables. 0 on `host`.
+    pub code_bytes: u64,
+    /// The artifact.
+    pub model_bytes: u64,
+    /// What the board has for both; none on `host`.
+    pub limit_bytes: Option<u64>,
+}
+
+/// Use of a board's RAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RamUse {
+    /// The model's arena.
+    pub arena_bytes: u64,
+    /// The runner's variables. 0 on `host`.
+    pub static_bytes: u64,
+    /// The most stack that is ever in use, as its machine code shows. 0 on `host`.
+    pub stack_bytes: u64,
+    /// What the board has for all three; none on `host`.
+    pub limit_bytes: Option<u64>,
+}
+
+/// Something that a board has less of than is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Shortage {
+    /// What there is too little of.
+    pub of: Resource,
+    /// What is needed.
+    pub needed_bytes: u64,
+    /// What the board has.
+    pub limit_bytes: u64,
+}
+
+/// What a board has only so much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// Flash for the runner.
+    RunnerFlash,
+    /// Flash for the model.
+    ModelFlash,
+    /// RAM for variables and arena, beside the stack.
+    Ram,
+    /// RAM for the stack.
+    Stack,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shortage { of, needed_bytes, limit_bytes } = self;
+        let missing_bytes = needed_bytes - limit_bytes;
+        let what = match of {
+            Resource::RunnerFlash => "flash for the runner",
+            Resource::ModelFlash => "flash for the model",
+            Resource::Ram => "RAM",
+            Resource::Stack => "stack",
+        };
+        write!(f, "{missing_bytes} bytes of {what} are missing ({needed_bytes} needed, {limit_bytes} there)")
+    }
+}
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// The model is too large.
+    #[error("the model does not fit `{board}`: {}", list(shortages))]
+    TooLarge {
+        /// The board's name.
+        board: String,
+        /// What is missing, at least one thing.
+        shortages: Vec<Shortage>,
+        /// The shipped boards that have room for it.
+        roomy_boards: Vec<String>,
+    },
+    /// The artifact is not sound.
+    #[error("the artifact cannot be read: {0}")]
+    Artifact(ArtifactError),
+    /// The runner is not an ELF file.
+    #[error("the runner is no ELF file that can be read: {0}")]
+    NotElf(#[from] object::Error),
+    /// The runner does not say where its memory ends.
+    #[error("the runner has no symbol `{name}`")]
+    NoSymbol {
+        /// The symbol's name.
+        name: &'static str,
+    },
+    /// The runner's stack has no known bound.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+}
+
+fn list(shortages: &[Shortage]) -> String {
+    shortages.iter().map(Shortage::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl FitError {
+    /// The way out.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            FitError::TooLarge { roomy_boards, .. } => {
+                let names: Vec<_> = roomy_boards.iter().map(|name| format!("`{name}`")).collect();
+                Some(format!(
+                    "these boards have room for it: {}; or choose a smaller model",
+                    names.join(", ")
+                ))
+            }
+            FitError::NoSymbol { .. } | FitError::NotElf(_) | FitError::Stack(_) => {
+                Some("build the runners anew with `cargo xtask runners`".to_owned())
+            }
+            FitError::Artifact(_) => Some("build it again from its package with `edgepkg build`".to_owned()),
+        }
+    }
+}
+
+/// The certificate of `artifact` in this process, which has no limits that are known.
+///
+/// # Errors
+///
+/// When the artifact is not sound.
+pub fn certify_host(artifact: &[u8]) -> Result<Certificate, FitError> {
+    let bytes = AlignedBytes::from(artifact);
+    let artifact = Artifact::parse(&bytes).map_err(FitError::Artifact)?;
+    let model_bytes = artifact.bytes().len() as u64;
+    let arena_bytes = u64::from(artifact.arena_bytes());
+    Ok(Certificate {
+        flash: FlashUse { code_bytes: 0, model_bytes, limit_bytes: None },
+        ram: RamUse { arena_bytes, static_bytes: 0, stack_bytes: 0, limit_bytes: None },
+        stack: None,
+    })
+}
+
+/// Shows that `artifact` fits `board`, whose linked runner is the ELF file `runner`.
+///
+/// # Errors
+///
+/// [`FitError::TooLarge`] when it does not; others when artifact or runner cannot be judged.
+pub fn certify(board: &Board, runner: &[u8], artifact: &[u8]) -> Result<Certificate, FitError> {
+    let host = certify_host(artifact)?;
+    let Some(memory) = &board.memory else {
+        return Ok(host);
+    };
+    let bytes = AlignedBytes::from(artifact);
+    let operators = Artifact::parse(&bytes).map_err(FitError::Artifact)?.info().operators;
+    let size = RunnerSize::of(runner, memory)?;
+    let stack = stack::bound(runner, operators)?;
+    let certificate = Certificate {
+        flash: FlashUse {
+            code_bytes: size.code_bytes,
+            limit_bytes: Some(memory.code.length + memory.model_limit_bytes()),
+            ..host.flash
+        },
+        ram: RamUse {
+            static_bytes: size.static_bytes,
+            stack_bytes: u64::from(stack.bytes),
+            limit_bytes: Some(memory.ram.length),
+            ..host.ram
+        },
+        stack: Some(stack),
+    };
+    let shortages = certificate.shortages(memory);
+    if shortages.is_empty() {
+        return Ok(certificate);
+    }
+    let roomy_boards = Board::shipped()
+        .filter(|other| other.memory.as_ref().is_none_or(|memory| certificate.shortages(memory).is_empty()))
+        .map(|other| other.name)
+        .collect();
+    Err(FitError::TooLarge { board: board.name.clone(), shortages, roomy_boards })
+}
+
+impl Certificate {
+    /// What `memory` has too little of.
+    fn shortages(&self, memory: &Memory) -> Vec<Shortage> {
+        let beside_stack_bytes = memory.ram.length - memory.stack_bytes;
+        [
+            (Resource::RunnerFlash, self.flash.code_bytes, memory.code.length),
+            (Resource::ModelFlash, self.flash.model_bytes, memory.model_limit_bytes()),
+            (Resource::Ram, self.ram.static_bytes + self.ram.arena_bytes, beside_stack_bytes),
+            (Resource::Stack, self.ram.stack_bytes, memory.stack_bytes),
+        ]
+        .into_iter()
+        .filter(|(_, needed_bytes, limit_bytes)| needed_bytes > limit_bytes)
+        .map(|(of, needed_bytes, limit_bytes)| Shortage { of, needed_bytes, limit_bytes })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
