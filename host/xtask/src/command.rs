@@ -74,7 +74,7 @@ pub fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Failure {
 
 fn line(command: &Command) -> String {
     let program = command.get_program().to_string_lossy();
-    let arguments = command.get_arguments().map(|argument| argument.to_string_lossy());
+    let arguments = command.get_args().map(|argument| argument.to_string_lossy());
     std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 

@@ -21,25 +21,27 @@ fn privilege() -> Option<Privilege> {
     succeeds(Command::new("sudo").args(["--non-interactive", "true"])).then_some(Privilege::Sudo)
 }
 
+fn apt_get(privilege: &Privilege) -> Command {
+    let mut command = match privilege {
+        Privilege::Root => Command::new("apt-get"),
+        Privilege::Sudo => {
+            let mut command = Command::new("sudo");
+            command.args(["--non-interactive", "--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
+            command
+        }
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
 /// Installs `packages` by apt-get.
 ///
 /// Fails, naming them, where this is not Debian or its like, or the user may not.
-pub fn install(packages: &[&str]) -> Result<(), Failure> {
-    let apt_get = || -> Option<Command> {
-        let mut command = match privilege()? {
-            Privilege::Root => Command::new("apt-get"),
-            Privilege::Sudo => {
-                let mut command = Command::new("sudo");
-                command.args(["--non-interactive", "--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
-                command
-            }
-        };
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        Some(command)
+pub fn install(packages: Vec<String>) -> Result<(), Failure> {
+    let Some(privilege) = privilege() else {
+        return Err(Failure::MissingPackages { packages });
     };
-    let missing =
-        || Failure::MissingPackages { packages: packages.iter().map(|&name| name.to_owned()).collect() };
-    run(apt_get().ok_or_else(missing)?.args(["--quiet", "update"]))?;
-    let install = ["--quiet", "install", "--yes", "--no-install-recommends"];
-    run(apt_get().ok_or_else(missing)?.args(install).args(packages))
+    let (mut update, mut install) = (apt_get(&privilege), apt_get(&privilege));
+    run(update.args(["--quiet", "update"]))?;
+    run(install.args(["--quiet", "install", "--yes", "--no-install-recommends"]).args(packages))
 }

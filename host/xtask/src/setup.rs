@@ -10,21 +10,21 @@ use crate::toolchain::{self, Toolchain};
 
 /// Toolchains for every board's target, and every board's emulator.
 pub fn setup() -> Result<(), Failure> {
-    let mut needed = BTreeSet::new();
+    let mut needed = BTreeSet::<String>::new();
     for target in targets() {
-        needed.extend(toolchain::prepare(&target)?);
+        needed.extend(toolchain::prepare(&target)?.iter().map(|&package| package.to_owned()));
     }
     for (program, package) in emulators() {
         if is_installed(&program) {
             eprintln!("{program}: installed");
         } else {
-            needed.insert(package.leak());
+            needed.insert(package);
         }
     }
     if !needed.is_empty() {
         let needed: Vec<_> = needed.into_iter().collect();
         eprintln!("installing {}", needed.join(", "));
-        packages::install(&needed)?;
+        packages::install(needed)?;
     }
     match targets().into_iter().find(|target| Toolchain::find(target).is_none()) {
         Some(target) => Err(Failure::NoToolchain { target }),
