@@ -15,7 +15,7 @@ use crate::graph::{QuantizedGraph, QuantizedTensor, TensorId};
 pub const MAX_ELEMENTS: usize = 1 << 28;
 /// The greatest stride, dilation, padding and window extent, and the greatest height and width of an
 /// image.
-pub const MAX_IMAGE_EXTENT: usize = 1 << 15;
+pub const MAX_IMAGE_EXTENT: usize = (1 << 15) - 1;
 
 /// Why a graph cannot be lowered.
 #[derive(Clone, Debug, PartialEq, Error)]

@@ -13,8 +13,11 @@ fn sent(sequence: u8, kind: u8, body: impl FnOnce(&mut [u8]) -> Result<usize, Me
     bytes
 }
 
+/// A frame's sequence number, kind and body.
+type Received = (u8, u8, Vec<u8>);
+
 /// Feeds `bytes` and gives what each of its frames was.
-fn received(bytes: &[u8]) -> Vec<Result<(u8, u8, Vec<u8>), FrameError>> {
+fn received(bytes: &[u8]) -> Vec<Result<Received, FrameError>> {
     let mut reader = FrameReader::new();
     let frames = bytes.iter().filter_map(|&byte| {
         let frame = reader.push(byte)?;

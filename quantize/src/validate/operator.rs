@@ -97,7 +97,7 @@ fn check_range(activation: &Activation) -> Checked {
 /// Batches, height, width and channels.
 fn image(tensor: &QuantizedTensor) -> Result<[usize; 4], &'static str> {
     let image: [usize; 4] = tensor.shape[..].try_into().map_err(|_| "has an image without 4 dimensions")?;
-    ensure(image[1..3].iter().all(|&extent| extent <= MAX_IMAGE_EXTENT), "has an image larger than 2^15")?;
+    ensure(image[1..3].iter().all(|&extent| extent <= MAX_IMAGE_EXTENT), "has an image of 2^15 rows or columns or more")?;
     Ok(image)
 }
 
@@ -115,7 +115,7 @@ impl Window<'_> {
         let moves = self.stride.iter().chain(&self.dilation).chain(&self.extents);
         ensure(moves.clone().all(|&value| value >= 1), "has a stride, dilation or window of 0")?;
         let all = moves.chain([&top, &left, &bottom, &right]);
-        ensure(all.into_iter().all(|&value| value <= MAX_IMAGE_EXTENT), "has a window larger than 2^15")?;
+        ensure(all.into_iter().all(|&value| value <= MAX_IMAGE_EXTENT), "has a window of 2^15 or more")?;
         let along = |extent: usize, axis: usize| {
             let reach = (self.extents[axis] - 1) * self.dilation[axis] + 1;
             Ok(extent.checked_sub(reach).ok_or("has a window larger than its image")? / self.stride[axis] + 1)
