@@ -97,7 +97,7 @@ fn check_range(activation: &Activation) -> Checked {
 /// Batches, height, width and channels.
 fn image(tensor: &QuantizedTensor) -> Result<[usize; 4], &'static str> {
     let image: [usize; 4] = tensor.shape[..].try_into().map_err(|_| "has an image without 4 dimensions")?;
-    ensure(image[1..3].iter().all(|&extent| extent <= MAX_IMAGE_EXTENT), "has an image of 2^15 rows or columns or more")?;
+    ensure(image[1..3].iter().all(|&extent| extent <= MAX_IMAGE_EXTENT), "has an image of 2^15 or more")?;
     Ok(image)
 }
 
