@@ -110,7 +110,7 @@ fn check(graph: &FloatGraph) -> Result<(), AssignError> {
         if node.op == Op::Requantize {
             return Err(AssignError::Requantize { node: node.name.clone() });
         }
-        if is_weighted(&node.op)
+        if node.op.is_weighted()
             && let Some(position) =
                 (1..node.inputs.len()).find(|&position| !graph.tensor(node.inputs[position]).is_constant())
         {
@@ -133,11 +133,6 @@ fn check(graph: &FloatGraph) -> Result<(), AssignError> {
         }
     }
     Ok(())
-}
-
-/// Whether inputs 1 and 2 are weights and a bias.
-fn is_weighted(op: &Op) -> bool {
-    matches!(op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::FullyConnected { .. })
 }
 
 /// The quantized graph as it grows.
@@ -170,12 +165,12 @@ impl Assignment<'_> {
     }
 
     fn node(&mut self, node: &Node) {
-        let mut inputs = if is_weighted(&node.op) {
+        let mut inputs = if node.op.is_weighted() {
             vec![self.activation(node.inputs[0])]
         } else {
             node.inputs.iter().map(|&id| self.activation(id)).collect()
         };
-        if is_weighted(&node.op) {
+        if node.op.is_weighted() {
             let (weights, bias) = self.weights_and_bias(node);
             inputs.extend([self.graph.add_tensor(weights), self.graph.add_tensor(bias)]);
         }

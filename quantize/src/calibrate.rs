@@ -1,25 +1,41 @@
 //! Runs the calibration samples and observes the range of every activation.
 
+mod extremes;
 mod histogram;
 mod lattice;
 
+pub(crate) use extremes::Extremes;
 use histogram::Histogram;
 pub use lattice::Lattice;
 use thiserror::Error;
 
-use crate::graph::{FloatGraph, Op, Tensor, TensorId};
+use crate::graph::{FloatGraph, Tensor, TensorId};
 use crate::interpret::Interpreter;
 use crate::samples::Samples;
+
+/// Tensors of at most so many elements are small: a value that is clamped there is a large share of them.
+const SMALL_ELEMENTS: usize = 256;
 
 /// How a range is chosen from the values seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Calibrator {
-    /// From the least value to the greatest.
+    /// From the least value to the greatest; for small tensors, of which a sample shows little, as far as
+    /// the next samples are expected to go.
     MinMax,
     /// Leaves out what lies beyond this percentile, in `(50, 100]`, on both sides.
     Percentile(f64),
     /// The range with the least mean squared error of the quantized values.
     MeanSquaredError,
+}
+
+impl Calibrator {
+    /// How often it runs each sample.
+    pub fn passes(self) -> usize {
+        match self {
+            Calibrator::MinMax => 1,
+            Calibrator::Percentile(_) | Calibrator::MeanSquaredError => 2,
+        }
+    }
 }
 
 impl std::fmt::Display for Calibrator {
@@ -116,57 +132,98 @@ pub fn calibrate(
     {
         return Err(CalibrateError::Percentile { percentile });
     }
-    let passes = if calibrator == Calibrator::MinMax { 1 } else { 2 };
-    let total = passes * samples.count();
+    let total = calibrator.passes() * samples.count();
     let mut done = 0;
     let mut step = || {
         done += 1;
         progress(done, total);
     };
     let interpreter = Interpreter::new(&graph);
-    let (mut ranges, means) = observe(&interpreter, samples, &mut step)?;
-    if calibrator != Calibrator::MinMax {
-        let histograms = count(&interpreter, samples, &ranges, &mut step);
-        for (range, histogram) in ranges.iter_mut().zip(&histograms) {
-            if let Some(histogram) = histogram {
-                *range = Some(match calibrator {
-                    Calibrator::Percentile(percentile) => histogram.percentile_range(percentile),
-                    _ => histogram.least_error_range(),
-                });
+    let seen = observe(&interpreter, samples, &mut step)?;
+    let histograms = match calibrator {
+        Calibrator::MinMax => Vec::new(),
+        _ => count(&interpreter, samples, &seen, &mut step),
+    };
+    let range = |(index, seen): (usize, &Option<Seen>)| {
+        let (seen, id) = (seen.as_ref()?, TensorId(index));
+        Some(match (calibrator, histograms.get(index)) {
+            (Calibrator::Percentile(percentile), Some(Some(histogram))) => {
+                histogram.percentile_range(percentile)
             }
-        }
-    }
+            (Calibrator::MeanSquaredError, Some(Some(histogram))) => histogram.least_error_range(),
+            _ if graph.tensor(id).len() > SMALL_ELEMENTS || graph.inputs.contains(&id) => seen.range(),
+            _ => seen.expected_range(),
+        })
+    };
+    let ranges = seen.iter().enumerate().map(range).collect();
+    let mean = |seen: Option<Seen>| {
+        let sums = seen?.sums;
+        let mean = |sum: &f64| (sum / samples.count() as f64) as f32;
+        (!sums.is_empty()).then(|| sums.iter().map(mean).collect())
+    };
+    let means = seen.into_iter().map(mean).collect();
     let lattices = (0..graph.inputs.len()).map(|input| Lattice::of(samples.input(input))).collect();
     Ok(CalibratedGraph { graph, ranges, means, lattices })
 }
 
-type Means = Vec<Option<Vec<f32>>>;
+/// What the first pass sees of a tensor.
+struct Seen {
+    high: Extremes,
+    /// Of the negated values.
+    low: Extremes,
+    /// Each element's sum over the samples, where its mean is wanted; empty elsewhere.
+    sums: Vec<f64>,
+}
 
-/// The first pass: ranges from least to greatest, and means.
+impl Seen {
+    fn new(sums: usize) -> Self {
+        Self { high: Extremes::default(), low: Extremes::default(), sums: vec![0.0; sums] }
+    }
+
+    fn add(&mut self, values: &[f32]) {
+        let range = Range::of(values).expect("a tensor has elements");
+        self.high.add(range.max);
+        self.low.add(-range.min);
+        for (sum, &value) in self.sums.iter_mut().zip(values) {
+            *sum += f64::from(value);
+        }
+    }
+
+    /// From the least value seen to the greatest.
+    fn range(&self) -> Range {
+        Range { min: -self.low.greatest(), max: self.high.greatest() }
+    }
+
+    /// As far as the next samples are expected to go, on sides where there are values.
+    fn expected_range(&self) -> Range {
+        let Range { min, max } = self.range();
+        Range {
+            min: if min < 0.0 { -self.low.expected() } else { min },
+            max: if max > 0.0 { self.high.expected() } else { max },
+        }
+    }
+}
+
+/// The first pass: extremes and means.
 fn observe(
     interpreter: &Interpreter<'_>,
     samples: &Samples,
     step: &mut impl FnMut(),
-) -> Result<(Vec<Option<Range>>, Means), CalibrateError> {
+) -> Result<Vec<Option<Seen>>, CalibrateError> {
     let graph = interpreter.graph();
-    let mut ranges: Vec<Option<Range>> = vec![None; graph.tensors.len()];
-    let mut sums: Vec<Option<Vec<f64>>> = vec![None; graph.tensors.len()];
-    for node in &graph.nodes {
-        if let Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::FullyConnected { .. } = node.op {
-            sums[node.inputs[0].0] = Some(vec![0.0; graph.tensor(node.inputs[0]).len()]);
-        }
+    let mut mean_wanted = vec![false; graph.tensors.len()];
+    for node in graph.nodes.iter().filter(|node| node.op.is_weighted()) {
+        mean_wanted[node.inputs[0].0] = true;
     }
+    let mut seen: Vec<Option<Seen>> = graph.tensors.iter().map(|_| None).collect();
     let mut not_finite = None;
     for (sample, inputs) in samples.iter().enumerate() {
         interpreter.run(&inputs, |id, values| {
             if let Some(element) = values.iter().position(|value| !value.is_finite()) {
                 not_finite.get_or_insert((id, sample, element));
             }
-            let range = Range::of(values).expect("a tensor has elements");
-            ranges[id.0] = Some(ranges[id.0].map_or(range, |seen| seen.union(range)));
-            for (sum, &value) in sums[id.0].iter_mut().flatten().zip(values) {
-                *sum += f64::from(value);
-            }
+            let sums = if mean_wanted[id.0] { values.len() } else { 0 };
+            seen[id.0].get_or_insert_with(|| Seen::new(sums)).add(values);
         });
         if let Some((TensorId(index), sample, element)) = not_finite {
             let tensor = graph.tensors[index].name.clone();
@@ -174,19 +231,18 @@ fn observe(
         }
         step();
     }
-    let mean = |sums: Vec<f64>| sums.iter().map(|sum| (sum / samples.count() as f64) as f32).collect();
-    Ok((ranges, sums.into_iter().map(|sums| sums.map(mean)).collect()))
+    Ok(seen)
 }
 
 /// The second pass: histograms within the ranges.
 fn count(
     interpreter: &Interpreter<'_>,
     samples: &Samples,
-    ranges: &[Option<Range>],
+    seen: &[Option<Seen>],
     step: &mut impl FnMut(),
 ) -> Vec<Option<Histogram>> {
-    let mut histograms: Vec<Option<Histogram>> =
-        ranges.iter().map(|range| range.map(Histogram::new)).collect();
+    let histogram = |seen: &Option<Seen>| Some(Histogram::new(seen.as_ref()?.range()));
+    let mut histograms: Vec<Option<Histogram>> = seen.iter().map(histogram).collect();
     for inputs in samples.iter() {
         interpreter.run(&inputs, |id, values| {
             if let Some(histogram) = &mut histograms[id.0] {

@@ -375,6 +375,11 @@ impl Activation {
 }
 
 impl Op {
+    /// Whether inputs 1 and 2 are weights and a bias.
+    pub fn is_weighted(&self) -> bool {
+        matches!(self, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::FullyConnected { .. })
+    }
+
     /// The operator's name in TensorFlow Lite's words, for reports and messages.
     pub fn name(&self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ pub mod import;
 pub mod simplify;
 pub mod validate;
 pub mod wire;
+pub mod equalize;
 pub mod calibrate;
 pub mod assign_int8;
 pub mod interpret;

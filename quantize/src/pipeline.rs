@@ -4,25 +4,41 @@ use thiserror::Error;
 
 use crate::assign_int8::{AssignError, BiasCorrection, assign_int8};
 use crate::calibrate::{CalibrateError, Calibrator, calibrate};
+use crate::equalize::equalize;
 use crate::graph::{FloatGraph, QuantizedGraph, Tensor};
 use crate::lower::LowerError;
 use crate::report::Report;
 use crate::samples::Samples;
-use crate::score::score;
+use crate::score::{Layers, score};
 
 /// How a model is quantized. The default is what does best over many models.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     /// How ranges are chosen.
     pub calibrator: Calibrator,
+    /// Whether channels are rescaled first.
+    pub equalization: Equalization,
     /// Whether biases take off what rounded weights add.
     pub bias_correction: BiasCorrection,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { calibrator: Calibrator::MinMax, bias_correction: BiasCorrection::Mean }
+        Self {
+            calibrator: Calibrator::MinMax,
+            equalization: Equalization::CrossLayer,
+            bias_correction: BiasCorrection::Mean,
+        }
     }
+}
+
+/// Whether the channels of activations are given like ranges before they get their scales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Equalization {
+    /// They stay as they are.
+    None,
+    /// Layers are rescaled against each other, by [`equalize`].
+    CrossLayer,
 }
 
 /// Samples that the model was not calibrated on, to compare the float and the int8 model with.
@@ -113,16 +129,27 @@ pub fn quantize(
     if let Some(test) = test {
         check_labels(&graph, test)?;
     }
-    let calibrated = calibrate(graph, calibration, options.calibrator, |done, total| {
-        progress(Progress::Calibrating { done, total });
+    let mut done_before = 0;
+    let equalized = match options.equalization {
+        Equalization::None => graph.clone(),
+        Equalization::CrossLayer => {
+            done_before = calibration.count();
+            equalize(graph.clone(), calibration, |done, total| {
+                let total = total * (1 + options.calibrator.passes());
+                progress(Progress::Calibrating { done, total });
+            })
+        }
+    };
+    let calibrated = calibrate(equalized, calibration, options.calibrator, |done, total| {
+        progress(Progress::Calibrating { done: done_before + done, total: done_before + total });
     })?;
     progress(Progress::Assigning);
     let assigned = assign_int8(&calibrated, options.bias_correction)?;
     let (samples, labels) = test.map_or((calibration, &[][..]), |test| (&test.samples, &test.labels));
-    let score =
-        score(&calibrated.graph, &assigned.graph, &assigned.activations, samples, labels, |done, total| {
-            progress(Progress::Scoring { done, total });
-        })?;
+    let layers = Layers { graph: &calibrated.graph, activations: &assigned.activations };
+    let score = score(&graph, &assigned.graph, Some(layers), samples, labels, |done, total| {
+        progress(Progress::Scoring { done, total });
+    })?;
     let report = Report::new(options.calibrator, calibration.count(), &assigned, &score);
     Ok(Quantized { graph: assigned.graph, report })
 }

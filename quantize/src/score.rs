@@ -46,12 +46,24 @@ pub struct Answers {
     pub int8_correct: usize,
 }
 
+impl Answers {
+    fn add(&mut self, float: usize, int8: usize, label: Option<usize>) {
+        self.samples += 1;
+        self.agreeing += usize::from(float == int8);
+        if let Some(label) = label {
+            self.labelled += 1;
+            self.float_correct += usize::from(float == label);
+            self.int8_correct += usize::from(int8 == label);
+        }
+    }
+}
+
 /// The float model and the int8 model, compared over samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
     /// Of each output of the model.
     pub outputs: Vec<SignalToNoise>,
-    /// Of each tensor of the float graph; zeros for those that are not compared.
+    /// Of each tensor of [`Layers::graph`]; zeros for those that are not compared.
     pub activations: Vec<SignalToNoise>,
     /// Top-1.
     pub answers: Answers,
@@ -64,11 +76,20 @@ impl Score {
     }
 }
 
-/// Runs `samples` through both models and compares them.
+/// What the activations of a quantized model are compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Layers<'a> {
+    /// The graph that was quantized: it computes what the float model does, in channels of other sizes.
+    pub graph: &'a FloatGraph,
+    /// For each of its tensors, the same in the quantized graph.
+    pub activations: &'a [Option<TensorId>],
+}
+
+/// Runs `samples` through both models and compares their outputs, and their activations where `layers` says
+/// which to compare.
 ///
-/// `activations` names, for each tensor of `float`, the same in `quantized`; it may be empty. `labels` are
-/// the right answers of the first samples; it may be empty. `progress` is called after every sample with
-/// those done and those to do.
+/// `labels` are the right answers of the first samples; it may be empty. `progress` is called after every
+/// sample with those done and those to do.
 ///
 /// # Errors
 ///
@@ -76,16 +97,17 @@ impl Score {
 pub fn score(
     float: &FloatGraph,
     quantized: &QuantizedGraph,
-    activations: &[Option<TensorId>],
+    layers: Option<Layers<'_>>,
     samples: &Samples,
     labels: &[usize],
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Score, LowerError> {
     let interpreter = Interpreter::new(float);
+    let layers = layers.map(|layers| (Interpreter::new(layers.graph), layers.activations));
     let mut simulator = Simulator::new(quantized)?;
     let mut score = Score {
         outputs: vec![SignalToNoise::default(); float.outputs.len()],
-        activations: vec![SignalToNoise::default(); float.tensors.len()],
+        activations: vec![SignalToNoise::default(); layers.as_ref().map_or(0, |(_, same)| same.len())],
         answers: Answers::default(),
     };
     let quantization = |id: TensorId| &quantized.tensor(id).quantization;
@@ -96,13 +118,16 @@ pub fn score(
             .map(|(values, &id)| quantize_int8(values, quantization(id)))
             .collect();
         simulator.run(&raw);
-        let outputs = interpreter.run(&inputs, |id, reference| {
-            if let Some(&Some(same)) = activations.get(id.0)
-                && let Some(values) = simulator.activation(same)
-            {
-                score.activations[id.0].add(reference, &dequantize_int8(values, quantization(same)));
-            }
-        });
+        if let Some((layers, same)) = &layers {
+            layers.run(&inputs, |id, reference| {
+                if let Some(same) = same.get(id.0).copied().flatten()
+                    && let Some(values) = simulator.activation(same)
+                {
+                    score.activations[id.0].add(reference, &dequantize_int8(values, quantization(same)));
+                }
+            });
+        }
+        let outputs = interpreter.run(&inputs, |_, _| {});
         let int8_outputs: Vec<Vec<f32>> = simulator
             .outputs()
             .iter()
@@ -112,15 +137,7 @@ pub fn score(
         for ((sum, reference), values) in score.outputs.iter_mut().zip(&outputs).zip(&int8_outputs) {
             sum.add(reference, values);
         }
-        let (float_answer, int8_answer) = (top_1(&outputs[0]), top_1(&int8_outputs[0]));
-        let answers = &mut score.answers;
-        answers.samples += 1;
-        answers.agreeing += usize::from(float_answer == int8_answer);
-        if let Some(&label) = labels.get(index) {
-            answers.labelled += 1;
-            answers.float_correct += usize::from(float_answer == label);
-            answers.int8_correct += usize::from(int8_answer == label);
-        }
+        score.answers.add(top_1(&outputs[0]), top_1(&int8_outputs[0]), labels.get(index).copied());
         progress(index + 1, samples.count());
     }
     Ok(score)

@@ -8,7 +8,7 @@ use crate::graph::{
     Activation, FloatGraph, FloatTensor, Node, Op, Pool, Quantization, QuantizedTensor, TensorId,
 };
 use crate::samples::{Array, Samples};
-use crate::score::score;
+use crate::score::{Layers, Score, score};
 
 /// Builds a graph of one input.
 struct Builder(FloatGraph);
@@ -60,6 +60,11 @@ fn assign(calibrated: &CalibratedGraph) -> Assigned {
 /// The tensor that stands for the float graph's `id`.
 fn quantized(assigned: &Assigned, id: TensorId) -> &QuantizedTensor {
     assigned.graph.tensor(assigned.activations[id.0].unwrap())
+}
+
+fn compare(calibrated: &CalibratedGraph, assigned: &Assigned, samples: &Samples, labels: &[usize]) -> Score {
+    let layers = Layers { graph: &calibrated.graph, activations: &assigned.activations };
+    score(&calibrated.graph, &assigned.graph, Some(layers), samples, labels, |_, _| {}).unwrap()
 }
 
 fn operators(assigned: &Assigned) -> Vec<&'static str> {
@@ -126,8 +131,7 @@ fn softmax_logistic_and_tanh_have_prescribed_outputs() {
     assert_eq!(quantized(&assigned, softmax).quantization, share);
     assert_eq!(quantized(&assigned, logistic).quantization, share);
     assert_eq!(quantized(&assigned, flat).quantization, Quantization::per_tensor(1.0 / 128.0, 0));
-    let score =
-        score(&calibrated.graph, &assigned.graph, &assigned.activations, &samples, &[2], |_, _| {}).unwrap();
+    let score = compare(&calibrated, &assigned, &samples, &[2]);
     assert!(score.worst_output_decibels() > 35.0, "{}", score.worst_output_decibels());
     assert_eq!((score.answers.samples, score.answers.agreeing, score.answers.float_correct), (1, 1, 0));
 }
@@ -142,8 +146,7 @@ fn concat_unifies_what_it_can_and_requantizes_the_rest() {
     let assigned = assign(&calibrated);
     assert_eq!(operators(&assigned), ["Relu", "Tanh", "Requantize", "Concat"]);
     assert_eq!(quantized(&assigned, relu).quantization, quantized(&assigned, joined).quantization);
-    let score =
-        score(&calibrated.graph, &assigned.graph, &assigned.activations, &samples, &[], |_, _| {}).unwrap();
+    let score = compare(&calibrated, &assigned, &samples, &[]);
     assert!(score.worst_output_decibels() > 45.0, "{}", score.worst_output_decibels());
 }
 
@@ -195,7 +198,7 @@ fn bias_correction_takes_off_the_mean_error() {
     let (calibrated, samples) = graph();
     let noise = |correction: BiasCorrection| {
         let assigned = assign_int8(&calibrated, correction).unwrap();
-        score(&calibrated.graph, &assigned.graph, &[], &samples, &[], |_, _| {}).unwrap().outputs[0].noise
+        compare(&calibrated, &assigned, &samples, &[]).outputs[0].noise
     };
     assert!(noise(BiasCorrection::Mean) < 0.8 * noise(BiasCorrection::None));
 }
