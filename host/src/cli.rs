@@ -21,6 +21,7 @@ use crate::commands::test::TestArguments;
 #[derive(Debug, Parser)]
 #[command(
     name = "edgepkg",
+    bin_name = "edgepkg",
     version,
     max_term_width = 100,
     subcommand_required = true,

@@ -13,10 +13,12 @@ use thiserror::Error;
 
 use crate::boot_folder::BootFolderError;
 use crate::device::DeviceError;
+use crate::fit::FitError;
 use crate::model::ModelError;
 use crate::pack::PackError;
 use crate::package::PackageError;
 use crate::samples::InputError;
+use crate::table::counted;
 use crate::tensor_file::TensorFileError;
 
 /// Why a command did not do what it was asked.
@@ -43,6 +45,9 @@ pub enum Error {
     /// The board, or its emulator.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A model that is too large, or a runner that cannot be judged.
+    #[error(transparent)]
+    Fit(#[from] FitError),
     /// A Raspberry Pi's boot folder.
     #[error(transparent)]
     BootFolder(#[from] BootFolderError),
@@ -79,7 +84,7 @@ pub enum Error {
         found: String,
     },
     /// Numbers of `--output` and of the model's outputs differ.
-    #[error("{given} files were given for the model's {expected} outputs")]
+    #[error("the model has {}, and {} given for them", counted(*.expected, "output"), were(*.given))]
     OutputCount {
         /// Outputs of the model.
         expected: usize,
@@ -103,6 +108,10 @@ pub enum Error {
     /// Standard output.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
+}
+
+fn were(files: usize) -> String {
+    format!("{} {}", counted(files, "file"), if files == 1 { "is" } else { "are" })
 }
 
 /// Whose fault it is: what the exit code says.
@@ -134,6 +143,7 @@ impl Error {
             Error::TensorFile(error) => tensor_file_hint(error),
             Error::Board(error) => Some(board_hint(error)),
             Error::Device(error) => error.hint(),
+            Error::Fit(error) => error.hint(),
             Error::BootFolder(error) => error.hint().map(str::to_owned),
             Error::Unreachable { board, has_emulator: true, .. } => Some(format!(
                 "`--emulate` uses the emulator of `{board}`; `edgepkg flash --board {board}` says how a model gets \
@@ -148,13 +158,18 @@ impl Error {
             Error::OutputCount { .. } => Some("give `--output` once for each output, in the model's order".to_owned()),
             Error::NeedsPackage { .. } => Some("give the package it was built from".to_owned()),
             Error::OtherModel { .. } => Some("flash it again".to_owned()),
-            Error::Unreachable { .. } | Error::Write { .. } | Error::Output(_) => None,
+            Error::Write { .. } => Some(WRITE_HINT.to_owned()),
+            Error::Unreachable { .. } | Error::Output(_) => None,
         }
     }
 }
 
+const PATH_HINT: &str = "paths start from the folder you stand in";
+const WRITE_HINT: &str = "see that the folder is there, has room, and is yours to write";
+
 fn model_hint(error: &ModelError) -> Option<String> {
     match error {
+        ModelError::NotFound(_) => Some(PATH_HINT.to_owned()),
         ModelError::NotQuantized(path) => Some(format!(
             "`edgepkg quantize {} --calibration SAMPLES.npy -o NAME.edgepkg` makes a package of it",
             path.display()
@@ -178,6 +193,9 @@ fn import_hint(error: &ImportError) -> Option<String> {
             "export the model with other layers, or without those that belong to training or post-processing"
                 .to_owned(),
         ),
+        ImportError::DynamicShapes(_) => {
+            Some("export the model again with fixed shapes; only the batch may be open".to_owned())
+        }
         ImportError::Unreadable { .. } => {
             Some("see that the file was downloaded or exported completely".to_owned())
         }
@@ -202,6 +220,8 @@ fn package_hint(error: &PackageError) -> Option<String> {
         PackageError::Changed { .. } | PackageError::Missing { .. } | PackageError::Length { .. } => {
             Some("get the package again from where it came from".to_owned())
         }
+        PackageError::NotFound(_) => Some(PATH_HINT.to_owned()),
+        PackageError::Io { action: "write", .. } => Some(WRITE_HINT.to_owned()),
         PackageError::NotAPackage { .. } => {
             Some("see that the file is a package (`.edgepkg`) and was copied completely".to_owned())
         }
@@ -239,6 +259,7 @@ fn input_hint(error: &InputError) -> Option<String> {
         InputError::Samples { source: SamplesError::Shape { .. }, .. } => {
             Some("the first axis counts samples, the rest is the shape of the model's input".to_owned())
         }
+        InputError::Labels(_) => Some("labels are one integer a sample: the index of its class".to_owned()),
         InputError::RawType { .. } => {
             Some("without `--raw`, numbers are in the model's own units and are quantized for it".to_owned())
         }
@@ -248,6 +269,8 @@ fn input_hint(error: &InputError) -> Option<String> {
 
 fn tensor_file_hint(error: &TensorFileError) -> Option<String> {
     match error {
+        TensorFileError::NotFound(_) => Some(PATH_HINT.to_owned()),
+        TensorFileError::Write { .. } => Some(WRITE_HINT.to_owned()),
         TensorFileError::NotNpy(_) => Some("save the array with `numpy.save`".to_owned()),
         TensorFileError::ElementType { .. } => {
             Some("save it as float32, or as an integer type: `array.astype(\"float32\")`".to_owned())

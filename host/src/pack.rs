@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use edgepkg_format::Isa;
 use edgepkg_quantize::graph::QuantizedGraph;
 use edgepkg_quantize::pipeline::{self, Progress, QuantizeError, Quantized};
-use edgepkg_quantize::report::Report;
+use edgepkg_quantize::report::{Accuracy, Report};
+use edgepkg_quantize::score::top_1;
 use thiserror::Error;
 
 use crate::device::{Device as _, DeviceError, HostDevice};
@@ -103,6 +104,9 @@ pub enum PackError {
 ///
 /// When the model, or the samples it needs, cannot be used.
 pub fn pack(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Package, PackError> {
+    if request.labels.is_some() && request.test.is_empty() {
+        return Err(PackError::TestMissing);
+    }
     let bytes = model::read_file(&request.model)?;
     let quantized = match FileKind::of(&bytes, &request.model) {
         Some(FileKind::Tflite) => {
@@ -149,7 +153,8 @@ fn check_head(head: &[String], graph: &QuantizedGraph) -> Result<(), PackError> 
 }
 
 /// Adds vectors of the test samples, else of the calibration samples, else of made-up inputs, with the
-/// outputs that the model has for them in this process.
+/// outputs that the model has for them in this process; and the accuracy, where the test samples have labels
+/// and there was no float model to be compared with.
 fn add_vectors(package: &mut Package, request: &Request) -> Result<(), PackError> {
     let ports = &package.manifest.inputs;
     let (role, files) = match (&request.test[..], &request.calibration[..]) {
@@ -162,12 +167,15 @@ fn add_vectors(package: &mut Package, request: &Request) -> Result<(), PackError
             .map_err(|source| PackError::Samples { role, source })?,
         None => made_up_inputs(package, MAX_VECTORS),
     };
-    let model = BoardModel::lower(package, Isa::Portable)?;
-    let mut device = HostDevice::open(&model.artifact)?;
+    let mut device = HostDevice::open(&BoardModel::lower(package, Isa::Portable)?.artifact)?;
+    if let (Some(labels), None) = (&request.labels, &package.report.calibration) {
+        let labels =
+            samples::read_labels(labels).map_err(|source| PackError::Samples { role: "test", source })?;
+        package.report.accuracy = Some(accuracy(&mut device, package, request, &inputs, &labels)?);
+    }
     let mut total_bytes = 0;
     for inputs in inputs.into_iter().take(MAX_VECTORS) {
-        let borrowed: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
-        let outputs = device.run(&borrowed)?.outputs;
+        let outputs = run(&mut device, &inputs)?;
         total_bytes += inputs.iter().chain(&outputs).map(Vec::len).sum::<usize>();
         if total_bytes > MAX_VECTOR_BYTES && !package.vectors.vectors.is_empty() {
             break;
@@ -175,6 +183,37 @@ fn add_vectors(package: &mut Package, request: &Request) -> Result<(), PackError
         package.vectors.vectors.push(TestVector { inputs, outputs });
     }
     Ok(())
+}
+
+fn run(device: &mut HostDevice, inputs: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, DeviceError> {
+    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+    Ok(device.run(&inputs)?.outputs)
+}
+
+/// The share of samples that the int8 model answers as labelled.
+fn accuracy(
+    device: &mut HostDevice,
+    package: &Package,
+    request: &Request,
+    inputs: &[Vec<Vec<u8>>],
+    labels: &[usize],
+) -> Result<Accuracy, PackError> {
+    let failed = |source| PackError::Quantize { path: request.model.clone(), source };
+    if labels.len() != inputs.len() {
+        return Err(failed(QuantizeError::LabelCount { labels: labels.len(), samples: inputs.len() }));
+    }
+    let port = &package.manifest.outputs[0];
+    let classes = port.len();
+    let mut correct = 0;
+    for (sample, (inputs, &label)) in inputs.iter().zip(labels).enumerate() {
+        if label >= classes {
+            return Err(failed(QuantizeError::Label { sample, label, classes }));
+        }
+        let outputs = run(device, inputs)?;
+        correct += usize::from(top_1(&port.dequantize(&outputs[0])) == label);
+    }
+    let samples = labels.len();
+    Ok(Accuracy { float: None, int8: correct as f64 / samples as f64, samples })
 }
 
 /// `count` inputs of the package's model, `[sample][input]`: bytes of a fixed sequence, the same on every
@@ -229,7 +268,6 @@ mod onnx {
             None => Vec::new(),
         };
         let test = match &request.test[..] {
-            [] if !labels.is_empty() => return Err(PackError::TestMissing),
             [] => None,
             files => Some(TestSet { samples: read("test", files)?, labels }),
         };

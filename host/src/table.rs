@@ -75,6 +75,11 @@ impl fmt::Display for Table {
     }
 }
 
+/// A count and what is counted: `1 output`, `2 outputs`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A number of bytes, in the unit that suits it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes(pub u64);

@@ -42,8 +42,10 @@ struct BenchResult {
     source: &'static str,
     instructions: Option<u64>,
     cycles: Option<u64>,
-    parse: Option<u64>,
-    session: Option<u64>,
+    /// To check the artifact, before the first run; in the unit of the run.
+    parse_count: Option<u64>,
+    /// To start a session, before the first run; in the unit of the run.
+    session_count: Option<u64>,
     /// The median of many runs, where time was measured.
     microseconds: Option<f64>,
     arena_bytes: u32,
@@ -108,8 +110,8 @@ fn result(
         },
         instructions,
         cycles,
-        parse: measurement.parse.map(|count| count.value),
-        session: measurement.session.map(|count| count.value),
+        parse_count: measurement.parse.map(|count| count.value),
+        session_count: measurement.session.map(|count| count.value),
         microseconds,
         arena_bytes: measurement.arena_bytes,
         stack_bytes: measurement.stack_bytes,
@@ -175,8 +177,8 @@ fn write_summary(out: &mut dyn Write, result: &BenchResult) -> Result<(), Error>
     for (what, count) in [
         ("instructions", result.instructions),
         ("cycles", result.cycles),
-        ("  to read it", result.parse),
-        ("  to start it", result.session),
+        ("  to check it", result.parse_count),
+        ("  to start it", result.session_count),
     ] {
         if let Some(count) = count {
             writeln!(out, "  {what:<14} {}", table::Count(count))?;

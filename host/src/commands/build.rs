@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::{Outcome, write_json};
 use crate::cli::{OutputArguments, PackageArgument};
+use crate::device::DeviceError;
 use crate::error::Error;
-use crate::model::Model;
+use crate::fit::{self, Certificate, FlashUse, RamUse};
+use crate::model::{BoardModel, Model, read_file};
 use crate::runners;
 use crate::table::Bytes;
 use edgepkg_boards::Board;
@@ -38,6 +40,8 @@ struct BuildResult {
     name: String,
     version: String,
     board: String,
+    flash: FlashUse,
+    ram: RamUse,
     files: Vec<PathBuf>,
 }
 
@@ -49,26 +53,70 @@ struct BuildResult {
 pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = Board::find(&arguments.board)?;
     let model = Model::read(&arguments.package.package)?.for_board(&board)?;
+    let runner = match board.is_host() {
+        true => None,
+        false => Some(runners::find(&board).map_err(DeviceError::from)?),
+    };
+    let certificate = match &runner {
+        None => fit::certify_host(&model.artifact)?,
+        Some(runner) => fit::certify(&board, &read_file(&runner.elf)?, &model.artifact)?,
+    };
     let folder = &arguments.output;
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
     let mut files = vec![write_file(folder, &format!("{}.epa", model.name), &model.artifact)?];
-    if !board.is_host() {
-        let runner = runners::find(&board).map_err(crate::device::DeviceError::from)?;
+    if let Some(runner) = runner {
         let name = runner.loaded.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let bytes = crate::model::read_file(&runner.loaded)?;
-        files.push(write_file(folder, &name, &bytes)?);
+        files.push(write_file(folder, &name, &read_file(&runner.loaded)?)?);
     }
-    let result = BuildResult { name: model.name, version: model.version, board: board.name, files };
+    files.push(write_file(folder, CERTIFICATE_FILE, &certificate_file(&certificate)?)?);
+    let Certificate { flash, ram, .. } = certificate;
+    let BoardModel { name, version, .. } = model;
+    let result = BuildResult { name, version, board: board.name, flash, ram, files };
     if arguments.format.json {
         write_json(out, &result)?;
         return Ok(Outcome::Good);
     }
     writeln!(out, "{} {} for `{}`", result.name, result.version, result.board)?;
+    write_certificate(out, &result)?;
     for file in &result.files {
         let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
         writeln!(out, "wrote {} ({})", file.display(), Bytes(bytes))?;
     }
     Ok(Outcome::Good)
+}
+
+/// The certificate's name in the folder.
+const CERTIFICATE_FILE: &str = "fit.json";
+
+fn certificate_file(certificate: &Certificate) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    write_json(&mut bytes, certificate)?;
+    Ok(bytes)
+}
+
+fn write_certificate(out: &mut dyn Write, result: &BuildResult) -> Result<(), Error> {
+    let BuildResult { flash, ram, .. } = result;
+    let of = |limit: Option<u64>| limit.map_or(String::new(), |limit| format!(" of {}", Bytes(limit)));
+    let flash_bytes = flash.code_bytes + flash.model_bytes;
+    let ram_bytes = ram.arena_bytes + ram.static_bytes + ram.stack_bytes;
+    writeln!(
+        out,
+        "flash  {}{}: code {}, model {}",
+        Bytes(flash_bytes),
+        of(flash.limit_bytes),
+        Bytes(flash.code_bytes),
+        Bytes(flash.model_bytes)
+    )?;
+    writeln!(
+        out,
+        "RAM    {}{}: arena {}, variables {}, stack {}",
+        Bytes(ram_bytes),
+        of(ram.limit_bytes),
+        Bytes(ram.arena_bytes),
+        Bytes(ram.static_bytes),
+        Bytes(ram.stack_bytes)
+    )?;
+    Ok(())
 }
 
 fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {

@@ -13,6 +13,7 @@ use crate::boot_folder::{self, BootFiles, WrittenFile};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::error::Error;
+use crate::fit;
 use crate::model::{self, BoardModel, Model};
 use crate::package::digest_text;
 use crate::runners;
@@ -63,6 +64,10 @@ pub fn execute(arguments: &FlashArguments, out: &mut dyn Write) -> Result<Outcom
         return Err(Error::FlashWay { board: board.name });
     }
     let model = Model::read(&arguments.package.package)?.for_board(&board)?;
+    if !board.is_host() {
+        let runner = runners::find(&board).map_err(DeviceError::from)?;
+        fit::certify(&board, &model::read_file(&runner.elf)?, &model.artifact)?;
+    }
     let result = match &arguments.boot_dir {
         Some(folder) => flash_boot_folder(&board, &model, folder)?,
         None => flash_device(arguments, &board, &model)?,

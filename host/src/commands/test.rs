@@ -14,7 +14,7 @@ use crate::model::{BoardModel, Model};
 use crate::pack;
 use crate::package::{Package, TestVector};
 use crate::progress::Progress;
-use crate::table::{printable, short_name};
+use crate::table::{counted, printable, short_name};
 use crate::verify::{Verification, verify};
 
 /// Vectors that are made up for a model file, which brings none.
@@ -93,8 +93,8 @@ fn made_up_vectors(package: &Package, host: &mut HostDevice) -> Result<Vec<TestV
 fn write_verdict(out: &mut dyn Write, board: &str, verification: &Verification) -> Result<(), Error> {
     let vectors = verification.vectors;
     let Some(difference) = &verification.first_difference else {
-        let plural = if vectors == 1 { "" } else { "s" };
-        writeln!(out, "`{board}` gives the host's outputs, bit for bit: {vectors} test vector{plural}")?;
+        let vectors = counted(vectors, "test vector");
+        writeln!(out, "{vectors}, every byte equal: `{board}` computes what the host computes")?;
         return Ok(());
     };
     let (vector, output, byte) = (difference.vector, difference.output, difference.byte);
