@@ -4,11 +4,16 @@
 #![forbid(unsafe_code)]
 
 pub mod tensor_file;
+pub mod samples;
+pub mod model;
+pub mod pack;
 pub mod package;
 pub mod whole_file;
-pub mod model;
-pub mod samples;
-pub mod pack;
+pub mod fit;
+pub mod boot_folder;
+pub mod runners;
+pub mod emulator;
+pub mod device;
 pub mod verify;
 pub mod table;
 pub mod progress;
@@ -16,8 +21,3 @@ pub mod error;
 pub mod cli;
 pub mod commands;
 pub mod program;
-pub mod fit;
-pub mod boot_folder;
-pub mod device;
-pub mod emulator;
-pub mod runners;

@@ -53,6 +53,10 @@ impl Layout {
         };
         let metadata = fs::metadata(path).map_err(failed)?;
         if metadata.is_dir() {
+            if !path.join(INDEX_FILE).is_file() {
+                let reason = format!("the folder has no `{INDEX_FILE}`");
+                return Err(PackageError::NotAPackage { path: path.into(), reason });
+            }
             return Ok(Self { path: path.into(), files: Files::Folder });
         }
         if metadata.len() > MAX_BYTES {
