@@ -53,6 +53,7 @@ const REWRITES_PER_NODE: usize = 64;
 pub fn simplify(graph: FloatGraph) -> FloatGraph {
     let mut budget = REWRITES_PER_NODE * (graph.nodes.len() + 1);
     let mut editor = Editor::new(graph);
+    editor.remove_dead_nodes();
     loop {
         let mut changed = false;
         let mut index = 0;

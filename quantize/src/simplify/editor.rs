@@ -69,12 +69,13 @@ impl Editor {
         if self.reads[id.0] == 1 && !self.is_output(id) { self.producer(id) } else { None }
     }
 
-    /// A node with this operator on this input, before `index`.
+    /// What a node with this operator on this input has written before `index`, for something that reads it.
     pub fn find(&self, index: usize, op: &Op, input: TensorId, shape: &[usize]) -> Option<TensorId> {
         self.graph.nodes[..index]
             .iter()
             .find(|node| node.op == *op && node.inputs == [input] && self.shape(node.output()) == shape)
             .map(Node::output)
+            .filter(|&id| self.reads[id.0] > 0 || self.is_output(id))
     }
 
     /// A new tensor of `shape` named as `like`.

@@ -99,7 +99,7 @@ fn on_unreshaped(editor: &Editor, index: usize) -> Option<(Op, Vec<Input>, Vec<u
             Some((node.op.clone(), single(), from.to_vec()))
         }
         Op::Add { .. } | Op::Mul { .. } if output == to => {
-            let inputs = node.inputs.iter().map(|&id| unreshaped_operand(editor, index, id, from, to));
+            let inputs = node.inputs.iter().map(|&id| unreshaped_operand(editor, index, id, (x, reshaped)));
             Some((node.op.clone(), inputs.collect::<Option<_>>()?, from.to_vec()))
         }
         Op::Pad { before, after, value } => {
@@ -160,23 +160,23 @@ fn place(moved: &[Option<usize>], values: &[usize], rank: usize) -> Option<Vec<u
     Some(placed)
 }
 
-/// An operand of an element-wise operator whose other operand is reshaped `from` one shape `to` another.
+/// An operand of an element-wise operator whose other operand is `x` `reshaped`.
 fn unreshaped_operand(
     editor: &Editor,
     index: usize,
     id: TensorId,
-    from: &[usize],
-    to: &[usize],
+    (x, reshaped): (TensorId, TensorId),
 ) -> Option<Input> {
-    let shape = editor.shape(id);
+    let (from, to, shape) = (editor.shape(x), editor.shape(reshaped), editor.shape(id));
     if editor.data(id).is_none() {
         if let Some(x) = reshape_before(editor, id).filter(|&x| editor.shape(x) == from && shape == to) {
             return Some(Input::Tensor(x));
         }
-        return (shape == to)
-            .then(|| editor.find(index, &Op::Reshape, id, from))
-            .flatten()
-            .map(Input::Tensor);
+        // The reshape goes for good: were it still there, the operator could move back before it.
+        if shape != to || editor.private_producer(reshaped).is_none() {
+            return None;
+        }
+        return editor.find(index, &Op::Reshape, id, from).map(Input::Tensor);
     }
     let constant = |shape: Vec<usize>| Some(Input::Constant { like: id, shape });
     if shape.iter().all(|&extent| extent == 1) {

@@ -127,6 +127,12 @@ fn untransposed_inputs(
 ) -> Option<Vec<TensorId>> {
     let node = editor.node(index).clone();
     let undo = inverse(perm);
+    // The transpose goes for good: were it still there, the operator could move back before it.
+    let all_private = node
+        .inputs
+        .iter()
+        .filter(|&&id| transpose_before(editor, id).is_some_and(|(other, _)| other == perm))
+        .all(|&id| editor.private_producer(id).is_some());
     let mut inputs = Vec::new();
     for &id in &node.inputs {
         if let Some((_, x)) = transpose_before(editor, id).filter(|(other, _)| *other == perm) {
@@ -141,7 +147,10 @@ fn untransposed_inputs(
             let constant = FloatTensor { name: String::new(), shape: from, data: Some(data.into()) };
             let data = evaluate(&transpose, vec![constant], &to);
             inputs.push(editor.constant_like(id, to, data));
-        } else if let Some(found) = editor.find(index, &transpose, id, &to) {
+        } else if let Some(found) = editor
+            .find(index, &transpose, id, &to)
+            .filter(|found| all_private && !node.inputs.contains(found))
+        {
             inputs.push(found);
         } else if broadcast == 0 && keeps_order(&undo, &from) {
             let reshaped = editor.tensor_like(id, to);

@@ -2,10 +2,13 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod onnx_file;
+
 use std::path::PathBuf;
 
 use edgepkg_quantize::graph::FloatGraph;
 use edgepkg_quantize::interpret::Interpreter;
+pub use tract_onnx::pb::{AttributeProto as Attribute, NodeProto};
 use tract_onnx::prelude::*;
 
 /// The folder of models that `EDGEPKG_ZOO` names; says that the test is skipped when it is unset.
@@ -66,15 +69,54 @@ pub fn run_tract(file: &[u8], inputs: &[(Vec<usize>, Vec<f32>)]) -> TractResult<
     outputs.iter().map(floats).collect()
 }
 
-/// Asserts that `found` is within `tolerance` of the largest magnitude in `expected`.
+/// Asserts that `found` is within `tolerance` of the largest magnitude in `expected`, or of 0.1 where all
+/// are smaller: what is left of larger numbers that cancel is noise.
 pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, context: &str) {
     assert_eq!(found.len(), expected.len(), "{context}: elements");
-    let scale = expected.iter().fold(1e-3f32, |scale, value| scale.max(value.abs()));
+    let scale = expected.iter().fold(0.1f32, |scale, value| scale.max(value.abs()));
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
         let difference = (found - expected).abs();
         assert!(
             difference <= tolerance * scale,
             "{context}: element {index} is {found}, where {expected} is expected (scale {scale})"
         );
+    }
+}
+
+/// The same numbers on every machine, from a seed (xorshift64*).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        let mut random = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        random.next();
+        random
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+
+    /// An integer in `range`.
+    pub fn within(&mut self, range: std::ops::RangeInclusive<usize>) -> usize {
+        range.start() + self.next() as usize % (range.end() - range.start() + 1)
+    }
+
+    /// One of `choices`.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.within(0..=choices.len() - 1)]
+    }
+
+    /// Heads or tails.
+    pub fn flip(&mut self) -> bool {
+        self.within(0..=1) == 1
+    }
+
+    /// Floats in [-1, 1].
+    pub fn floats(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| self.within(0..=20_000) as f32 / 10_000.0 - 1.0).collect()
     }
 }

@@ -104,7 +104,7 @@ fn check_conv(site: &Site<'_>) -> Checked {
 
 fn check_pool(site: &Site<'_>) -> Checked {
     let (channels, extents) = check_image(site)?;
-    let kernel = site.sizes("kernel_shape").ok_or_else(|| site.invalid("has no `kernel_shape`"))?;
+    let kernel = site.sizes("kernel_shape").unwrap_or_default();
     let window = Window::of(site, kernel, extents)?;
     for (axis, &extent) in extents.iter().enumerate() {
         let (before, after) = window.added(axis, extent);
@@ -140,8 +140,7 @@ fn check_batch_normalization(site: &Site<'_>) -> Checked {
 
 fn check_concat(site: &Site<'_>) -> Checked {
     let first = &site.x().shape;
-    let axis = site.int("axis").ok_or_else(|| site.invalid("has no `axis`"))?;
-    let axis = site.axis(axis, first.len())?;
+    let axis = site.axis(site.int("axis").unwrap_or(0), first.len())?;
     let mut joined = first.clone();
     joined[axis] = 0;
     for fact in site.inputs() {

@@ -48,7 +48,8 @@ const fn operator(
     Operator { name, inputs, attributes }
 }
 
-/// Sorted by name. Those marked with a star are read only where their result is constant.
+/// Sorted by name. Some are read only where their result is constant: Cast, ConstantOfShape, Expand, Gather,
+/// Shape and Sqrt, of which exporters make the shapes that others take.
 static OPERATORS: &[Operator] = &[
     operator("Add", 2..=2, &[]),
     operator(
@@ -69,7 +70,6 @@ static OPERATORS: &[Operator] = &[
         5..=5,
         &[("epsilon", Float), ("momentum", Float), ("spatial", FLAG), ("training_mode", FLAG)],
     ),
-    // *
     operator(
         "Cast",
         1..=1,
@@ -88,7 +88,6 @@ static OPERATORS: &[Operator] = &[
             ("value_ints", Ints(i64::MIN, i64::MAX)),
         ],
     ),
-    // *
     operator("ConstantOfShape", 1..=1, &[("value", Tensor)]),
     operator(
         "Conv",
@@ -104,10 +103,8 @@ static OPERATORS: &[Operator] = &[
     ),
     operator("Div", 2..=2, &[]),
     operator("Dropout", 1..=3, &[("ratio", Float), ("seed", Int(i64::MIN, i64::MAX))]),
-    // *
     operator("Expand", 2..=2, &[]),
     operator("Flatten", 1..=1, &[("axis", AXIS)]),
-    // *
     operator("Gather", 2..=2, &[("axis", AXIS)]),
     operator("Gemm", 2..=3, &[("alpha", Float), ("beta", Float), ("transA", FLAG), ("transB", FLAG)]),
     operator("GlobalAveragePool", 1..=1, &[]),
@@ -137,7 +134,6 @@ static OPERATORS: &[Operator] = &[
     operator("ReduceMean", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("Relu", 1..=1, &[]),
     operator("Reshape", 2..=2, &[("allowzero", FLAG)]),
-    // *
     operator("Shape", 1..=1, &[("end", Int(i64::MIN, i64::MAX)), ("start", Int(i64::MIN, i64::MAX))]),
     operator("Sigmoid", 1..=1, &[]),
     operator(
@@ -146,7 +142,6 @@ static OPERATORS: &[Operator] = &[
         &[("axes", AXES), ("ends", Ints(i64::MIN, i64::MAX)), ("starts", Ints(i64::MIN, i64::MAX))],
     ),
     operator("Softmax", 1..=1, &[("axis", AXIS)]),
-    // *
     operator("Sqrt", 1..=1, &[]),
     operator("Squeeze", 1..=2, &[("axes", AXES)]),
     operator("Sub", 2..=2, &[]),
@@ -154,6 +149,10 @@ static OPERATORS: &[Operator] = &[
     operator("Transpose", 1..=1, &[("perm", Ints(0, RANK))]),
     operator("Unsqueeze", 1..=2, &[("axes", AXES)]),
 ];
+
+/// Attributes that an operator cannot do without.
+static REQUIRED: &[(&str, &str)] =
+    &[("AveragePool", "kernel_shape"), ("Cast", "to"), ("Concat", "axis"), ("MaxPool", "kernel_shape")];
 
 /// The operator of `node`; `None` when it is not there.
 pub(super) fn find(node: &NodeProto) -> Option<&'static Operator> {
@@ -178,8 +177,16 @@ pub(super) fn check(node: &NodeProto, index: usize) -> Result<(), ImportError> {
         let (least, most) = (operator.inputs.start(), operator.inputs.end());
         return fail(format!("has {given} inputs, where it takes {least} to {most}"));
     }
+    if node.output[0].is_empty() {
+        return fail("does not write its first output".into());
+    }
     if node.input.iter().take(*operator.inputs.start()).any(String::is_empty) {
         return fail("lacks an input that it needs".into());
+    }
+    let given = |name: &str| node.attribute.iter().any(|attribute| attribute.name == name);
+    let mut required = REQUIRED.iter().filter(|(of, _)| *of == node.op_type).map(|(_, name)| name);
+    if let Some(missing) = required.find(|name| !given(name)) {
+        return fail(format!("has no `{missing}`"));
     }
     for (position, attribute) in node.attribute.iter().enumerate() {
         let name = &attribute.name;

@@ -59,9 +59,9 @@ impl Model {
 
 /// What a node is called; its output's name, or its place, where the file gives it none.
 pub(super) fn node_name(node: &NodeProto, index: usize) -> String {
-    [Some(&node.name), node.output.first()]
+    [&node.name]
         .into_iter()
-        .flatten()
+        .chain(&node.output)
         .find(|name| !name.is_empty())
         .cloned()
         .unwrap_or_else(|| format!("{}_{index}", node.op_type))
@@ -185,7 +185,7 @@ fn check_names(graph: &GraphProto) -> Result<(), ImportError> {
             let problem = format!("reads `{missing}`, which no earlier node writes");
             return Err(node_error(node, index, problem));
         }
-        if node.output.first().is_none_or(String::is_empty) {
+        if node.output.iter().all(String::is_empty) {
             return Err(node_error(node, index, "has no output"));
         }
         for output in node.output.iter().filter(|name| !name.is_empty()) {

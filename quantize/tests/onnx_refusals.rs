@@ -1,0 +1,272 @@
+//! Files that are damaged, made to harm, or ask for what is not there: an error each, and which.
+
+#![cfg(feature = "onnx")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use edgepkg_quantize::import::{ImportError, onnx};
+use support::onnx_file::{OnnxFile, float_tensor, int, int_tensor, ints, tensor, word};
+use support::{Attribute, NodeProto, Random};
+use tract_onnx::pb::TensorProto;
+use tract_onnx::pb::tensor_proto::DataType;
+
+/// A file with one node on `x: [1, 2, 6, 6]`.
+fn single(op: &str, constants: Vec<TensorProto>, attributes: Vec<Attribute>) -> OnnxFile {
+    let mut file = OnnxFile::new(13);
+    file.input("x", &[1, 2, 6, 6]);
+    let constants: Vec<String> = constants.into_iter().map(|constant| file.tensor(constant)).collect();
+    let inputs: Vec<&str> = ["x"].into_iter().chain(constants.iter().map(|name| &**name)).collect();
+    let y = file.node(op, &inputs, attributes);
+    file.output(&y);
+    file
+}
+
+fn kernel() -> Vec<TensorProto> {
+    vec![float_tensor(&[3, 2, 3, 3], vec![0.5; 54])]
+}
+
+/// A node without operands that vary, its result added to `x`.
+fn constant_node(op: &str, inputs: Vec<TensorProto>, attributes: Vec<Attribute>) -> OnnxFile {
+    let mut file = OnnxFile::new(13);
+    file.input("x", &[1, 2, 6, 6]);
+    let inputs: Vec<String> = inputs.into_iter().map(|constant| file.tensor(constant)).collect();
+    let inputs: Vec<&str> = inputs.iter().map(|name| &**name).collect();
+    let constant = file.node(op, &inputs, attributes);
+    let y = file.node("Add", &["x", &constant], vec![]);
+    file.output(&y);
+    file
+}
+
+fn refusal(file: &OnnxFile) -> ImportError {
+    let started = Instant::now();
+    let error = onnx::read(&file.bytes()).expect_err("it is refused");
+    assert!(started.elapsed() < Duration::from_secs(5), "{error}");
+    error
+}
+
+/// Asserts that `file` is refused with a message that contains `part`.
+#[track_caller]
+fn refused(file: &OnnxFile, part: &str) {
+    let message = refusal(file).to_string();
+    assert!(message.contains(part), "{message}\ndoes not say {part}");
+    assert!(!message.contains("contradict each other"), "tract panicked: {part}");
+}
+
+#[test]
+fn data_that_does_not_fit_its_shape() {
+    let mut text = float_tensor(&[3, 2, 3, 3], vec![]);
+    text.data_type = DataType::String as i32;
+    text.raw_data = vec![b'a'; 7];
+    refused(&single("Conv", vec![text], vec![]), "type string");
+    let mut short = float_tensor(&[3, 2, 3, 3], vec![]);
+    short.raw_data = vec![0; 53 * 4];
+    refused(&single("Conv", vec![short], vec![]), "has 212 bytes, where its shape says 216");
+    let few = float_tensor(&[3, 2, 3, 3], vec![0.5; 2]);
+    refused(&single("Conv", vec![few], vec![]), "has 2 elements, where its shape says 54");
+    let mut negative = float_tensor(&[3], vec![0.5; 3]);
+    negative.dims = vec![-3];
+    refused(&single("Add", vec![negative], vec![]), "shape [-3]");
+    let mut huge = float_tensor(&[3], vec![0.5; 3]);
+    huge.dims = vec![1 << 40, 1 << 40];
+    refused(&single("Add", vec![huge], vec![]), "has shape");
+    let mut external = float_tensor(&[3], vec![]);
+    external.data_location = Some(1);
+    refused(&single("Add", vec![external], vec![]), "lies in another file");
+}
+
+#[test]
+fn windows_that_are_none() {
+    let conv = |attributes| single("Conv", kernel(), attributes);
+    refused(&conv(vec![ints("strides", &[0, 1])]), "`strides` of 0");
+    refused(&conv(vec![ints("dilations", &[1, -2])]), "`dilations` of -2");
+    refused(&conv(vec![ints("pads", &[1, 1])]), "`pads` [1, 1], where 4 values are needed");
+    refused(&conv(vec![ints("pads", &[-1, 0, 0, 0])]), "`pads` of -1");
+    refused(&conv(vec![ints("pads", &[1 << 40; 4])]), "`pads` of 1099511627776");
+    refused(&conv(vec![ints("kernel_shape", &[0, 0])]), "`kernel_shape` of 0");
+    refused(&conv(vec![ints("kernel_shape", &[2, 3])]), "`kernel_shape` says");
+    refused(&conv(vec![int("group", 0)]), "`group` of 0");
+    refused(&conv(vec![int("group", 2)]), "in 2 groups for 2 channels");
+    refused(&conv(vec![word("auto_pad", "SOME")]), "one of");
+    refused(&conv(vec![ints("strides", &[1, 1]), ints("strides", &[1, 1])]), "twice");
+    refused(&conv(vec![int("strides", 1)]), "of another type");
+    refused(&conv(vec![int("speed", 1)]), "which it does not take");
+    let empty = float_tensor(&[3, 2, 0, 3], vec![]);
+    refused(&single("Conv", vec![empty], vec![]), "weights of shape [3, 2, 0, 3]");
+    let large = float_tensor(&[1, 2, 9, 9], vec![0.5; 162]);
+    refused(&single("Conv", vec![large], vec![]), "a window of 9 over 0 + 6 + 0 elements");
+    refused(&single("MaxPool", vec![], vec![]), "no `kernel_shape`");
+    let pool = vec![ints("kernel_shape", &[2, 2]), ints("pads", &[2, 0, 0, 0])];
+    refused(&single("AveragePool", vec![], pool), "padding 2 and 0 around a window of 2");
+}
+
+#[test]
+fn axes_and_orders_that_are_none() {
+    refused(&single("Flatten", vec![], vec![int("axis", -99)]), "`axis` of -99");
+    refused(&single("Flatten", vec![], vec![int("axis", 5)]), "axis 5 on 4 dimensions");
+    refused(&single("Softmax", vec![], vec![int("axis", 4)]), "axis 4 on a tensor of 4 dimensions");
+    refused(&single("Transpose", vec![], vec![ints("perm", &[0, 0, 0, 0])]), "`perm` [0, 0, 0, 0]");
+    refused(&single("Transpose", vec![], vec![ints("perm", &[0, 1, 2, 9])]), "`perm` of 9");
+    refused(&single("Transpose", vec![], vec![ints("perm", &[0, 1, 2, 5])]), "`perm` [0, 1, 2, 5]");
+    refused(&single("Transpose", vec![], vec![ints("perm", &[1, 0])]), "`perm` [1, 0]");
+    refused(&single("Concat", vec![], vec![]), "has no `axis`");
+    refused(&single("Squeeze", vec![int_tensor(&[1])], vec![]), "takes axes [1] out of shape [1, 2, 6, 6]");
+    refused(&single("Unsqueeze", vec![int_tensor(&[1, 1])], vec![]), "the same axis twice");
+    refused(&single("ReduceMean", vec![], vec![ints("axes", &[2, -2])]), "ReduceMean");
+    refused(&single("Pad", vec![int_tensor(&[0, 0, 0])], vec![]), "3 pads for 4 axes");
+    refused(&single("Pad", vec![int_tensor(&[0, 0, -1, 0, 0, 0, 0, 0])], vec![]), "pads by [0, 0, -1");
+    refused(&single("Reshape", vec![int_tensor(&[5, -1])], vec![]), "reshapes [1, 2, 6, 6] to [5, -1]");
+    refused(&single("Reshape", vec![int_tensor(&[-1, -1])], vec![]), "to [-1, -1]");
+    refused(&single("Reshape", vec![int_tensor(&[i64::MAX, i64::MAX])], vec![]), "reshapes");
+    refused(&single("Slice", vec![int_tensor(&[3]), int_tensor(&[3, 4])], vec![]), "1 starts");
+    refused(
+        &single("Slice", vec![int_tensor(&[3]), int_tensor(&[2]), int_tensor(&[2])], vec![]),
+        "no element",
+    );
+}
+
+#[test]
+fn tensors_too_large_to_make() {
+    let huge = int_tensor(&[1 << 20, 1 << 17]);
+    refused(&constant_node("ConstantOfShape", vec![huge.clone()], vec![]), "makes a tensor of shape");
+    let one = float_tensor(&[1, 1], vec![1.0]);
+    refused(&constant_node("Expand", vec![one.clone(), huge], vec![]), "makes a tensor of shape");
+    let negative = int_tensor(&[-4]);
+    refused(&constant_node("ConstantOfShape", vec![negative], vec![]), "makes a tensor of shape [-4]");
+    let column = float_tensor(&[1 << 14, 1], vec![1.0; 1 << 14]);
+    let row = float_tensor(&[1, 1 << 14], vec![1.0; 1 << 14]);
+    refused(&constant_node("Add", vec![column.clone(), row.clone()], vec![]), "makes a tensor of shape");
+    refused(&constant_node("MatMul", vec![column, row], vec![]), "makes a tensor of shape");
+    let wide = int_tensor(&[0, 0, 30000, 30000, 0, 0, 30000, 30000]);
+    refused(&single("Pad", vec![wide], vec![]), "makes a tensor of shape");
+}
+
+#[test]
+fn graphs_that_are_none() {
+    let relu = || single("Relu", vec![], vec![]);
+    assert!(onnx::read(&[]).expect_err("empty").to_string().contains("no graph"));
+    assert!(onnx::read(b"not a model").is_err());
+    let bytes = relu().bytes();
+    for end in 0..bytes.len() {
+        assert!(onnx::read(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    let mut file = relu();
+    file.output("nowhere");
+    refused(&file, "no node writes its output `nowhere`");
+    file = relu();
+    file.graph.output.clear();
+    refused(&file, "has no outputs");
+    file = relu();
+    file.graph.node[0].input[0] = "later".into();
+    refused(&file, "reads `later`, which no earlier node writes");
+    file = relu();
+    file.graph.node[0].output[0] = "x".into();
+    refused(&file, "writes `x`, which is there already");
+    file = relu();
+    file.graph.node[0].input.clear();
+    refused(&file, "has 0 inputs");
+    file = relu();
+    file.graph.input.clear();
+    file.graph.node[0].input[0] = file.floats(&[1], vec![1.0]);
+    refused(&file, "has no inputs");
+    file = relu();
+    file.opset = 7;
+    refused(&file, "operator set is version 7");
+    file = single("Add", vec![float_tensor(&[5], vec![1.0; 5])], vec![]);
+    refused(&file, "which do not fit");
+    file = constant_node("Constant", vec![], vec![tensor("value", float_tensor(&[2], vec![1.0]))]);
+    refused(&file, "has 1 elements, where its shape says 2");
+    file = relu();
+    let constant = file.floats(&[1], vec![1.0]);
+    file.output(&constant);
+    refused(&file, "does not depend on its input");
+}
+
+#[test]
+fn everything_unsupported_is_named_at_once() {
+    let mut file = OnnxFile::new(13);
+    file.input("x", &[1, 2, 6, 6]);
+    let a = file.node("Gelu", &["x"], vec![]);
+    let b = file.node("Relu", &[&a], vec![]);
+    let _ = file.node("Erf", &[&b], vec![]);
+    let c = file.node("MaxPool", &["x"], vec![ints("kernel_shape", &[2, 2]), ints("dilations", &[2, 2])]);
+    let d = file.node("MatMul", &[&c, &c], vec![]);
+    file.graph.node.push(NodeProto {
+        op_type: "Fused".into(),
+        domain: "com.example".into(),
+        input: vec![d],
+        output: vec!["y".into()],
+        ..NodeProto::default()
+    });
+    file.output("y");
+    let ImportError::UnsupportedOperators(found) = refusal(&file) else { panic!("another error") };
+    let found: Vec<(&str, &str, &str)> =
+        found.iter().map(|op| (&*op.operator, &*op.node, &*op.reason)).collect();
+    assert_eq!(
+        found,
+        [
+            ("Gelu", "Gelu_0", ""),
+            ("Erf", "Erf_2", ""),
+            ("MaxPool", "MaxPool_3", "dilations"),
+            ("MatMul", "MatMul_4", "the product of two tensors that both vary"),
+            ("com.example.Fused", "y", ""),
+        ]
+    );
+    let message = refusal(&file).to_string();
+    assert!(
+        message.contains("MaxPool `MaxPool_3` [1, 2, 6, 6] -> [1, 2, 4, 4], version 13: dilations"),
+        "{message}"
+    );
+}
+
+#[test]
+fn open_shapes_are_named_and_the_batch_is_one() {
+    let mut file = OnnxFile::new(13);
+    file.open_input("x", &[None, Some(3)], "N");
+    let y = file.node("Relu", &["x"], vec![]);
+    file.output(&y);
+    let graph = onnx::read(&file.bytes()).expect("an open batch is 1");
+    assert_eq!(graph.tensor(graph.outputs[0]).shape, [1, 3]);
+    let mut file = OnnxFile::new(13);
+    file.open_input("x", &[None, Some(3), None], "length");
+    let y = file.node("Relu", &["x"], vec![]);
+    file.output(&y);
+    let message = refusal(&file).to_string();
+    assert!(message.contains("input `x` [length, 3, length] leaves open length"), "{message}");
+    assert!(message.contains("\n\nhint: "), "{message}");
+}
+
+/// Whatever is changed in a file, reading it ends, in bounded memory, with a graph or an error.
+#[test]
+fn changed_files_are_read_or_refused() {
+    let mut file = OnnxFile::new(13);
+    file.input("x", &[1, 2, 6, 6]);
+    let weights = file.floats(&[4, 2, 3, 3], vec![0.5; 72]);
+    let conv = file.node(
+        "Conv",
+        &["x", &weights],
+        vec![ints("pads", &[1, 1, 1, 1]), ints("strides", &[1, 1]), ints("kernel_shape", &[3, 3])],
+    );
+    let pool = file.node("MaxPool", &[&conv], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]);
+    let transposed = file.node("Transpose", &[&pool], vec![ints("perm", &[0, 2, 3, 1])]);
+    let shape = file.ints(&[1, -1]);
+    let flat = file.node("Reshape", &[&transposed, &shape], vec![]);
+    let weights = file.floats(&[36, 3], vec![0.25; 108]);
+    let product = file.node("Gemm", &[&flat, &weights], vec![int("transB", 0)]);
+    let y = file.node("Softmax", &[&product], vec![int("axis", -1)]);
+    file.output(&y);
+    let bytes = file.bytes();
+    onnx::read(&bytes).expect("unchanged it is read");
+    let mut random = Random::new(7);
+    for _ in 0..4000 {
+        let mut changed = bytes.clone();
+        for _ in 0..random.within(1..=4) {
+            let at = random.within(0..=changed.len() - 1);
+            changed[at] = *random.pick(&[0, 1, 2, 3, 8, 127, 128, 255, 40, 200]);
+        }
+        if let Ok(graph) = onnx::read(&changed) {
+            let _ = edgepkg_quantize::simplify::simplify(graph);
+        }
+    }
+}
