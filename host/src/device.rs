@@ -177,7 +177,7 @@ pub fn open(board: &Board, artifact: &[u8], options: OpenOptions) -> Result<Box<
     }
     let runner = runners::find(board)?;
     let emulator = Emulator::start(board, &runner, artifact)?;
-    Ok(Box::new(LinkDevice::of_emulator(emulator, options)?))
+    Ok(Box::new(LinkDevice::open(Box::new(emulator), options)?))
 }
 
 /// Why a device could not be reached, or did not do what it was asked.

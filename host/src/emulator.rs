@@ -1,24 +1,28 @@
 //! Starts a board's emulator with a model in its slot.
 
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Instant;
 
 use edgepkg_boards::{Board, Memory};
 use edgepkg_format::slot::Commit;
 use tempfile::TempDir;
 
 use crate::boot_folder::slot_file;
+use crate::device::transport::{Pipes, Transport};
 use crate::runners::RunnerImage;
 
-/// A running emulator, stopped when it is dropped. The device link runs over its standard input and
-/// output.
+/// A running emulator, stopped when it is dropped. The device link runs over its serial port: its
+/// standard input and output.
 #[derive(Debug)]
 pub struct Emulator {
     child: Child,
+    serial_port: Pipes<ChildStdin>,
     program: String,
-    /// The files it loaded.
-    _files: TempDir,
+    /// The files it loaded, and its own messages.
+    files: TempDir,
 }
 
 /// Why an emulator does not run.
@@ -95,13 +99,14 @@ impl Emulator {
             });
         }
         let files = write_files(artifact).map_err(EmulatorError::Files)?;
+        let messages = File::create(files.path().join(MESSAGES_FILE)).map_err(EmulatorError::Files)?;
         let arguments =
             emulator.arguments.iter().map(|argument| fill_in(argument, runner, files.path(), memory));
-        let child = Command::new(&emulator.program)
+        let mut child = Command::new(&emulator.program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(messages)
             .spawn()
             .map_err(|source| match source.kind() {
                 io::ErrorKind::NotFound => EmulatorError::NotInstalled {
@@ -111,17 +116,34 @@ impl Emulator {
                 },
                 _ => EmulatorError::Start { program: emulator.program.clone(), source },
             })?;
-        Ok(Self { child, program: emulator.program.clone(), _files: files })
+        let ports = child.stdin.take().zip(child.stdout.take());
+        let (to_device, from_device) = ports.expect("both were asked for");
+        let serial_port = Pipes::new(to_device, from_device);
+        Ok(Self { child, serial_port, program: emulator.program.clone(), files })
     }
 
-    /// The program.
-    pub fn program(&self) -> &str {
-        &self.program
+    /// `error` of the serial port; where the emulator has stopped, with what it said.
+    fn explain(&mut self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::TimedOut {
+            return error;
+        }
+        let messages = fs::read_to_string(self.files.path().join(MESSAGES_FILE)).unwrap_or_default();
+        match messages.trim() {
+            "" => io::Error::new(error.kind(), format!("`{}` stopped", self.program)),
+            messages => io::Error::new(error.kind(), format!("`{}` stopped: {messages}", self.program)),
+        }
+    }
+}
+
+impl Transport for Emulator {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let sent = self.serial_port.send(bytes);
+        sent.map_err(|error| self.explain(error))
     }
 
-    /// Its serial port: what it receives and what it sends. `None` when they were taken before.
-    pub fn take_serial_port(&mut self) -> Option<(ChildStdin, ChildStdout)> {
-        Some((self.child.stdin.take()?, self.child.stdout.take()?))
+    fn next_byte(&mut self, deadline: Instant) -> io::Result<u8> {
+        let byte = self.serial_port.next_byte(deadline);
+        byte.map_err(|error| self.explain(error))
     }
 }
 
@@ -136,14 +158,15 @@ impl Drop for Emulator {
 const MODEL_FILE: &str = "model.epa";
 const COMMIT_FILE: &str = "commit.bin";
 const SLOT_FILE: &str = "slot.bin";
+const MESSAGES_FILE: &str = "messages.txt";
 /// A fresh slot's first model.
 const COUNTER: u32 = 1;
 
 fn write_files(artifact: &[u8]) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("edgepkg-emulator-").tempdir()?;
-    std::fs::write(folder.path().join(MODEL_FILE), artifact)?;
-    std::fs::write(folder.path().join(COMMIT_FILE), Commit::of(artifact, COUNTER).to_bytes())?;
-    std::fs::write(folder.path().join(SLOT_FILE), slot_file(artifact, COUNTER))?;
+    fs::write(folder.path().join(MODEL_FILE), artifact)?;
+    fs::write(folder.path().join(COMMIT_FILE), Commit::of(artifact, COUNTER).to_bytes())?;
+    fs::write(folder.path().join(SLOT_FILE), slot_file(artifact, COUNTER))?;
     Ok(folder)
 }
 

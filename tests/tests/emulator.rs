@@ -1,6 +1,8 @@
 //! int8 models on emulated boards give the bytes that TensorFlow Lite Micro gives.
 
-use edgepkg::device::{self, CountUnit, Device, HostDevice, OpenOptions};
+use edgepkg::device::{self, CountUnit, Device, HostDevice, LinkDevice, OpenOptions};
+use edgepkg::emulator::Emulator;
+use edgepkg::runners;
 use edgepkg_boards::Board;
 use edgepkg_tests::models::{Int8Model, kws, zoo};
 
@@ -112,4 +114,47 @@ fn a_runner_refuses_what_is_not_for_it_and_says_why() {
         "the board refuses its model: it is not an artifact that its runner reads",
     );
     check(&[], "the board refuses its model: it is not an artifact that its runner reads");
+}
+
+#[test]
+fn a_board_without_a_model_takes_one_over_the_link() {
+    let model = kws();
+    let board = Board::find("qemu-cortex-m4").unwrap();
+    let empty = || Box::new(Emulator::start(&board, &runners::find(&board).unwrap(), &[]).unwrap());
+    let error = LinkDevice::open(empty(), OpenOptions::default()).err().expect("there is no model");
+    assert!(error.to_string().starts_with("the board refuses its model"), "{error}");
+    let artifact = model.artifact(board.isa);
+    let mut device = LinkDevice::open_and_write(empty(), &artifact, OpenOptions::default()).unwrap();
+    assert_eq!(device.run(&[&model.inputs[0]]).unwrap().outputs, [&model.outputs[0][..]]);
+}
+
+/// The board with a line of its file replaced.
+fn changed(from: &str, to: &str) -> Board {
+    let file = include_str!("../../boards/qemu-cortex-m4.toml");
+    assert!(file.contains(from), "{from}");
+    Board::from_toml("qemu-cortex-m4.toml", &file.replace(from, to)).unwrap()
+}
+
+#[test]
+fn an_emulator_that_is_not_installed_is_named_with_its_package() {
+    let board = changed("program = \"qemu-system-arm\"", "program = \"qemu-system-missing\"");
+    let error = device::open(&board, &[], OpenOptions::default()).err().unwrap();
+    let expected = "the emulator `qemu-system-missing` of board `qemu-cortex-m4` is not installed";
+    assert_eq!(error.to_string(), expected);
+    assert!(hint(&error).contains("apt-get install qemu-system-arm"), "{}", hint(&error));
+}
+
+#[test]
+fn an_emulator_that_stops_says_why() {
+    let board = changed("\"mps2-an386\"", "\"no-such-machine\"");
+    let error = device::open(&board, &[], OpenOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("`qemu-system-arm` stopped") && error.contains("unsupported machine"), "{error}");
+}
+
+#[test]
+fn a_model_larger_than_the_slot_is_refused_before_anything_starts() {
+    let board = Board::find("qemu-cortex-m4").unwrap();
+    let error = device::open(&board, &vec![0; 4 << 20], OpenOptions::default()).err().unwrap();
+    let expected = "the model has 4194304 bytes, the model slot of `qemu-cortex-m4` takes 3670000";
+    assert_eq!(error.to_string(), expected);
 }

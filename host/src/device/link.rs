@@ -7,12 +7,11 @@ use edgepkg_format::{Info, Isa, OperatorKind};
 
 use self::client::Client;
 pub use self::client::LinkError;
-use super::transport::{Pipes, Transport};
+use super::transport::Transport;
 use super::{
     Count, CountUnit, Description, Device, DeviceError, Measurement, OpenOptions, OperatorCount,
     OperatorDigest, RunReport, check_inputs,
 };
-use crate::emulator::Emulator;
 
 /// A board that answers over the device link.
 pub struct LinkDevice {
@@ -22,38 +21,35 @@ pub struct LinkDevice {
     model: LoadedModel,
     input_bytes: Vec<u32>,
     output_bytes: Vec<u32>,
-    /// Kept running as long as the device is used.
-    _emulator: Option<Emulator>,
 }
 
 impl LinkDevice {
-    /// The board that `emulator` stands in for.
-    ///
-    /// # Errors
-    ///
-    /// Where it does not answer in time or refuses its model.
-    pub fn of_emulator(mut emulator: Emulator, options: OpenOptions) -> Result<Self, DeviceError> {
-        let (to_device, from_device) =
-            emulator.take_serial_port().expect("an emulator that was just started has its port");
-        let transport = Box::new(Pipes::new(to_device, from_device));
-        Self::over(transport, Some(emulator), options)
-    }
-
-    /// The device at the far end of `transport`.
+    /// The device at the far end of `transport`, an [`Emulator`](crate::emulator::Emulator) for one.
     ///
     /// # Errors
     ///
     /// Where it does not answer in time or refuses its model.
     pub fn open(transport: Box<dyn Transport>, options: OpenOptions) -> Result<Self, DeviceError> {
-        Self::over(transport, None, options)
+        Self::describe(Client::identify(transport, options.answer_timeout)?)
     }
 
-    fn over(
+    /// The device at the far end of `transport`, with `artifact` written to its model slot first, whatever
+    /// that held.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not answer in time, its slot cannot be written, or it refuses the model.
+    pub fn open_and_write(
         transport: Box<dyn Transport>,
-        emulator: Option<Emulator>,
+        artifact: &[u8],
         options: OpenOptions,
     ) -> Result<Self, DeviceError> {
         let mut client = Client::identify(transport, options.answer_timeout)?;
+        client.write_model(artifact)?;
+        Self::describe(client)
+    }
+
+    fn describe(mut client: Client) -> Result<Self, DeviceError> {
         let (description, counter, model) = client.ask(Request::Describe, |answer| match answer {
             Answer::Description(found) => Some((
                 (found.runner_version.to_owned(), found.isa, found.arena_limit_bytes),
@@ -87,14 +83,13 @@ impl LinkDevice {
             client,
             counter,
             model,
-            _emulator: emulator,
         })
     }
 
     fn write_inputs(&mut self, inputs: &[&[u8]]) -> Result<(), DeviceError> {
         check_inputs(&self.input_bytes, inputs)?;
         for (port, input) in inputs.iter().enumerate() {
-            self.client.write(input, |offset, bytes| Request::WriteInput {
+            self.client.write(input, ANY_LENGTH, |offset, bytes| Request::WriteInput {
                 port: port as u8,
                 offset,
                 bytes,
@@ -114,6 +109,19 @@ impl LinkDevice {
         Ok(self.client.run(observe, step)?)
     }
 
+    /// Asks all that a device with a model can be asked, so that its stack has been as deep as it gets.
+    fn exercise(&mut self, inputs: &[&[u8]]) -> Result<(), DeviceError> {
+        self.run(inputs)?;
+        self.operator_digests(inputs)?;
+        self.operator_counts(inputs)?;
+        self.client.read(self.model.info_bytes, |offset| Request::ReadInfo { offset })?;
+        self.client.ask(Request::VerifyDigest, |answer| match answer {
+            Answer::Digest(digest) => Some(digest),
+            _ => None,
+        })?;
+        Ok(())
+    }
+
     fn count(&self, value: u64) -> Option<Count> {
         let unit = match self.counter {
             Counter::None => return None,
@@ -123,6 +131,9 @@ impl LinkDevice {
         Some(Count { value, unit })
     }
 }
+
+/// Inputs are written in pieces of any length.
+const ANY_LENGTH: usize = 1;
 
 /// The kind of operator that a report names.
 fn kind(step: &StepReport) -> Result<OperatorKind, DeviceError> {
@@ -166,6 +177,7 @@ impl Device for LinkDevice {
 
     fn measure(&mut self, inputs: &[&[u8]]) -> Result<Measurement, DeviceError> {
         let run = self.run_observed(inputs, Observe::Nothing, |_| ())?;
+        self.exercise(inputs)?;
         let stack_bytes = self.client.ask(Request::MeasureStack, |answer| match answer {
             Answer::StackBytes(bytes) => Some(bytes),
             _ => None,

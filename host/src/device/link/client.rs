@@ -7,6 +7,7 @@ use edgepkg_format::link::{
     Answer, FrameReader, FrameWriter, LARGEST_FRAME_BYTES, Observe, PROTOCOL_VERSION, Refusal, Request,
     StepReport, chunk_bytes,
 };
+use edgepkg_format::slot::Commit;
 
 use crate::device::transport::Transport;
 
@@ -24,8 +25,8 @@ pub enum LinkError {
         after: Duration,
     },
     /// The other end is gone.
-    #[error("the connection to the device ended")]
-    Closed(#[source] io::Error),
+    #[error("the connection to the device ended: {0}")]
+    Closed(io::Error),
     /// It speaks another protocol version.
     #[error("the device speaks version {device} of the device link, this tool version {host}")]
     Version {
@@ -57,6 +58,13 @@ fn refusal_text(refusal: &Refusal) -> String {
         Refusal::SlotWrite => "the model slot cannot be written, or is not erased".to_owned(),
         Refusal::SlotMismatch => "the model slot does not hold what was sent".to_owned(),
     }
+}
+
+/// What erased flash holds.
+const ERASED: u8 = 0xff;
+
+fn done(answer: Answer<'_>) -> Option<()> {
+    matches!(answer, Answer::Done).then_some(())
 }
 
 /// The host's end of the device link.
@@ -138,18 +146,31 @@ impl Client {
         }
     }
 
-    /// Sends `bytes` in as many requests as they need.
+    /// Writes `artifact` to the model slot and makes it the slot's model.
+    pub(super) fn write_model(&mut self, artifact: &[u8]) -> Result<(), LinkError> {
+        let unit_bytes = self.ask(Request::Describe, |answer| match answer {
+            Answer::Description(found) => Some(found.program_unit_bytes.max(1) as usize),
+            _ => None,
+        })?;
+        let mut units = artifact.to_vec();
+        units.resize(artifact.len().next_multiple_of(unit_bytes), ERASED);
+        self.ask(Request::EraseSlot, done)?;
+        self.write(&units, unit_bytes, |offset, bytes| Request::WriteSlot { offset, bytes })?;
+        let Commit { length, crc32, counter } = Commit::of(artifact, 1);
+        self.ask(Request::CommitSlot { length, crc32, counter }, done)
+    }
+
+    /// Sends `bytes` in as many requests as they need, each of a multiple of `unit_bytes`.
     pub(super) fn write<'a>(
         &mut self,
         bytes: &'a [u8],
+        unit_bytes: usize,
         request: impl Fn(u32, &'a [u8]) -> Request<'a>,
     ) -> Result<(), LinkError> {
-        let chunk = chunk_bytes(self.largest_frame_bytes).max(1);
+        let most = chunk_bytes(self.largest_frame_bytes);
+        let chunk = (most - most % unit_bytes).max(unit_bytes);
         for (index, piece) in bytes.chunks(chunk).enumerate() {
-            self.ask(request((index * chunk) as u32, piece), |answer| match answer {
-                Answer::Done => Some(()),
-                _ => None,
-            })?;
+            self.ask(request((index * chunk) as u32, piece), done)?;
         }
         Ok(())
     }
