@@ -116,7 +116,7 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), BootFolderError> {
 pub(super) fn available_bytes(folder: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
-        let space = rustix::fs::statvfs(folder).ok()?;
+        let space = rustix::fs::statvfs(folder).ok().filter(|space| space.f_blocks > 0)?;
         Some(space.f_bavail.saturating_mul(space.f_frsize))
     }
     #[cfg(not(unix))]
