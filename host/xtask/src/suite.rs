@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
+use edgepkg_boards::Board;
+
 use crate::command::{Failure, run};
+use crate::toolchain::Toolchain;
 use crate::{runners, setup, workspace};
 
 /// The variable by which tests find the zoo of models.
@@ -16,13 +19,15 @@ pub fn run_all() -> Result<(), Failure> {
     runners::build_all()?;
     check_form()?;
     check_lints()?;
+    check_image_lints()?;
+    check_documentation()?;
     test_with_overflow_checks()?;
     test()
 }
 
 fn check_form() -> Result<(), Failure> {
     run(workspace::cargo().args(["fmt", "--all", "--check"]))?;
-    run(workspace::cargo().args(["fmt", "--all", "--check"]).current_dir(workspace::images()))
+    run(workspace::cargo().args(["fmt", "--check"]).current_dir(workspace::images()))
 }
 
 fn check_lints() -> Result<(), Failure> {

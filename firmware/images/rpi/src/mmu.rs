@@ -22,8 +22,8 @@ const NOT_EXECUTABLE: u64 = 0b11 << 53;
 const DEVICE: u64 = 0 << 2;
 const NORMAL: u64 = 1 << 2;
 
-/// Attribute 0: device, nGnRnE; attribute 1: normal, write-back, allocating.
-const MEMORY_ATTRIBUTES: u64 = 0x00 | 0xFF << 8;
+/// Attribute 0, all bits clear: device, nGnRnE; attribute 1: normal, write-back, allocating.
+const MEMORY_ATTRIBUTES: u64 = 0xFF << 8;
 /// 4 GiB of addresses from TTBR0 in 4 KiB granules, walks cached and inner shareable; TTBR1 off.
 const TRANSLATION_CONTROL: u64 = 32 | 0b01 << 8 | 0b01 << 10 | 0b11 << 12 | 1 << 23;
 /// Reserved ones, MMU, data cache, stack alignment check, instruction cache.
