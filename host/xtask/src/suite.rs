@@ -33,7 +33,29 @@ fn check_form() -> Result<(), Failure> {
 fn check_lints() -> Result<(), Failure> {
     run(workspace::cargo()
         .args(["clippy", "--workspace", "--all-targets", "--release", "--locked"])
-        .args(["--", "--deny", "warnings"]))?;
+        .args(["--", "--deny", "warnings"]))
+}
+
+fn check_image_lints() -> Result<(), Failure> {
+    for board in Board::shipped() {
+        let Some((runner, target)) = board.runner.zip(board.target) else {
+            continue;
+        };
+        let package = format!("edgepkg-image-{}", runner.image);
+        if !matches!(Toolchain::find(&target), Some(Toolchain::Installed)) {
+            eprintln!("skipped: lints of `{package}` need the library of `{target}`, by rustup");
+            continue;
+        }
+        run(workspace::cargo()
+            .current_dir(workspace::images())
+            .env("CARGO_TARGET_DIR", workspace::target().join("images"))
+            .args(["clippy", "--release", "--locked", "--target", &target, "--package", &package])
+            .args(["--", "--deny", "warnings"]))?;
+    }
+    Ok(())
+}
+
+fn check_documentation() -> Result<(), Failure> {
     run(workspace::cargo()
         .args(["doc", "--workspace", "--no-deps", "--release", "--locked"])
         .env("RUSTDOCFLAGS", "--deny warnings"))
