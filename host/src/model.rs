@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use edgepkg_boards::Board;
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact::{DIGEST_RANGE, Digest, MAGIC};
-use edgepkg_format::{Artifact, ArtifactError, DType, Isa};
+use edgepkg_format::info::Ports;
+use edgepkg_format::{Artifact, ArtifactError, Isa};
 use edgepkg_quantize::emit::{self, Layer};
-use edgepkg_quantize::graph::{Quantization, QuantizedGraph};
+use edgepkg_quantize::graph::QuantizedGraph;
 use edgepkg_quantize::import::{self, ImportError};
 use edgepkg_quantize::lower::LowerError;
-use edgepkg_quantize::multiplier::quantize;
 use edgepkg_quantize::report::Report;
 use edgepkg_quantize::wire::graph_digest;
 use thiserror::Error;
 
-use crate::package::{Manifest, Package, PackageError, PackageName, Port, TestVectors, Version};
+use crate::package::{Element, Manifest, Package, PackageError, PackageName, Port, TestVectors, Version};
 
 /// What a TensorFlow Lite file has at byte 4.
 const TFLITE_IDENTIFIER: &[u8] = b"TFL3";
@@ -233,7 +233,12 @@ impl Model {
 impl ArtifactFile {
     fn new(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
         let file = Self { bytes: AlignedBytes::from(bytes), path: path.into() };
-        let checked = Artifact::parse(&file.bytes).and_then(|artifact| artifact.verify_digest());
+        let checked = Artifact::parse(&file.bytes).and_then(|artifact| {
+            artifact.verify_digest()?;
+            let info = artifact.info();
+            let sound = info.inputs.iter().chain(info.outputs.iter()).all(|port| port_of(port).is_some());
+            if sound { Ok(()) } else { Err(ArtifactError::Info) }
+        });
         checked.map_err(|source| ModelError::Artifact { path: path.into(), source })?;
         Ok(file)
     }
@@ -247,7 +252,7 @@ impl ArtifactFile {
     pub fn board_model(&self) -> BoardModel {
         let artifact = self.artifact();
         let info = artifact.info();
-        let ports = |ports: edgepkg_format::info::Ports<'_>| ports.iter().flatten().map(port_of).collect();
+        let ports = |ports: Ports<'_>| ports.iter().filter_map(port_of).collect();
         BoardModel {
             name: info.name.to_owned(),
             version: info.version.to_owned(),
@@ -260,15 +265,17 @@ impl ArtifactFile {
     }
 }
 
-fn port_of(port: edgepkg_format::Port<'_>) -> Port {
-    Port {
+/// The port; `None` where it cannot be read, or has a type that ports do not have.
+fn port_of(port: Option<edgepkg_format::Port<'_>>) -> Option<Port> {
+    let port = port?;
+    Some(Port {
         name: port.name.to_owned(),
         shape: port.shape.iter().map(|&extent| extent as usize).collect(),
-        element: port.tensor.dtype.name().to_owned(),
+        element: Element::from_dtype(port.tensor.dtype)?,
         scale: port.scale,
         zero_point: port.zero_point,
         labels: port.labels.iter().map(str::to_owned).collect(),
-    }
+    })
 }
 
 impl BoardModel {
@@ -310,40 +317,5 @@ impl BoardModel {
             Some(layer) if !layer.name.is_empty() => layer.name.clone(),
             _ => format!("layer {layer}"),
         }
-    }
-}
-
-impl Port {
-    /// The tensor's raw bytes for `values` in the model's own units: rounded and saturated.
-    pub fn quantize(&self, values: &[f32]) -> Vec<u8> {
-        let quantization = Quantization::per_tensor(self.scale, self.zero_point);
-        self.to_bytes(values.iter().map(|&value| quantize(value, &quantization)))
-    }
-
-    /// The raw bytes of elements, saturated to the tensor's type.
-    pub fn to_bytes(&self, elements: impl Iterator<Item = i32>) -> Vec<u8> {
-        match self.dtype() {
-            DType::Int16 => {
-                let clamped = elements.map(|q| q.clamp(i16::MIN.into(), i16::MAX.into()) as i16);
-                clamped.flat_map(i16::to_le_bytes).collect()
-            }
-            _ => elements.map(|q| q.clamp(i8::MIN.into(), i8::MAX.into()) as i8 as u8).collect(),
-        }
-    }
-
-    /// The elements that raw bytes hold.
-    pub fn elements<'b>(&self, bytes: &'b [u8]) -> Box<dyn Iterator<Item = i32> + 'b> {
-        match self.dtype() {
-            DType::Int16 => {
-                let words = bytes.chunks_exact(2);
-                Box::new(words.map(|word| i16::from_le_bytes([word[0], word[1]]).into()))
-            }
-            _ => Box::new(bytes.iter().map(|&byte| (byte as i8).into())),
-        }
-    }
-
-    /// The values in the model's own units that raw bytes stand for.
-    pub fn dequantize(&self, bytes: &[u8]) -> Vec<f32> {
-        self.elements(bytes).map(|q| self.scale * (q - self.zero_point) as f32).collect()
     }
 }

@@ -8,6 +8,7 @@ mod manifest;
 mod media_type;
 mod name;
 mod parts;
+mod port;
 mod vectors;
 
 use std::io;
@@ -19,8 +20,9 @@ use edgepkg_quantize::wire::{self, Split, WireError};
 use thiserror::Error;
 
 pub use layout::digest_text;
-pub use manifest::{Manifest, Port};
+pub use manifest::Manifest;
 pub use name::{NameError, PackageName, Version};
+pub use port::{Element, Port};
 pub use vectors::{TestVector, TestVectors};
 
 use layout::{Layout, LayoutWriter};

@@ -6,7 +6,7 @@ use edgepkg_quantize::graph::{FloatGraph, FloatTensor, TensorId};
 use edgepkg_quantize::samples::{Array, Samples, SamplesError};
 use thiserror::Error;
 
-use crate::package::Port;
+use crate::package::{Element, Port};
 use crate::tensor_file::{self, TensorFile, TensorFileError, Values};
 
 /// Why files are not a model's inputs.
@@ -33,7 +33,7 @@ pub enum InputError {
         /// The input's name.
         input: String,
         /// Type of the input.
-        expected: String,
+        expected: &'static str,
     },
     /// Labels that are no whole numbers from 0 on.
     #[error("`{}` does not hold labels: they are whole numbers from 0 on", .0.display())]
@@ -93,19 +93,14 @@ pub fn read_inputs(files: &[PathBuf], ports: &[Port], units: Units) -> Result<Ve
 }
 
 fn check_raw(tensor: &TensorFile, port: &Port, file: &std::path::Path) -> Result<(), InputError> {
-    let expected = match tensor.values {
-        Values::Int8(_) => "int8",
-        Values::Int16(_) => "int16",
-        _ => "",
-    };
-    if expected == port.element {
+    if tensor.element_type() == port.element.name() {
         return Ok(());
     }
     Err(InputError::RawType {
         file: file.into(),
         found: tensor.element_type(),
         input: port.name.clone(),
-        expected: port.element.clone(),
+        expected: port.element.name(),
     })
 }
 
@@ -138,14 +133,13 @@ pub fn read_labels(file: &std::path::Path) -> Result<Vec<usize>, InputError> {
 pub fn output_file(port: &Port, outputs: &[&[u8]], units: Units) -> TensorFile {
     let mut shape = vec![outputs.len()];
     shape.extend(port.shape.strip_prefix(&[1]).unwrap_or(&port.shape));
-    let values = match units {
-        Units::Real => Values::Float32(outputs.iter().flat_map(|bytes| port.dequantize(bytes)).collect()),
-        Units::Raw if port.element == "int16" => {
-            Values::Int16(outputs.iter().flat_map(|bytes| port.elements(bytes)).map(|q| q as i16).collect())
+    let elements = || outputs.iter().flat_map(|bytes| port.elements(bytes));
+    let values = match (units, port.element) {
+        (Units::Real, _) => {
+            Values::Float32(outputs.iter().flat_map(|bytes| port.dequantize(bytes)).collect())
         }
-        Units::Raw => {
-            Values::Int8(outputs.iter().flat_map(|bytes| port.elements(bytes)).map(|q| q as i8).collect())
-        }
+        (Units::Raw, Element::Int8) => Values::Int8(elements().map(|q| q as i8).collect()),
+        (Units::Raw, Element::Int16) => Values::Int16(elements().map(|q| q as i16).collect()),
     };
     TensorFile { shape, values }
 }

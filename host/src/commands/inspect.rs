@@ -197,7 +197,7 @@ fn write_ports(out: &mut dyn Write, inputs: &[Port], outputs: &[Port]) -> Result
             direction.to_owned(),
             port.name.clone(),
             Shape(&port.shape).to_string(),
-            port.element.clone(),
+            port.element.name().to_owned(),
             port.scale.to_string(),
             port.zero_point.to_string(),
             classes(&port.labels),

@@ -173,7 +173,13 @@ fn write_summary(out: &mut dyn Write, package: &Package, result: &QuantizeResult
     writeln!(out, "{} {}", result.name, result.version)?;
     for (direction, ports) in [("input", &package.manifest.inputs), ("output", &package.manifest.outputs)] {
         for port in ports {
-            writeln!(out, "  {direction:<10} {} {} `{}`", Shape(&port.shape), port.element, port.name)?;
+            writeln!(
+                out,
+                "  {direction:<10} {} {} `{}`",
+                Shape(&port.shape),
+                port.element.name(),
+                port.name
+            )?;
         }
     }
     let (layers, vectors) = (result.layers.len(), package.vectors.vectors.len());

@@ -1,10 +1,9 @@
 //! `edgepkg.toml` as a package holds it: everything resolved, nothing left to a default.
 
-use edgepkg_format::DType;
-use edgepkg_quantize::graph::{QuantizedGraph, QuantizedTensor, TensorId};
+use edgepkg_quantize::graph::{QuantizedGraph, TensorId};
 use serde::{Deserialize, Serialize};
 
-use super::{PackageName, Version};
+use super::{PackageName, Port, Version};
 
 /// The schema that is written.
 const SCHEMA_VERSION: u32 = 1;
@@ -22,25 +21,6 @@ pub struct Manifest {
     pub inputs: Vec<Port>,
     /// The model's outputs, in its order.
     pub outputs: Vec<Port>,
-}
-
-/// An input or output: `real = scale * (q - zero_point)`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Port {
-    /// Its name in the model file.
-    pub name: String,
-    /// Extents, outermost first.
-    pub shape: Vec<usize>,
-    /// `int8` or `int16`.
-    pub element: String,
-    /// Real value of one step.
-    pub scale: f32,
-    /// The value that stands for 0.
-    pub zero_point: i32,
-    /// Names of the classes; empty where it has none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -122,61 +102,5 @@ impl Manifest {
             }
         }
         Ok(())
-    }
-}
-
-impl Port {
-    fn of(tensor: &QuantizedTensor) -> Self {
-        Self {
-            name: tensor.name.clone(),
-            shape: tensor.shape.clone(),
-            element: tensor.dtype.name().to_owned(),
-            scale: tensor.quantization.scale(),
-            zero_point: tensor.quantization.zero_point(),
-            labels: Vec::new(),
-        }
-    }
-
-    /// Type of its elements.
-    pub fn dtype(&self) -> DType {
-        if self.element == DType::Int16.name() { DType::Int16 } else { DType::Int8 }
-    }
-
-    /// Elements.
-    pub fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Whether it has no element.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Bytes.
-    pub fn bytes(&self) -> usize {
-        self.len() * if self.dtype() == DType::Int16 { 2 } else { 1 }
-    }
-
-    /// Whether labels are as many as its last extent, and each is one line.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with them.
-    pub fn check_labels(&self) -> Result<(), String> {
-        let classes = self.shape.last().copied().unwrap_or(1);
-        if self.labels.is_empty() {
-            return Ok(());
-        }
-        if self.labels.len() != classes {
-            return Err(format!(
-                "output `{}` has {classes} classes and {} labels",
-                self.name,
-                self.labels.len()
-            ));
-        }
-        match self.labels.iter().find(|label| label.is_empty() || label.contains(char::is_control)) {
-            Some(label) => Err(format!("{label:?} cannot be a label")),
-            None => Ok(()),
-        }
     }
 }

@@ -1,0 +1,98 @@
+//! What commands show when all is well.
+
+use edgepkg_format::Artifact;
+use edgepkg_format::aligned::AlignedBytes;
+
+use crate::check;
+use crate::sandbox::Sandbox;
+
+#[test]
+fn help() {
+    check!(
+        "help",
+        Sandbox::new(),
+        "--help
+         help quantize
+         help inspect
+         help build
+         help flash
+         help run
+         help test
+         help bench
+         help boards
+         help demo"
+    );
+}
+
+#[test]
+fn boards() {
+    check!("boards", Sandbox::new(), "boards\nboards --json");
+}
+
+#[test]
+fn quantize_an_int8_file() {
+    check!(
+        "quantize_int8",
+        Sandbox::with_kws(),
+        "quantize kws.tflite --label-names labels.txt -o kws.edgepkg
+         quantize kws.tflite --name keyword-spotting --version 1.2.3 -o named.edgepkg"
+    );
+}
+
+#[test]
+fn inspect() {
+    let sandbox = Sandbox::with_kws();
+    sandbox.run("quantize kws.tflite --label-names labels.txt -o kws.edgepkg\nbuild kws.edgepkg -o built");
+    check!("inspect", sandbox, "inspect kws.edgepkg\ninspect built/kws.epa\ninspect built/kws.epa --json");
+}
+
+#[test]
+fn run() {
+    let sandbox = Sandbox::with_kws();
+    sandbox.run("quantize kws.tflite --label-names labels.txt -o kws.edgepkg");
+    check!(
+        "run",
+        sandbox,
+        "run kws.edgepkg --input x_i8.npy --raw
+         run kws.edgepkg --input x_i8.npy --raw --output y_i8.npy
+         run kws.tflite --input x_i8.npy --output y_f32.npy
+         run kws.tflite --input x_i8.npy --raw --output y_i8.npy --json"
+    );
+    let expected = edgepkg_tests::models::kws().outputs.concat();
+    assert!(sandbox.read("y_i8.npy").ends_with(&expected));
+}
+
+#[test]
+fn test_on_the_host() {
+    let sandbox = Sandbox::with_kws();
+    sandbox.run("quantize kws.tflite -o kws.edgepkg");
+    check!("test", sandbox, "test kws.edgepkg\ntest kws.edgepkg --json\ntest kws.tflite");
+}
+
+#[test]
+fn build_and_flash_for_the_host() {
+    let sandbox = Sandbox::with_kws();
+    check!("build", sandbox, "build kws.tflite -o built\nflash kws.tflite");
+    let bytes = AlignedBytes::from(&sandbox.read("built/kws.epa")[..]);
+    assert!(Artifact::parse(&bytes).is_ok_and(|artifact| artifact.verify_digest().is_ok()));
+}
+
+#[test]
+fn bench_has_its_fields() {
+    let sandbox = Sandbox::with_kws();
+    let output = sandbox.output("bench kws.tflite --json");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for field in ["schema_version", "instructions", "arena_bytes", "stack_bytes", "source"] {
+        assert!(result.get(field).is_some(), "{field}");
+    }
+}
+
+#[test]
+fn quantize_has_its_fields() {
+    let sandbox = Sandbox::with_kws();
+    let output = sandbox.output("quantize kws.tflite -o kws.edgepkg --json");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for field in ["schema_version", "accuracy", "sqnr_db", "layers"] {
+        assert!(result.get(field).is_some(), "{field}");
+    }
+}
