@@ -133,7 +133,7 @@ pub fn write(folder: &Path, files: &BootFiles<'_>) -> Result<[WrittenFile; 3], B
         return Err(BootFolderError::ModelTooLarge { needed_bytes, available_bytes });
     }
     let settings = read_if_there(&folder.join(CONFIG_FILE))?.unwrap_or_default();
-    let settings = merged_config(&settings, MODEL_FILE, files.memory.model_slot.start);
+    let settings = merged_config(&settings, MODEL_FILE, files.memory);
 
     let contents: [(&str, &[u8]); 3] =
         [(KERNEL_FILE, files.runner), (MODEL_FILE, &model), (CONFIG_FILE, &settings)];

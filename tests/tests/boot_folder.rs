@@ -109,8 +109,8 @@ fn a_full_medium_is_told_in_bytes() {
         [ -z \"$(ls -A \"$BOOT\")\" ] || exit 78
         exit $code";
     let output = run_flash(script, &["unshare", "--user", "--map-root-user", "--mount"], folder.path());
-    let may_not_mount = output.status.code() == Some(77)
-        || String::from_utf8_lossy(&output.stderr).contains("unshare");
+    let may_not_mount =
+        output.status.code() == Some(77) || String::from_utf8_lossy(&output.stderr).contains("unshare");
     if may_not_mount {
         println!("skipped: this user may not mount a file system in a namespace");
         return;

@@ -2,20 +2,24 @@
 
 use std::fmt::Write as _;
 
+use edgepkg_boards::Memory;
+
 const BEGIN: &str = "# >>> edgepkg: these lines are written by `edgepkg flash`";
 const END: &str = "# <<< edgepkg";
 
 /// `existing` with our lines in it: where they were, else at its end. Its own lines stay as they are,
 /// byte for byte; line ends are those of its first line.
 ///
-/// The firmware is told to start the runner in 64-bit mode, to put `model_file` at `model_address`,
-/// and to give GPIO 14 and 15 to the PL011, clocked at 48 MHz. `[all]` ends any filter such as `[pi4]`.
-pub fn merged(existing: &[u8], model_file: &str, model_address: u64) -> Vec<u8> {
+/// The firmware is told to start the runner in 64-bit mode at the start of the code region, to put
+/// `model_file` at the start of the model slot, and to give GPIO 14 and 15 to the PL011, clocked at
+/// 48 MHz. `[all]` ends any filter such as `[pi4]`.
+pub fn merged(existing: &[u8], model_file: &str, memory: &Memory) -> Vec<u8> {
     let mut settings = String::new();
     for line in [BEGIN, "[all]", "arm_64bit=1", "kernel=kernel8.img", "auto_initramfs=0"] {
         let _ = writeln!(settings, "{line}");
     }
-    let _ = writeln!(settings, "initramfs {model_file} {model_address:#010x}");
+    let _ = writeln!(settings, "kernel_address={:#010x}", memory.code.start);
+    let _ = writeln!(settings, "initramfs {model_file} {:#010x}", memory.model_slot.start);
     for line in ["enable_uart=1", "init_uart_clock=48000000", "dtoverlay=disable-bt", END] {
         let _ = writeln!(settings, "{line}");
     }

@@ -37,7 +37,7 @@ fn writes_three_files_and_nothing_else() {
     assert_eq!(
         text,
         "# >>> edgepkg: these lines are written by `edgepkg flash`\n[all]\narm_64bit=1\nkernel=kernel8.img\n\
-         auto_initramfs=0\ninitramfs model.epa 0x08000000\nenable_uart=1\ninit_uart_clock=48000000\n\
+         auto_initramfs=0\nkernel_address=0x00080000\ninitramfs model.epa 0x08000000\nenable_uart=1\ninit_uart_clock=48000000\n\
          dtoverlay=disable-bt\n# <<< edgepkg\n"
     );
 }
@@ -64,22 +64,22 @@ fn keeps_a_kernel_that_is_not_a_runner() {
 
 #[test]
 fn keeps_the_users_settings() {
-    let ours = merged_config(b"", MODEL_FILE, 0x0800_0000);
+    let ours = merged_config(b"", MODEL_FILE, &memory());
     let check = |existing: &[u8], expect: &[u8]| {
-        let merged = merged_config(existing, MODEL_FILE, 0x0800_0000);
+        let merged = merged_config(existing, MODEL_FILE, &memory());
         assert_eq!(String::from_utf8_lossy(&merged), String::from_utf8_lossy(expect));
-        assert_eq!(merged_config(&merged, MODEL_FILE, 0x0800_0000), merged, "a second time changes nothing");
+        assert_eq!(merged_config(&merged, MODEL_FILE, &memory()), merged, "a second time changes nothing");
     };
     check(b"[pi4]\nfoo=1\n", &[b"[pi4]\nfoo=1\n", &*ours].concat());
     check(b"foo=1", &[b"foo=1\n", &*ours].concat());
     check(b"\xffoo=1\n", &[b"\xffoo=1\n", &*ours].concat());
-    let old = merged_config(b"", "old.epa", 0x100);
+    let old = merged_config(b"", "old.epa", &memory());
     check(&[b"foo=1\n", &*old, b"bar=2\n"].concat(), &[b"foo=1\n", &*ours, b"bar=2\n"].concat());
     let windows = String::from_utf8(ours.clone()).unwrap().replace('\n', "\r\n");
     check(b"foo=1\r\nbar=2", &[b"foo=1\r\nbar=2\r\n", windows.as_bytes()].concat());
     let half = ours.split_inclusive(|&byte| byte == b'\n').take(4).collect::<Vec<_>>().concat();
-    let merged = merged_config(&[&half, &b"mine=1\n"[..]].concat(), MODEL_FILE, 0x0800_0000);
-    let again = merged_config(&merged, MODEL_FILE, 0x0800_0000);
+    let merged = merged_config(&[&half, &b"mine=1\n"[..]].concat(), MODEL_FILE, &memory());
+    let again = merged_config(&merged, MODEL_FILE, &memory());
     assert!(
         again.windows(7).any(|line| line == b"mine=1\n"),
         "a mark without its partner takes no line along"

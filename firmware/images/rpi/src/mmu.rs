@@ -19,7 +19,7 @@ const ACCESSED: u64 = 1 << 10;
 const INNER_SHAREABLE: u64 = 0b11 << 8;
 const READ_ONLY: u64 = 0b10 << 6;
 const NOT_EXECUTABLE: u64 = 0b11 << 53;
-const DEVICE: u64 = 0 << 2;
+const DEVICE: u64 = 0;
 const NORMAL: u64 = 1 << 2;
 
 /// Attribute 0, all bits clear: device, nGnRnE; attribute 1: normal, write-back, allocating.
