@@ -53,7 +53,8 @@ impl StagedFile {
             .prefix(".edgepkg-")
             .suffix(".tmp")
             .tempfile_in(folder)
-            .map_err(StageError::Create)?;
+            // The error would name the temporary file, which is of no interest.
+            .map_err(|error| StageError::Create(error.kind().into()))?;
         let path = folder.join(name);
         let file = temporary.as_file_mut();
         file.write_all(bytes)
