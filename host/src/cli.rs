@@ -26,7 +26,7 @@ use crate::commands::test::TestArguments;
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Start with `edgepkg demo`: a keyword-spotting model, the whole way, in a second."
+    after_help = "Start with `edgepkg demo`: a keyword-spotting model, the whole way, in seconds."
 )]
 pub struct Cli {
     /// What to do.

@@ -17,8 +17,10 @@ use edgepkg_boards::Board;
 use serde::Serialize;
 
 use crate::cli::{BoardArguments, Command};
-use crate::device::{self, Device, OpenOptions};
+use crate::device::{self, Device, DeviceError, OpenOptions};
 use crate::error::Error;
+use crate::fit::{self, Certificate};
+use crate::{model, runners};
 
 /// The schema of every `--json` result. It rises when a field changes or goes; fields may be added.
 pub const JSON_SCHEMA_VERSION: u32 = 1;
@@ -71,12 +73,22 @@ impl BoardArguments {
         Ok(Board::find(&self.board)?)
     }
 
-    /// Opens the board, or its emulator, with `artifact` in it.
+    /// Opens the board, or its emulator, with `artifact` in it, which must fit it.
     fn open(&self, board: &Board, artifact: &[u8], command: &'static str) -> Result<Box<dyn Device>, Error> {
         if board.is_host() || board.is_emulator() || self.emulate {
+            certify(board, artifact)?;
             return Ok(device::open(board, artifact, OpenOptions::default())?);
         }
         let has_emulator = board.emulator.is_some();
         Err(Error::Unreachable { board: board.name.clone(), command, has_emulator })
     }
+}
+
+/// Shows that `artifact` fits `board`, before anything is put there.
+fn certify(board: &Board, artifact: &[u8]) -> Result<Certificate, Error> {
+    if board.is_host() {
+        return Ok(fit::certify_host(artifact)?);
+    }
+    let runner = runners::find(board).map_err(DeviceError::from)?;
+    Ok(fit::certify(board, &model::read_file(&runner.elf)?, artifact)?)
 }

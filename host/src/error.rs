@@ -84,7 +84,7 @@ pub enum Error {
         found: String,
     },
     /// Numbers of `--output` and of the model's outputs differ.
-    #[error("the model has {}, and {} given for them", counted(*.expected, "output"), were(*.given))]
+    #[error("the model has {}, and {} given", counted(*.expected, "output"), were(*.given))]
     OutputCount {
         /// Outputs of the model.
         expected: usize,

@@ -4,17 +4,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use edgepkg_boards::Board;
 use serde::Serialize;
 
-use super::{Outcome, write_json};
+use super::{Outcome, certify, write_json};
 use crate::cli::{OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::error::Error;
-use crate::fit::{self, Certificate, FlashUse, RamUse};
+use crate::fit::{Certificate, FlashUse, RamUse};
 use crate::model::{BoardModel, Model, read_file};
 use crate::runners;
 use crate::table::Bytes;
-use edgepkg_boards::Board;
+
+/// The certificate's name in the folder.
+const CERTIFICATE_FILE: &str = "fit.json";
 
 /// Arguments of `edgepkg build`.
 #[derive(Args, Debug)]
@@ -53,18 +56,12 @@ struct BuildResult {
 pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = Board::find(&arguments.board)?;
     let model = Model::read(&arguments.package.package)?.for_board(&board)?;
-    let runner = match board.is_host() {
-        true => None,
-        false => Some(runners::find(&board).map_err(DeviceError::from)?),
-    };
-    let certificate = match &runner {
-        None => fit::certify_host(&model.artifact)?,
-        Some(runner) => fit::certify(&board, &read_file(&runner.elf)?, &model.artifact)?,
-    };
+    let certificate = certify(&board, &model.artifact)?;
     let folder = &arguments.output;
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
     let mut files = vec![write_file(folder, &format!("{}.epa", model.name), &model.artifact)?];
-    if let Some(runner) = runner {
+    if !board.is_host() {
+        let runner = runners::find(&board).map_err(DeviceError::from)?;
         let name = runner.loaded.file_name().unwrap_or_default().to_string_lossy().into_owned();
         files.push(write_file(folder, &name, &read_file(&runner.loaded)?)?);
     }
@@ -85,9 +82,6 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
     Ok(Outcome::Good)
 }
 
-/// The certificate's name in the folder.
-const CERTIFICATE_FILE: &str = "fit.json";
-
 fn certificate_file(certificate: &Certificate) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     write_json(&mut bytes, certificate)?;
@@ -96,6 +90,11 @@ fn certificate_file(certificate: &Certificate) -> Result<Vec<u8>, Error> {
 
 fn write_certificate(out: &mut dyn Write, result: &BuildResult) -> Result<(), Error> {
     let BuildResult { flash, ram, .. } = result;
+    if flash.limit_bytes.is_none() {
+        writeln!(out, "flash  {} for the model", Bytes(flash.model_bytes))?;
+        writeln!(out, "RAM    {} for the arena", Bytes(ram.arena_bytes))?;
+        return Ok(());
+    }
     let of = |limit: Option<u64>| limit.map_or(String::new(), |limit| format!(" of {}", Bytes(limit)));
     let flash_bytes = flash.code_bytes + flash.model_bytes;
     let ram_bytes = ram.arena_bytes + ram.static_bytes + ram.stack_bytes;

@@ -24,8 +24,8 @@ use crate::progress::Progress;
 use crate::samples::{self, Units};
 use crate::table::{Align, Bytes, Count, Percent, Table};
 
-/// Test samples whose answers are shown: one of each word, and some that are no word.
-const SHOWN: [usize; 6] = [0, 60, 110, 160, 225, 250];
+/// Test samples whose answers are shown: words, silence, and one that is hard.
+const SHOWN: [usize; 7] = [0, 1, 2, 3, 4, 25, 10];
 
 /// Arguments of `edgepkg demo`.
 #[derive(Args, Debug)]

@@ -8,12 +8,11 @@ use edgepkg_boards::{Board, Deploy};
 use edgepkg_format::artifact::Digest;
 use serde::Serialize;
 
-use super::{Outcome, write_json};
+use super::{Outcome, certify, write_json};
 use crate::boot_folder::{self, BootFiles, WrittenFile};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::error::Error;
-use crate::fit;
 use crate::model::{self, BoardModel, Model};
 use crate::package::digest_text;
 use crate::runners;
@@ -64,10 +63,6 @@ pub fn execute(arguments: &FlashArguments, out: &mut dyn Write) -> Result<Outcom
         return Err(Error::FlashWay { board: board.name });
     }
     let model = Model::read(&arguments.package.package)?.for_board(&board)?;
-    if !board.is_host() {
-        let runner = runners::find(&board).map_err(DeviceError::from)?;
-        fit::certify(&board, &model::read_file(&runner.elf)?, &model.artifact)?;
-    }
     let result = match &arguments.boot_dir {
         Some(folder) => flash_boot_folder(&board, &model, folder)?,
         None => flash_device(arguments, &board, &model)?,
@@ -86,6 +81,7 @@ fn flash_boot_folder<'a>(
     folder: &Path,
 ) -> Result<FlashResult<'a>, Error> {
     let memory = board.memory.as_ref().ok_or_else(|| Error::NoBootFolder { board: board.name.clone() })?;
+    certify(board, &model.artifact)?;
     let image = runners::find(board).map_err(DeviceError::from)?;
     let runner = model::read_file(&image.loaded)?;
     let files = BootFiles { runner: &runner, artifact: &model.artifact, memory };

@@ -94,7 +94,11 @@ fn write_verdict(out: &mut dyn Write, board: &str, verification: &Verification) 
     let vectors = verification.vectors;
     let Some(difference) = &verification.first_difference else {
         let vectors = counted(vectors, "test vector");
-        writeln!(out, "{vectors}, every byte equal: `{board}` computes what the host computes")?;
+        let (who, whose) = match board == "host" {
+            true => ("this computer".to_owned(), "what the package says"),
+            false => (format!("`{board}`"), "what this computer computes"),
+        };
+        writeln!(out, "{vectors}, every byte equal: {who} computes {whose}")?;
         return Ok(());
     };
     let (vector, output, byte) = (difference.vector, difference.output, difference.byte);

@@ -155,10 +155,11 @@ fn hardware_out_of_reach() {
 
 #[test]
 fn no_emulator_installed() {
+    let Some(runner) = runner() else { return };
     let sandbox = Sandbox::with_kws()
         .folder("bin")
         .folder("runners")
-        .file("runners/qemu-cortex-m4.elf", b"")
+        .file("runners/qemu-cortex-m4.elf", &runner)
         .environment("EDGEPKG_RUNNERS", "runners")
         .environment("PATH", "bin");
     check!("error_no_emulator", sandbox, "test kws.tflite --board qemu-cortex-m4");
