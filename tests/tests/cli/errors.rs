@@ -245,7 +245,7 @@ fn a_boot_folder_of_somebody_else() {
     let Some(sandbox) = with_rpi_runner() else { return };
     check!(
         "error_boot_folder_not_writable",
-        sandbox.folder("card").as_nobody(),
+        sandbox.folder("card").with_nobodys_rights(),
         "flash kws.tflite --board rpi --boot-dir card"
     );
 }

@@ -71,7 +71,7 @@ impl Sandbox {
 
     /// With commands run by a user who may write nothing, where there is one. Root may write everything.
     #[cfg(unix)]
-    pub fn as_nobody(mut self) -> Self {
+    pub fn with_nobodys_rights(mut self) -> Self {
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
         let everybody_reads = fs::Permissions::from_mode(0o555);
         let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
