@@ -55,7 +55,7 @@ fn conformance_tests_give_the_outputs_stored() {
         let input = stored("input_0.pb").and_then(|input| floats(&input)).expect("a float input");
         let expected = stored("output_0.pb").and_then(|output| floats(&output)).expect("a float output");
         for (graph, stage) in [(&imported, "imported"), (&simplify(imported.clone()), "simplified")] {
-            let found = support::interpret(graph, &[input.clone()]);
+            let found = support::interpret(graph, std::slice::from_ref(&input));
             support::assert_close(&found[0], &expected, 1e-5, &format!("{name}, {stage}"));
         }
         compared += 1;

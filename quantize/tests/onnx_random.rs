@@ -10,6 +10,7 @@ use edgepkg_quantize::import::onnx;
 use edgepkg_quantize::simplify::simplify;
 use support::Random;
 use support::onnx_file::{OnnxFile, float, int, ints, word};
+use tract_onnx::pb::{AttributeProto, NodeProto};
 
 const GRAPHS: u64 = 1500;
 const TOLERANCE: f32 = 2e-4;
@@ -49,7 +50,7 @@ impl Generator {
     }
 
     /// Adds `op` on `value` and constants.
-    fn push(&mut self, op: &str, inputs: &[&str], attributes: Vec<support::Attribute>, shape: Vec<usize>) {
+    fn push(&mut self, op: &str, inputs: &[&str], attributes: Vec<AttributeProto>, shape: Vec<usize>) {
         let name = self.file.node(op, inputs, attributes);
         self.values.push(Value { name, shape });
     }
@@ -60,7 +61,7 @@ impl Generator {
     }
 
     /// A list of integers as an attribute, or as a constant operand in operator sets from `since`.
-    fn list(&mut self, since: i64, name: &str, values: &[i64]) -> (Vec<String>, Vec<support::Attribute>) {
+    fn list(&mut self, since: i64, name: &str, values: &[i64]) -> (Vec<String>, Vec<AttributeProto>) {
         if self.file.opset >= since {
             (vec![self.file.ints(values)], vec![])
         } else {
@@ -123,7 +124,7 @@ impl Generator {
         &mut self,
         extents: &[usize],
         dilation: Dilation,
-    ) -> Option<(Vec<support::Attribute>, Vec<usize>, Vec<usize>)> {
+    ) -> Option<(Vec<AttributeProto>, Vec<usize>, Vec<usize>)> {
         let random = &mut self.random;
         let mut list = |most: usize| extents.iter().map(|_| random.within(1..=most)).collect::<Vec<_>>();
         let (kernel, strides) = (list(4), list(3));
@@ -338,7 +339,7 @@ impl Generator {
             return;
         }
         let elements: usize = x.shape.iter().product();
-        let factors: Vec<usize> = (1..=elements).filter(|factor| elements % factor == 0).collect();
+        let factors: Vec<usize> = (1..=elements).filter(|&factor| elements.is_multiple_of(factor)).collect();
         let first = *self.random.pick(&factors);
         let shape = match self.random.within(0..=2) {
             0 => vec![1, elements],
@@ -414,7 +415,7 @@ fn random_graphs_compute_what_tract_computes() {
             assert_eq!(imported.tensor(*port).shape(), value.shape, "{context}");
         }
         for (graph, stage) in [(&imported, "imported"), (&simplified, "simplified")] {
-            let found = support::interpret(graph, &[input.clone()]);
+            let found = support::interpret(graph, std::slice::from_ref(&input));
             for (found, expected) in found.iter().zip(&expected) {
                 let stage = format!("{stage} {context}");
                 support::assert_close(found, expected, TOLERANCE, &stage);
@@ -427,7 +428,7 @@ fn random_graphs_compute_what_tract_computes() {
 }
 
 fn summary(file: &OnnxFile) -> Vec<String> {
-    let node = |node: &support::NodeProto| {
+    let node = |node: &NodeProto| {
         let attributes: Vec<String> = node
             .attribute
             .iter()

@@ -7,13 +7,13 @@ mod support;
 use std::time::{Duration, Instant};
 
 use edgepkg_quantize::import::{ImportError, onnx};
+use support::Random;
 use support::onnx_file::{OnnxFile, float_tensor, int, int_tensor, ints, tensor, word};
-use support::{Attribute, NodeProto, Random};
-use tract_onnx::pb::TensorProto;
 use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 
 /// A file with one node on `x: [1, 2, 6, 6]`.
-fn single(op: &str, constants: Vec<TensorProto>, attributes: Vec<Attribute>) -> OnnxFile {
+fn single(op: &str, constants: Vec<TensorProto>, attributes: Vec<AttributeProto>) -> OnnxFile {
     let mut file = OnnxFile::new(13);
     file.input("x", &[1, 2, 6, 6]);
     let constants: Vec<String> = constants.into_iter().map(|constant| file.tensor(constant)).collect();
@@ -28,7 +28,7 @@ fn kernel() -> Vec<TensorProto> {
 }
 
 /// A node without operands that vary, its result added to `x`.
-fn constant_node(op: &str, inputs: Vec<TensorProto>, attributes: Vec<Attribute>) -> OnnxFile {
+fn constant_node(op: &str, inputs: Vec<TensorProto>, attributes: Vec<AttributeProto>) -> OnnxFile {
     let mut file = OnnxFile::new(13);
     file.input("x", &[1, 2, 6, 6]);
     let inputs: Vec<String> = inputs.into_iter().map(|constant| file.tensor(constant)).collect();

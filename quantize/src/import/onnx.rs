@@ -42,9 +42,10 @@ pub fn read(file: &[u8]) -> Result<FloatGraph, ImportError> {
 }
 
 fn read_checked(file: &[u8]) -> Result<FloatGraph, ImportError> {
-    let model = Model::parse(file)?;
+    let mut model = Model::parse(file)?;
     let mut refused = report::unknown_operators(&model);
-    let (mut inference, mut facts) = Inference::start(&model, &report::readable_nodes(&model, &refused))?;
+    let readable = report::readable_nodes(&model, &refused);
+    let (mut inference, mut facts) = Inference::start(&mut model, readable)?;
     let mut lowering = Lowering::new(&model);
     for (index, node) in model.nodes().iter().enumerate() {
         let known = node.input.iter().all(|name| name.is_empty() || facts.contains_key(name));

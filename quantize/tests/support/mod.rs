@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use edgepkg_quantize::graph::FloatGraph;
 use edgepkg_quantize::interpret::Interpreter;
-pub use tract_onnx::pb::{AttributeProto as Attribute, NodeProto};
 use tract_onnx::prelude::*;
 
 /// The folder of models that `EDGEPKG_ZOO` names; says that the test is skipped when it is unset.

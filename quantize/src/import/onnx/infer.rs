@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use tract_onnx::tract_core::internal::{
-    Datum, DimLike, IntoArcTensor, IntoTValue, OutletId, TValue, TVec, Tensor, TractError, tvec,
+    Datum, DatumType, DimLike, IntoArcTensor, IntoTValue, OutletId, TValue, TVec, Tensor, TractError, tvec,
 };
 use tract_onnx::tract_hir::infer::{Factoid, GenericFactoid, InferenceFact, InferenceModel};
 use tract_onnx::tract_hir::ops::konst::Const;
@@ -31,8 +31,9 @@ pub(super) struct Inference {
 }
 
 impl Inference {
-    /// Hands tract `model` with only the nodes in `readable`; also what is known of inputs and constants.
-    pub fn start(model: &Model, readable: &[NodeProto]) -> Result<(Self, Facts), ImportError> {
+    /// Hands tract `model` with only the nodes in `readable`, and its initializers for good; also what is
+    /// known of inputs and constants.
+    pub fn start(model: &mut Model, readable: Vec<NodeProto>) -> Result<(Self, Facts), ImportError> {
         let proto = with_nodes(model, readable);
         let parsed = tract_onnx::onnx()
             .with_ignore_value_info(true)
@@ -103,7 +104,14 @@ impl Inference {
 }
 
 impl Fact {
+    /// A constant; tract's own integers, which shapes are made of, become what the file would have.
     fn constant(value: Arc<Tensor>) -> Self {
+        let value = match value.datum_type() {
+            DatumType::TDim => {
+                value.cast_to::<i64>().map_or(Arc::clone(&value), |ints| ints.into_owned().into())
+            }
+            _ => value,
+        };
         Self { shape: value.shape().to_vec(), datum_type: value.datum_type(), value: Some(value) }
     }
 
@@ -127,19 +135,22 @@ impl Fact {
     }
 }
 
-/// The model with only these nodes, concrete inputs, and nothing that only describes it.
-fn with_nodes(model: &Model, nodes: &[NodeProto]) -> ModelProto {
-    let mut proto = ModelProto { graph: None, ..model.proto.clone() };
-    let source = model.graph();
-    let input = source.input.iter().filter(|input| model.inputs.iter().any(|(name, _)| *name == input.name));
+/// The model with only these nodes, inputs without shapes, and nothing that only describes it.
+fn with_nodes(model: &mut Model, nodes: Vec<NodeProto>) -> ModelProto {
+    let initializer = model.take_initializers();
+    let is_input = |input: &&ValueInfoProto| model.inputs.iter().any(|(name, _)| *name == input.name);
     let graph = GraphProto {
-        node: nodes.to_vec(),
-        initializer: source.initializer.clone(),
-        input: input.map(without_shape).collect(),
+        node: nodes,
+        initializer,
+        input: model.graph().input.iter().filter(is_input).map(without_shape).collect(),
         ..GraphProto::default()
     };
-    proto.graph = Some(graph);
-    proto
+    ModelProto {
+        ir_version: model.proto.ir_version,
+        opset_import: model.proto.opset_import.clone(),
+        graph: Some(graph),
+        ..ModelProto::default()
+    }
 }
 
 /// An input of which only the name and type are said: its shape is given with each node's facts.

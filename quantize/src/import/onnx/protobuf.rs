@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Extent;
 use tract_onnx::pb::type_proto::Value as Type;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::Framework;
 
 use super::{constants, operators, unreadable};
@@ -49,6 +49,11 @@ impl Model {
     /// The graph.
     pub fn graph(&self) -> &GraphProto {
         self.proto.graph.as_ref().expect("checked when it was parsed")
+    }
+
+    /// The initializers, which it does not keep.
+    pub fn take_initializers(&mut self) -> Vec<TensorProto> {
+        self.proto.graph.as_mut().map(|graph| std::mem::take(&mut graph.initializer)).unwrap_or_default()
     }
 
     /// The nodes, in the file's order.

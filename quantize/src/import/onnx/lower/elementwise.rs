@@ -72,9 +72,9 @@ impl Lowering {
         }
         let epsilon = f64::from(site.float("epsilon").unwrap_or(1e-5));
         let (mut factors, mut addends) = (Vec::new(), Vec::new());
-        for channel in 0..shape[1] {
-            let [gamma, beta, mean, variance] =
-                [0, 1, 2, 3].map(|parameter: usize| f64::from(parameters[parameter][channel]));
+        let channels = parameters[0].iter().zip(&parameters[1]).zip(&parameters[2]).zip(&parameters[3]);
+        for (channel, (((&gamma, &beta), &mean), &variance)) in channels.enumerate() {
+            let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(f64::from);
             let factor = gamma / libm::sqrt(variance + epsilon);
             site.ensure(factor.is_finite(), format!("has a variance of {variance} in channel {channel}"))?;
             factors.push(factor as f32);

@@ -66,7 +66,7 @@ impl Lowering {
     }
 
     /// An NHWC image back in the file's layout.
-    fn from_image(&mut self, site: &Site<'_>, image: TensorId, shape: &[usize]) -> TensorId {
+    fn restore(&mut self, site: &Site<'_>, image: TensorId, shape: &[usize]) -> TensorId {
         if shape.len() == 3 {
             let image = self.reshaped(site, image, &[shape[0], shape[2], shape[1]]);
             self.transposed(site, image, vec![0, 2, 1])
@@ -106,7 +106,7 @@ impl Lowering {
             activation: Activation::NONE,
         };
         let image = self.emit(site, Op::Conv2d(conv), inputs, to);
-        Ok(self.from_image(site, image, shape))
+        Ok(self.restore(site, image, shape))
     }
 
     pub(super) fn average_pool(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
@@ -156,7 +156,7 @@ impl Lowering {
             activation: Activation::NONE,
         };
         let image = self.emit(site, op(pool), vec![image], to);
-        Ok(self.from_image(site, image, shape))
+        Ok(self.restore(site, image, shape))
     }
 
     pub(super) fn global_max_pool(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
@@ -167,6 +167,6 @@ impl Lowering {
         let window = [self.shape(image)[1], self.shape(image)[2]];
         let pool = Pool { window, stride: [1, 1], padding: Padding::default(), activation: Activation::NONE };
         let image = self.emit(site, Op::MaxPool2d(pool), vec![image], image_shape(shape));
-        Ok(self.from_image(site, image, shape))
+        Ok(self.restore(site, image, shape))
     }
 }

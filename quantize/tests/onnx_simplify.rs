@@ -1,0 +1,208 @@
+//! What is left of typical exports after simplification.
+
+#![cfg(feature = "onnx")]
+
+mod support;
+
+use edgepkg_quantize::graph::{Activation, FloatGraph, Op};
+use edgepkg_quantize::import::onnx;
+use edgepkg_quantize::simplify::simplify;
+use support::Random;
+use support::onnx_file::{OnnxFile, float, int, ints};
+
+/// A file in the making with constants of its own.
+struct Export {
+    file: OnnxFile,
+    random: Random,
+}
+
+impl Export {
+    fn new(input: &[usize]) -> Self {
+        let mut file = OnnxFile::new(13);
+        file.input("x", input);
+        Self { file, random: Random::new(1) }
+    }
+
+    fn constant(&mut self, shape: &[usize]) -> String {
+        let data = self.random.floats(shape.iter().product());
+        self.file.floats(shape, data)
+    }
+
+    /// A 3x3 (or 3) convolution that keeps the extents.
+    fn conv(&mut self, x: &str, out: usize, depth: usize, spatial: usize, group: i64) -> String {
+        let weights = self.constant(&[&[out, depth][..], &vec![3; spatial]].concat());
+        let attributes = vec![ints("pads", &vec![1; 2 * spatial]), int("group", group)];
+        self.file.node("Conv", &[x, &weights], attributes)
+    }
+
+    fn batch_normalization(&mut self, x: &str, channels: usize) -> String {
+        let [gamma, beta, mean] = [0; 3].map(|_| self.constant(&[channels]));
+        let variance = self.file.floats(&[channels], vec![0.5; channels]);
+        self.file.node("BatchNormalization", &[x, &gamma, &beta, &mean, &variance], vec![])
+    }
+
+    fn node(&mut self, op: &str, inputs: &[&str]) -> String {
+        self.file.node(op, inputs, vec![])
+    }
+
+    fn dense(&mut self, x: &str, depth: usize, out: usize) -> String {
+        let (weights, bias) = (self.constant(&[out, depth]), self.constant(&[out]));
+        self.file.node("Gemm", &[x, &weights, &bias], vec![int("transB", 1)])
+    }
+
+    /// The simplified graph, after it was compared with tract.
+    fn simplified(mut self, output: &str) -> FloatGraph {
+        self.file.output(output);
+        let bytes = self.file.bytes();
+        let imported = onnx::read(&bytes).expect("it is read");
+        let shape = imported.tensor(imported.inputs[0]).shape.clone();
+        let input = self.random.floats(shape.iter().product());
+        let expected = support::run_tract(&bytes, &[(shape, input.clone())]).expect("tract runs it");
+        let simplified = simplify(imported);
+        let found = support::interpret(&simplified, &[input]);
+        support::assert_close(&found[0], &expected[0], 1e-4, output);
+        simplified
+    }
+}
+
+fn operators(graph: &FloatGraph) -> Vec<&'static str> {
+    graph.nodes.iter().map(|node| node.op.name()).collect()
+}
+
+#[test]
+fn a_residual_network_in_nchw_keeps_one_transpose() {
+    let mut export = Export::new(&[1, 3, 8, 8]);
+    let x = export.conv("x", 4, 3, 2, 1);
+    let x = export.batch_normalization(&x, 4);
+    let x = export.node("Relu", &[&x]);
+    let y = export.conv(&x, 4, 1, 2, 4);
+    let y = export.batch_normalization(&y, 4);
+    let y = export.file.node("LeakyRelu", &[&y], vec![float("alpha", 0.5)]);
+    let y = export.conv(&y, 4, 2, 2, 2);
+    let y = export.batch_normalization(&y, 4);
+    let sum = export.node("Add", &[&x, &y]);
+    let sum = export.node("Relu", &[&sum]);
+    let pooled = export.node("GlobalAveragePool", &[&sum]);
+    let flat = export.node("Flatten", &[&pooled]);
+    let y = export.dense(&flat, 4, 5);
+    let graph = export.simplified(&y);
+    assert_eq!(
+        operators(&graph),
+        [
+            "Transpose",
+            "Conv2D",
+            "DepthwiseConv2D",
+            "LeakyRelu",
+            "Conv2D",
+            "Add",
+            "Mean",
+            "Reshape",
+            "FullyConnected"
+        ]
+    );
+    assert_eq!(graph.nodes[1].name, "Conv_0", "the fused operator has the convolution's name");
+    let Op::Add { activation } = graph.nodes[5].op else { panic!("an Add") };
+    assert_eq!(activation, Activation::RELU);
+    assert!(graph.nodes[1].inputs.len() == 3, "the normalization is in the bias");
+}
+
+#[test]
+fn a_shortcut_from_the_input_shares_its_transpose() {
+    let mut export = Export::new(&[1, 4, 6, 6]);
+    let y = export.conv("x", 4, 4, 2, 1);
+    let sum = export.node("Add", &[&y, "x"]);
+    let y = export.conv(&sum, 2, 4, 2, 1);
+    let graph = export.simplified(&y);
+    assert_eq!(operators(&graph), ["Transpose", "Conv2D", "Add", "Conv2D", "Transpose"]);
+}
+
+#[test]
+fn flattened_features_are_permuted_in_the_weights() {
+    let mut export = Export::new(&[1, 1, 6, 5]);
+    let y = export.conv("x", 3, 1, 2, 1);
+    let y = export.file.node("MaxPool", &[&y], vec![ints("kernel_shape", &[2, 2])]);
+    let y = export.node("Relu", &[&y]);
+    let shape = export.file.ints(&[-1, 60]);
+    let y = export.node("Reshape", &[&y, &shape]);
+    let y = export.dense(&y, 60, 4);
+    let graph = export.simplified(&y);
+    assert_eq!(operators(&graph), ["Reshape", "Conv2D", "MaxPool2D", "Reshape", "FullyConnected"]);
+}
+
+#[test]
+fn one_dimensional_networks_become_images_of_height_1() {
+    let mut export = Export::new(&[1, 3, 16]);
+    let y = export.conv("x", 4, 3, 1, 1);
+    let y = export.batch_normalization(&y, 4);
+    let y = export.node("Relu", &[&y]);
+    let y = export.file.node("MaxPool", &[&y], vec![ints("kernel_shape", &[2]), ints("strides", &[2])]);
+    let z = export.conv(&y, 4, 1, 1, 4);
+    let y = export.node("Add", &[&y, &z]);
+    let y = export.conv(&y, 4, 4, 1, 1);
+    let y = export.node("GlobalAveragePool", &[&y]);
+    let y = export.node("Flatten", &[&y]);
+    let y = export.dense(&y, 4, 2);
+    let graph = export.simplified(&y);
+    assert_eq!(
+        operators(&graph),
+        [
+            "Transpose",
+            "Reshape",
+            "Conv2D",
+            "MaxPool2D",
+            "DepthwiseConv2D",
+            "Add",
+            "Conv2D",
+            "Mean",
+            "Reshape",
+            "FullyConnected"
+        ]
+    );
+}
+
+#[test]
+fn pads_go_into_the_windows_behind_them() {
+    let mut export = Export::new(&[1, 2, 7, 7]);
+    let pads = export.file.ints(&[0, 0, 1, 0, 0, 0, 2, 1]);
+    let x = export.node("Pad", &["x", &pads]);
+    let y = export.conv(&x, 4, 2, 2, 1);
+    let y = export.node("Relu", &[&y]);
+    let pads = export.file.ints(&[0, 0, 1, 1, 0, 0, 0, 0]);
+    let y = export.node("Pad", &[&y, &pads]);
+    let y = export.file.node("MaxPool", &[&y], vec![ints("kernel_shape", &[2, 2])]);
+    let graph = export.simplified(&y);
+    assert_eq!(operators(&graph), ["Transpose", "Conv2D", "MaxPool2D", "Transpose"]);
+    let Op::Conv2d(conv) = &graph.nodes[1].op else { panic!("a convolution") };
+    let padding = conv.padding;
+    assert_eq!([padding.top, padding.left, padding.bottom, padding.right], [2, 1, 3, 2]);
+}
+
+#[test]
+fn shapes_computed_in_the_model_are_folded() {
+    let mut export = Export::new(&[1, 2, 4, 4]);
+    let y = export.conv("x", 3, 2, 2, 1);
+    let shape = export.node("Shape", &[&y]);
+    let zero = export.file.tensor(support::onnx_file::int_tensor(&[0]));
+    let batch = export.node("Gather", &[&shape, &zero]);
+    let rest = export.file.ints(&[-1]);
+    let shape = export.file.node("Concat", &[&batch, &rest], vec![int("axis", 0)]);
+    let y = export.node("Reshape", &[&y, &shape]);
+    let y = export.dense(&y, 48, 2);
+    let graph = export.simplified(&y);
+    assert_eq!(operators(&graph), ["Transpose", "Conv2D", "Reshape", "FullyConnected"]);
+}
+
+#[test]
+fn branches_in_nchw_are_joined_in_nhwc() {
+    let mut export = Export::new(&[1, 2, 4, 4]);
+    let a = export.conv("x", 3, 2, 2, 1);
+    let b = export.conv("x", 2, 2, 2, 1);
+    let b = export.node("Sigmoid", &[&b]);
+    let joined = export.file.node("Concat", &[&a, &b], vec![int("axis", 1)]);
+    let y = export.conv(&joined, 1, 5, 2, 1);
+    let graph = export.simplified(&y);
+    assert_eq!(
+        operators(&graph),
+        ["Transpose", "Conv2D", "Conv2D", "Logistic", "Concat", "Conv2D", "Reshape"]
+    );
+}
