@@ -1,8 +1,10 @@
 //! What the end-to-end tests share.
 #![forbid(unsafe_code)]
 
+pub mod data_sets;
 pub mod host_session;
 pub mod models;
+pub mod pictures;
 pub mod samples;
 pub mod tflm_ops;
 pub mod zoo;
