@@ -74,12 +74,10 @@ impl Inference {
         if !inputs.is_empty() && facts.iter().any(|fact| fact.value.is_none()) {
             let values: Option<TVec<TValue>> =
                 inputs.iter().map(|fact| Some(fact.value.clone()?.into_tvalue())).collect();
-            if let Some(values) =
-                values.map(|values| op.eval_out_of_plan(values)).transpose().map_err(fail)?
-            {
-                let values =
-                    values.into_iter().flatten().map(|value| Fact::constant(value.into_arc_tensor()));
-                facts = values.collect();
+            let folded = values.map(|values| op.eval_out_of_plan(values)).transpose().map_err(fail)?;
+            if let Some(values) = folded.flatten() {
+                let constant = |value: TValue| Fact::constant(value.into_arc_tensor());
+                facts = values.into_iter().map(constant).collect();
             }
         }
         self.take_stock(site, &facts)?;

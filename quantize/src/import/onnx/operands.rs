@@ -2,9 +2,14 @@
 //!
 //! tract takes these for granted; what passes here it can infer and fold.
 
+use tract_onnx::tract_core::internal::DatumType;
+
 use super::geometry::{Window, broadcast};
 use super::site::{Fact, Refusal, Site, unsupported};
 use crate::validate::{MAX_IMAGE_EXTENT, elements};
+
+/// The greatest step of a slice: tract keeps steps in 32 bits.
+const MAX_STEP: u64 = i32::MAX as u64;
 
 type Checked = Result<(), Refusal>;
 
@@ -13,6 +18,7 @@ const MAX_RESULT: usize = 1 << 26;
 
 /// Checks the operands of a node.
 pub(super) fn check(site: &Site<'_>) -> Checked {
+    check_types(site)?;
     match &*site.node.op_type {
         "Add" | "Div" | "Mul" | "Sub" => check_binary(site),
         "AveragePool" | "MaxPool" => check_pool(site),
@@ -39,6 +45,25 @@ pub(super) fn check(site: &Site<'_>) -> Checked {
         "Transpose" => check_transpose(site),
         "Unsqueeze" => check_unsqueeze(site),
         _ => Ok(()),
+    }
+}
+
+/// Refuses operands of types that tract does not compute with.
+fn check_types(site: &Site<'_>) -> Checked {
+    let floats = match &*site.node.op_type {
+        "BatchNormalization" | "Conv" | "Gemm" | "MatMul" => site.node.input.len(),
+        "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "LeakyRelu" | "MaxPool" | "ReduceMean"
+        | "Sigmoid" | "Softmax" | "Sqrt" | "Tanh" => 1,
+        "Add" | "Concat" | "Div" | "Mul" | "Sub" => {
+            let first = site.x().datum_type;
+            let same = site.inputs().all(|fact| fact.datum_type == first);
+            return site.ensure(same, "has operands of different types");
+        }
+        _ => 0,
+    };
+    match site.inputs().take(floats).find(|fact| fact.datum_type != DatumType::F32) {
+        Some(fact) => unsupported(format!("operands of type {:?}", fact.datum_type)),
+        None => Ok(()),
     }
 }
 
@@ -307,12 +332,14 @@ pub(super) fn slices(site: &Site<'_>) -> Result<Vec<(usize, usize, i64)>, Refusa
         let axis = site.axis(axis, shape.len())?;
         site.ensure(!seen.contains(&axis), "has the same axis twice")?;
         seen.push(axis);
-        site.ensure(steps[position] != 0, "has a step of 0")?;
+        let step = steps[position];
+        let possible = step != 0 && step.unsigned_abs() <= MAX_STEP;
+        site.ensure(possible, format!("has a step of {step}"))?;
         let extent = shape[axis] as i64;
         let clamp =
             |index: i64| (if index < 0 { index.saturating_add(extent) } else { index }).clamp(0, extent);
         let (start, end) = (clamp(starts[position]) as usize, clamp(ends[position]) as usize);
-        slices[axis] = (start, end, steps[position]);
+        slices[axis] = (start, end, step);
     }
     Ok(slices)
 }
