@@ -206,3 +206,39 @@ fn branches_in_nchw_are_joined_in_nhwc() {
         ["Transpose", "Conv2D", "Conv2D", "Logistic", "Concat", "Conv2D", "Reshape"]
     );
 }
+
+#[test]
+fn products_have_their_constant_on_either_side() {
+    let mut export = Export::new(&[1, 6, 3]);
+    let left = export.constant(&[4, 6]);
+    let y = export.node("MatMul", &[&left, "x"]);
+    let graph = export.simplified(&y);
+    assert_eq!(operators(&graph), ["Transpose", "FullyConnected", "Transpose"]);
+    let mut export = Export::new(&[1, 2, 6]);
+    let vector = export.constant(&[6]);
+    let y = export.node("MatMul", &["x", &vector]);
+    assert_eq!(operators(&export.simplified(&y)), ["FullyConnected", "Reshape"]);
+    for (swapped, shape) in [(0, [6, 3]), (1, [3, 6])] {
+        let mut export = Export::new(&shape);
+        let (left, addend) = (export.constant(&[6, 4]), export.constant(&[4, 1]));
+        let attributes =
+            vec![int("transA", 1), int("transB", swapped), float("alpha", 0.5), float("beta", 2.0)];
+        let y = export.file.node("Gemm", &[&left, "x", &addend], attributes);
+        let graph = export.simplified(&y);
+        assert!(operators(&graph).contains(&"FullyConnected"));
+    }
+    let mut export = Export::new(&[6, 3]);
+    let (right, addend) = (export.constant(&[6, 4]), export.constant(&[3, 4]));
+    let y = export.file.node("Gemm", &["x", &right, &addend], vec![int("transA", 1)]);
+    assert_eq!(operators(&export.simplified(&y)), ["Transpose", "FullyConnected", "Add"]);
+}
+
+#[test]
+fn windows_that_reach_beyond_the_image_count_what_is_there() {
+    for op in ["MaxPool", "AveragePool"] {
+        let mut export = Export::new(&[1, 1, 6, 7]);
+        let window = vec![ints("kernel_shape", &[3, 2]), ints("strides", &[2, 2]), int("ceil_mode", 1)];
+        let y = export.file.node(op, &["x"], window);
+        assert_eq!(operators(&export.simplified(&y)).len(), 3);
+    }
+}
