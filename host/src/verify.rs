@@ -41,7 +41,7 @@ pub struct DifferingLayer {
     pub index: u32,
     /// Its name in the model file.
     pub name: String,
-    /// The operator of its first record that differs.
+    /// The operator of its last record, whose result differs.
     pub operator: String,
 }
 
@@ -94,10 +94,95 @@ fn first_differing_layer(
 ) -> Result<Option<DifferingLayer>, DeviceError> {
     let found = device.operator_digests(inputs)?;
     let expected = host.operator_digests(inputs)?;
-    let differing = expected.iter().zip(&found).find(|(expected, found)| expected.crc32 != found.crc32);
-    Ok(differing.map(|(expected, _)| DifferingLayer {
+    // A layer's copies leave gaps that only its last one has seen filled.
+    let is_last =
+        |index: usize| expected.get(index + 1).is_none_or(|next| next.layer != expected[index].layer);
+    let mut pairs = expected.iter().zip(&found).enumerate().filter(|&(index, _)| is_last(index));
+    let differing = pairs.find(|(_, (expected, found))| expected.crc32 != found.crc32);
+    Ok(differing.map(|(_, (expected, _))| DifferingLayer {
         index: expected.layer,
         name: model.layer_name(expected.layer),
         operator: expected.kind.name().to_owned(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use edgepkg_format::OperatorKind;
+
+    use super::*;
+    use crate::device::{Description, Measurement, OperatorCount, OperatorDigest, RunReport};
+
+    /// A device whose outputs and layer digests are given.
+    struct Told {
+        outputs: Vec<Vec<u8>>,
+        digests: Vec<u32>,
+    }
+
+    impl Device for Told {
+        fn description(&mut self) -> Result<Description, DeviceError> {
+            unreachable!("verification does not ask for it")
+        }
+
+        fn run(&mut self, _: &[&[u8]]) -> Result<RunReport, DeviceError> {
+            Ok(RunReport { outputs: self.outputs.clone(), count: None })
+        }
+
+        fn operator_digests(&mut self, _: &[&[u8]]) -> Result<Vec<OperatorDigest>, DeviceError> {
+            let digests = self.digests.iter().zip(0..).map(|(&crc32, record)| OperatorDigest {
+                record,
+                layer: record + 10,
+                kind: OperatorKind::Conv2d,
+                crc32,
+            });
+            Ok(digests.collect())
+        }
+
+        fn operator_counts(&mut self, _: &[&[u8]]) -> Result<Vec<OperatorCount>, DeviceError> {
+            unreachable!("verification does not ask for it")
+        }
+
+        fn measure(&mut self, _: &[&[u8]]) -> Result<Measurement, DeviceError> {
+            unreachable!("verification does not ask for it")
+        }
+    }
+
+    fn verify_against(outputs: [&[u8]; 2], digests: &[u32]) -> Verification {
+        let outputs = outputs.map(<[u8]>::to_vec).to_vec();
+        let mut device = Told { outputs, digests: digests.to_vec() };
+        let mut host = Told { outputs: vec![], digests: vec![1, 2, 3] };
+        let model = BoardModel {
+            name: String::new(),
+            version: String::new(),
+            inputs: vec![],
+            outputs: vec![],
+            artifact: vec![],
+            arena_bytes: 0,
+            layers: vec![],
+        };
+        let vector = TestVector { inputs: vec![vec![0]], outputs: vec![vec![1, 2], vec![3, 0xff]] };
+        verify(&mut device, &mut host, &model, &[vector.clone(), vector], &mut |_| {}).expect("it answers")
+    }
+
+    #[test]
+    fn equal_outputs() {
+        let verification = verify_against([&[1, 2], &[3, 0xff]], &[1, 2, 3]);
+        assert_eq!(verification, Verification { vectors: 2, equal: true, first_difference: None });
+    }
+
+    #[test]
+    fn the_first_difference_and_its_layer() {
+        let verification = verify_against([&[1, 2], &[3, 4]], &[1, 7, 8]);
+        let layer = DifferingLayer { index: 11, name: "layer 11".into(), operator: "Conv2d".into() };
+        let difference =
+            Difference { vector: 0, output: 1, byte: 1, expected: -1, found: 4, layer: Some(layer) };
+        let expected = Verification { vectors: 1, equal: false, first_difference: Some(difference) };
+        assert_eq!(verification, expected);
+    }
+
+    #[test]
+    fn a_missing_byte_is_a_difference() {
+        let difference = verify_against([&[1, 2], &[3]], &[1, 2, 3]).first_difference.expect("one");
+        assert_eq!((difference.output, difference.byte, difference.layer), (1, 1, None));
+    }
 }
