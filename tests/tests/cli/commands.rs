@@ -1,5 +1,6 @@
 //! What commands show when all is well.
 
+use edgepkg::package::Package;
 use edgepkg_format::Artifact;
 use edgepkg_format::aligned::AlignedBytes;
 
@@ -67,6 +68,18 @@ fn test_on_the_host() {
     let sandbox = Sandbox::with_kws();
     sandbox.run("quantize kws.tflite -o kws.edgepkg");
     check!("test", sandbox, "test kws.edgepkg\ntest kws.edgepkg --json\ntest kws.tflite");
+}
+
+/// A package whose vectors are not the host's outputs: what a board that computes otherwise would show.
+#[test]
+fn test_that_finds_a_difference() {
+    let sandbox = Sandbox::with_kws();
+    sandbox.run("quantize kws.tflite -o kws.edgepkg");
+    let path = sandbox.path("kws.edgepkg");
+    let mut package = Package::read(&path).expect("it was just written");
+    package.vectors.vectors[2].outputs[0][5] ^= 1;
+    package.write(&path).expect("the folder is ours");
+    check!("test_difference", sandbox, "test kws.edgepkg\ntest kws.edgepkg --json");
 }
 
 #[test]

@@ -24,6 +24,9 @@ enum User {
     /// One who may write nothing.
     #[cfg(unix)]
     Nobody,
+    /// The same one, whose files may not grow past 8 KiB.
+    #[cfg(unix)]
+    Limited,
 }
 
 impl Sandbox {
@@ -89,6 +92,13 @@ impl Sandbox {
         self
     }
 
+    /// With commands that cannot write files longer than 8 KiB.
+    #[cfg(unix)]
+    pub fn with_files_up_to_8_kib(mut self) -> Self {
+        self.user = User::Limited;
+        self
+    }
+
     /// The path of a file in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -127,6 +137,13 @@ impl Sandbox {
                 use std::os::unix::process::CommandExt as _;
                 let mut process = Command::new(self.path("program"));
                 process.uid(65534).gid(65534);
+                process
+            }
+            #[cfg(unix)]
+            User::Limited => {
+                // 16 blocks of 512 bytes; the signal that would end the program is ignored.
+                let mut process = Command::new("sh");
+                process.args(["-c", "ulimit -f 16; trap '' XFSZ; exec \"$0\" \"$@\"", PROGRAM]);
                 process
             }
         };
