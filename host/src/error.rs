@@ -193,9 +193,6 @@ fn import_hint(error: &ImportError) -> Option<String> {
             "export the model with other layers, or without those that belong to training or post-processing"
                 .to_owned(),
         ),
-        ImportError::DynamicShapes(_) => {
-            Some("export the model again with fixed shapes; only the batch may be open".to_owned())
-        }
         ImportError::Unreadable { .. } => {
             Some("see that the file was downloaded or exported completely".to_owned())
         }
@@ -259,6 +256,7 @@ fn input_hint(error: &InputError) -> Option<String> {
         InputError::Samples { source: SamplesError::Shape { .. }, .. } => {
             Some("the first axis counts samples, the rest is the shape of the model's input".to_owned())
         }
+        InputError::Samples { source: SamplesError::Empty, .. } => Some("give at least one".to_owned()),
         InputError::Labels(_) => Some("labels are one integer a sample: the index of its class".to_owned()),
         InputError::RawType { .. } => {
             Some("without `--raw`, numbers are in the model's own units and are quantized for it".to_owned())
