@@ -78,6 +78,9 @@ enum CalibratorName {
     Mse,
 }
 
+/// With fewer calibration samples the user is asked for more.
+const FEW_SAMPLES: usize = 30;
+
 #[derive(Serialize)]
 struct QuantizeResult<'a> {
     package: PathBuf,
@@ -188,6 +191,9 @@ fn write_summary(out: &mut dyn Write, package: &Package, result: &QuantizeResult
         Some(calibration) => {
             let (samples, calibrator) = (calibration.samples, &calibration.calibrator);
             writeln!(out, "  {:<10} from {samples} samples, {calibrator}", "ranges")?;
+            if samples < FEW_SAMPLES {
+                writeln!(out, "  {:<10} {samples} are few: 100 or so that differ show more", "")?;
+            }
         }
         None => writeln!(out, "  {:<10} int8 already: taken as it is", "ranges")?,
     }

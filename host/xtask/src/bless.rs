@@ -14,6 +14,5 @@ pub fn bless() -> Result<(), Failure> {
     runners::build_all()?;
     run(with_zoo(workspace::cargo().args(["test", "--workspace", "--release", "--locked", "--no-fail-fast"]))
         .env(BLESS_VARIABLE, "1")
-        .env("INSTA_UPDATE", "always")
-        .env("TRYCMD", "overwrite"))
+        .env("INSTA_UPDATE", "always"))
 }

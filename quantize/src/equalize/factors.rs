@@ -4,10 +4,10 @@ use super::groups::{Group, fused};
 use crate::calibrate::Extremes;
 use crate::graph::{FloatGraph, Op, Tensor, TensorId};
 
-/// The least range of a channel that is made up for, as a share of the greatest.
-const LEAST_SHARE: f32 = 1.0 / 64.0;
 /// How much of the differences is made up for, in the exponent: 0 is nothing, 1 all.
 const STRENGTHS: [f32; 5] = [1.0, 0.75, 0.5, 0.25, 0.0];
+/// So few samples say nothing of how far channels differ.
+const UNTRUSTED_SAMPLES: f32 = 4.0;
 
 /// What the calibration samples do in each channel of an activation.
 pub(super) struct ChannelStatistics {
@@ -19,12 +19,20 @@ pub(super) struct ChannelStatistics {
     squares: Vec<f64>,
     /// Values of one channel.
     count: usize,
+    /// Samples added.
+    samples: usize,
 }
 
 impl ChannelStatistics {
     /// Of `channels` channels, before any sample.
     pub(super) fn new(id: TensorId, channels: usize) -> Self {
-        Self { id, extremes: vec![Extremes::default(); channels], squares: vec![0.0; channels], count: 0 }
+        Self {
+            id,
+            extremes: vec![Extremes::default(); channels],
+            squares: vec![0.0; channels],
+            count: 0,
+            samples: 0,
+        }
     }
 
     /// Adds the values of one sample.
@@ -40,6 +48,7 @@ impl ChannelStatistics {
             }
         }
         self.count += values.len() / channels;
+        self.samples += 1;
         for (extremes, &greatest) in self.extremes.iter_mut().zip(&greatest) {
             extremes.add(greatest);
         }
@@ -57,8 +66,13 @@ impl ChannelStatistics {
 }
 
 /// The factors of a group, at most 1.
+///
+/// A channel that looks small in `n` samples may fire in the next one. Less than `1 / sqrt(n)` of the greatest
+/// range is not believed, and [`UNTRUSTED_SAMPLES`]` / n` of the difference, in the exponent, never made up for.
 pub(super) fn factors(graph: &FloatGraph, group: &Group, statistics: &[ChannelStatistics]) -> Vec<f32> {
-    let mut shares = vec![LEAST_SHARE; group.channels];
+    let samples = statistics.first().map_or(1, |statistics| statistics.samples) as f32;
+    let trust = (1.0 - UNTRUSTED_SAMPLES / samples).max(0.0);
+    let mut shares = vec![1.0 / libm::sqrtf(samples); group.channels];
     for statistics in statistics {
         let writer = graph.producer(statistics.id).expect("groups hold what nodes write");
         let bound = fused(&graph.nodes[writer].op).max;
@@ -72,7 +86,7 @@ pub(super) fn factors(graph: &FloatGraph, group: &Group, statistics: &[ChannelSt
     }
     let mut best = (f64::INFINITY, Vec::new());
     for strength in STRENGTHS {
-        let factors: Vec<f32> = shares.iter().map(|&share| libm::powf(share, strength)).collect();
+        let factors: Vec<f32> = shares.iter().map(|&share| libm::powf(share, strength * trust)).collect();
         let noise = group.consumers.iter().map(|&node| noise(graph, node, statistics, &factors)).sum();
         if noise < best.0 {
             best = (noise, factors);

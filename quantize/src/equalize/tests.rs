@@ -9,6 +9,9 @@ use crate::graph::{Activation, Conv, FloatGraph, FloatTensor, Node, Op, Padding,
 use crate::interpret::Interpreter;
 use crate::samples::{Array, Samples};
 
+/// Enough for channels to be believed.
+const SAMPLES: usize = 400;
+
 /// A graph whose weights are noise, the output channels of very different sizes.
 struct Builder {
     graph: FloatGraph,
@@ -77,7 +80,7 @@ impl Builder {
 
     fn samples(&mut self, outputs: &[TensorId]) -> Samples {
         self.graph.outputs = outputs.to_vec();
-        let shape = [&[8], &self.graph.tensors[0].shape[..]].concat();
+        let shape = [&[SAMPLES], &self.graph.tensors[0].shape[..]].concat();
         let elements = (0..shape.iter().product()).map(|_| self.noise()).collect();
         Samples::new(&self.graph, vec![Array { shape, elements }]).unwrap()
     }
@@ -181,4 +184,17 @@ fn what_leaves_the_model_or_meets_others_stays() {
     let samples = builder.samples(&[output, shown]);
     assert_eq!(groups(&builder.graph), []);
     assert_eq!(equalize(builder.graph.clone(), &samples, |_, _| {}), builder.graph);
+}
+
+#[test]
+fn few_samples_are_not_believed() {
+    let (mut builder, x) = Builder::new(&[1, 4, 4, 3]);
+    let first = builder.conv(x, 10, Activation::RELU);
+    let output = builder.dense(first, 3);
+    let samples = builder.samples(&[output]);
+    let elements = samples.input(0)[..4 * 48].to_vec();
+    let few = Samples::new(&builder.graph, vec![Array { shape: vec![4, 4, 4, 3], elements }]).unwrap();
+    let equalized = equalize(builder.graph.clone(), &few, |_, _| {});
+    let weights = |graph: &FloatGraph| graph.tensor(graph.nodes[0].inputs[1]).data.clone();
+    assert_eq!(weights(&equalized), weights(&builder.graph));
 }
