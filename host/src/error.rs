@@ -177,6 +177,7 @@ fn model_hint(error: &ModelError) -> Option<String> {
         ModelError::NotAModel(_) => {
             Some("`edgepkg quantize` makes a package of an ONNX or TensorFlow Lite file".to_owned())
         }
+        ModelError::NoOnnx(_) => Some("install edgepkg with its default features".to_owned()),
         ModelError::Package(error) => package_hint(error),
         ModelError::Import { source, .. } => import_hint(source),
         ModelError::Artifact { source, .. } => artifact_hint(source),
@@ -234,7 +235,6 @@ fn pack_hint(error: &PackError) -> Option<String> {
                 .to_owned(),
         ),
         PackError::NotAModel(_) => Some("export the model to ONNX, or convert it to int8 TensorFlow Lite".to_owned()),
-        PackError::NoOnnx(_) => Some("install edgepkg with its default features".to_owned()),
         PackError::TestMissing => Some("add `--test SAMPLES.npy`".to_owned()),
         PackError::Samples { source, .. } => input_hint(source),
         PackError::LabelNames(_) => Some("the file has one name a line, as many as the model has classes".to_owned()),

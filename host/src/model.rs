@@ -10,8 +10,7 @@ use edgepkg_format::artifact::{DIGEST_RANGE, Digest, MAGIC};
 use edgepkg_format::info::Ports;
 use edgepkg_format::{Artifact, ArtifactError, Isa};
 use edgepkg_quantize::emit::{self, Layer};
-use edgepkg_quantize::graph::QuantizedGraph;
-use edgepkg_quantize::import::{self, ImportError};
+use edgepkg_quantize::import::{self, ImportError, ImportOptions, Imported};
 use edgepkg_quantize::lower::LowerError;
 use edgepkg_quantize::report::Report;
 use edgepkg_quantize::wire::graph_digest;
@@ -82,8 +81,11 @@ pub enum ModelError {
         found_bytes: u64,
     },
     /// A float model where an int8 one is needed.
-    #[error("`{}` is an ONNX model and must be quantized first", .0.display())]
+    #[error("`{}` is a float model and must be quantized first", .0.display())]
     NotQuantized(PathBuf),
+    /// This program was built without ONNX.
+    #[error("this edgepkg was built without the feature `onnx` and cannot read `{}`", .0.display())]
+    NoOnnx(PathBuf),
     /// A file of no kind that is known.
     #[error("`{}` is not a model: neither a package, nor a .tflite, .onnx or .epa file", .0.display())]
     NotAModel(PathBuf),
@@ -175,13 +177,21 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
     fs::read(path).map_err(failed)
 }
 
-/// The int8 graph in a TensorFlow Lite file's bytes.
+/// The model in a file's bytes.
 ///
 /// # Errors
 ///
-/// When the file cannot be imported.
-pub fn import_tflite(bytes: &[u8], path: &Path) -> Result<QuantizedGraph, ModelError> {
-    import::tflite::read(bytes).map_err(|source| ModelError::Import { path: path.into(), source })
+/// When they are no model file, or one that cannot be imported.
+pub fn import(bytes: &[u8], path: &Path, options: &ImportOptions) -> Result<Imported, ModelError> {
+    let imported = match FileKind::of(bytes, path) {
+        Some(FileKind::Tflite) => import::tflite::read(bytes),
+        #[cfg(feature = "onnx")]
+        Some(FileKind::Onnx) => import::onnx::read(bytes, options),
+        #[cfg(not(feature = "onnx"))]
+        Some(FileKind::Onnx) => return Err(ModelError::NoOnnx(path.into())),
+        _ => return Err(ModelError::NotAModel(path.into())),
+    };
+    imported.map_err(|source| ModelError::Import { path: path.into(), source })
 }
 
 impl Model {
@@ -199,9 +209,11 @@ impl Model {
             Some(FileKind::Package) => Ok(Model::Package(Box::new(Package::from_bytes(bytes, path)?))),
             Some(FileKind::Artifact) => Ok(Model::Artifact(ArtifactFile::new(&bytes, path)?)),
             Some(FileKind::Tflite) => {
-                let graph = import_tflite(&bytes, path)?;
+                let imported = import(&bytes, path, &ImportOptions::default())?;
+                let labels = imported.metadata.labels.first().cloned().unwrap_or_default();
+                let graph = imported.into_quantized().ok_or_else(|| ModelError::NotQuantized(path.into()))?;
                 let name = PackageName::nearest(&path.file_stem().unwrap_or_default().to_string_lossy());
-                let manifest = Manifest::of(&graph, name, Version::initial(), Vec::new());
+                let manifest = Manifest::of(&graph, name, Version::initial(), labels);
                 let report = Report::of_int8_file(&graph);
                 let vectors = TestVectors::default();
                 Ok(Model::Package(Box::new(Package { manifest, graph, vectors, report, source: None })))

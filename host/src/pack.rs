@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use edgepkg_format::Isa;
-use edgepkg_quantize::graph::QuantizedGraph;
-use edgepkg_quantize::pipeline::{self, Progress, QuantizeError, Quantized};
+use edgepkg_quantize::graph::{FloatGraph, QuantizedGraph};
+use edgepkg_quantize::import::{ImportOptions, ImportedGraph};
+use edgepkg_quantize::pipeline::{self, Progress, QuantizeError, Quantized, TestSet};
 use edgepkg_quantize::report::{Accuracy, Report};
+use edgepkg_quantize::samples::Samples;
 use edgepkg_quantize::score::top_1;
+use edgepkg_quantize::simplify::simplify;
 use thiserror::Error;
 
 use crate::device::{Device as _, DeviceError, HostDevice};
@@ -22,8 +25,10 @@ const MAX_VECTOR_BYTES: usize = 256 << 10;
 /// What a package is made from.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The model file: `.onnx`, or an int8 `.tflite`.
+    /// The model file: `.onnx` or `.tflite`.
     pub model: PathBuf,
+    /// What the file leaves open.
+    pub import: ImportOptions,
     /// Calibration samples, a file for each input; none for an int8 file.
     pub calibration: Vec<PathBuf>,
     /// Test samples, a file for each input; may be empty.
@@ -63,11 +68,8 @@ pub enum PackError {
     #[error("`{}` is a float model, and quantizing it needs calibration samples", .0.display())]
     CalibrationMissing(PathBuf),
     /// A file that is no model to be quantized.
-    #[error("`{}` is not a model to be quantized: neither ONNX nor an int8 .tflite file", .0.display())]
+    #[error("`{}` is not a model to be quantized: neither an ONNX nor a .tflite file", .0.display())]
     NotAModel(PathBuf),
-    /// This program was built without ONNX.
-    #[error("this edgepkg was built without the feature `onnx` and cannot read `{}`", .0.display())]
-    NoOnnx(PathBuf),
     /// Labels without samples.
     #[error("labels were given, and no test samples")]
     TestMissing,
@@ -108,17 +110,18 @@ pub fn pack(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Pac
         return Err(PackError::TestMissing);
     }
     let bytes = model::read_file(&request.model)?;
-    let quantized = match FileKind::of(&bytes, &request.model) {
-        Some(FileKind::Tflite) => {
-            let graph = model::import_tflite(&bytes, &request.model)?;
-            Quantized { report: Report::of_int8_file(&graph), graph }
-        }
-        Some(FileKind::Onnx) => onnx::quantize(&bytes, request, progress)?,
-        _ => return Err(PackError::NotAModel(request.model.clone())),
+    let is_model = matches!(FileKind::of(&bytes, &request.model), Some(FileKind::Onnx | FileKind::Tflite));
+    if !is_model {
+        return Err(PackError::NotAModel(request.model.clone()));
+    }
+    let imported = model::import(&bytes, &request.model, &request.import)?;
+    let own_labels = imported.metadata.labels.first().cloned().unwrap_or_default();
+    let Quantized { graph, report } = match imported.graph {
+        ImportedGraph::Quantized(graph) => Quantized { report: Report::of_int8_file(&graph), graph },
+        ImportedGraph::Float(graph) => quantize(graph, request, progress)?,
     };
-    let Quantized { graph, report } = quantized;
     let name = request.name.clone().unwrap_or_else(|| name_of(&request.model));
-    let labels = request.label_names.clone();
+    let labels = if request.label_names.is_empty() { own_labels } else { request.label_names.clone() };
     let mut manifest = Manifest::of(&graph, name, request.version.clone(), labels);
     for port in &manifest.outputs {
         port.check_labels().map_err(PackError::LabelNames)?;
@@ -230,61 +233,35 @@ pub fn made_up_inputs(package: &Package, count: usize) -> Vec<Vec<Vec<u8>>> {
     (0..count).map(|_| ports.iter().map(|port| input(port.bytes())).collect()).collect()
 }
 
-#[cfg(feature = "onnx")]
-mod onnx {
-    use edgepkg_quantize::import;
-    use edgepkg_quantize::pipeline::{self, Progress, Quantized, TestSet};
-    use edgepkg_quantize::samples::Samples;
-    use edgepkg_quantize::simplify::simplify;
-
-    use super::{ModelError, PackError, Request};
-    use crate::samples::{self, InputError};
-
-    /// Quantizes an ONNX file with the request's samples.
-    pub fn quantize(
-        bytes: &[u8],
-        request: &Request,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Quantized, PackError> {
-        let path = &request.model;
-        let graph =
-            import::onnx::read(bytes).map_err(|source| ModelError::Import { path: path.clone(), source })?;
-        if request.calibration.is_empty() {
-            return Err(PackError::CalibrationMissing(path.clone()));
+/// Quantizes a float model with the request's samples.
+fn quantize(
+    graph: FloatGraph,
+    request: &Request,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Quantized, PackError> {
+    let path = &request.model;
+    if request.calibration.is_empty() {
+        return Err(PackError::CalibrationMissing(path.clone()));
+    }
+    let graph = simplify(graph);
+    let read = |role, files: &[PathBuf]| {
+        let fit = |arrays| {
+            let failed = |source| InputError::Samples { files: files.into(), source };
+            Samples::new(&graph, arrays).map_err(failed)
+        };
+        samples::read_arrays(files).and_then(fit).map_err(|source| PackError::Samples { role, source })
+    };
+    let calibration = read("calibration", &request.calibration)?;
+    let labels = match &request.labels {
+        Some(file) => {
+            samples::read_labels(file).map_err(|source| PackError::Samples { role: "test", source })?
         }
-        let graph = simplify(graph);
-        let read = |role, files: &[std::path::PathBuf]| {
-            let fit = |arrays| {
-                let failed = |source| InputError::Samples { files: files.into(), source };
-                Samples::new(&graph, arrays).map_err(failed)
-            };
-            samples::read_arrays(files).and_then(fit).map_err(|source| PackError::Samples { role, source })
-        };
-        let calibration = read("calibration", &request.calibration)?;
-        let labels = match &request.labels {
-            Some(file) => {
-                samples::read_labels(file).map_err(|source| PackError::Samples { role: "test", source })?
-            }
-            None => Vec::new(),
-        };
-        let test = match &request.test[..] {
-            [] => None,
-            files => Some(TestSet { samples: read("test", files)?, labels }),
-        };
-        pipeline::quantize(graph, &calibration, test.as_ref(), &request.options, progress)
-            .map_err(|source| PackError::Quantize { path: path.clone(), source })
-    }
-}
-
-#[cfg(not(feature = "onnx"))]
-mod onnx {
-    use super::{PackError, Progress, Quantized, Request};
-
-    pub fn quantize(
-        _: &[u8],
-        request: &Request,
-        _: &mut dyn FnMut(Progress),
-    ) -> Result<Quantized, PackError> {
-        Err(PackError::NoOnnx(request.model.clone()))
-    }
+        None => Vec::new(),
+    };
+    let test = match &request.test[..] {
+        [] => None,
+        files => Some(TestSet { samples: read("test", files)?, labels }),
+    };
+    pipeline::quantize(graph, &calibration, test.as_ref(), &request.options, progress)
+        .map_err(|source| PackError::Quantize { path: path.clone(), source })
 }

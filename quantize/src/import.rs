@@ -4,11 +4,76 @@
 pub mod onnx;
 pub mod tflite;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use thiserror::Error;
 
+use crate::graph::{FloatGraph, QuantizedGraph};
 use crate::validate::GraphError;
+
+/// A model as its file has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// What it computes.
+    pub graph: ImportedGraph,
+    /// What it says of itself.
+    pub metadata: Metadata,
+    /// What a user should know of how the file was read, as sentences without a full stop.
+    pub notes: Vec<String>,
+}
+
+/// The graph of a model file: to be quantized, or int8 already.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ImportedGraph {
+    /// Computes with floats.
+    Float(FloatGraph),
+    /// Computes with integers.
+    Quantized(QuantizedGraph),
+}
+
+/// What a model file says of itself, beside what it computes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// In a few sentences; may be empty.
+    pub description: String,
+    /// For each output, the names of its classes; empty lists where there are none.
+    pub labels: Vec<Vec<String>>,
+}
+
+/// What a user adds to a file that leaves it open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// Shapes of inputs, by name.
+    pub shapes: BTreeMap<String, Vec<usize>>,
+    /// The batch, where an input's first extent is open; 1 where this is `None`.
+    pub batch: Option<usize>,
+}
+
+impl Imported {
+    /// The float graph; `None` where it is int8 already.
+    pub fn into_float(self) -> Option<FloatGraph> {
+        match self.graph {
+            ImportedGraph::Float(graph) => Some(graph),
+            ImportedGraph::Quantized(_) => None,
+        }
+    }
+
+    /// The int8 graph; `None` where it computes with floats.
+    pub fn into_quantized(self) -> Option<QuantizedGraph> {
+        match self.graph {
+            ImportedGraph::Quantized(graph) => Some(graph),
+            ImportedGraph::Float(_) => None,
+        }
+    }
+}
+
+impl From<ImportedGraph> for Imported {
+    /// A model that says nothing of itself.
+    fn from(graph: ImportedGraph) -> Self {
+        Self { graph, metadata: Metadata::default(), notes: Vec::new() }
+    }
+}
 
 /// Why a file cannot be read as a model.
 #[derive(Debug, Error)]

@@ -7,7 +7,6 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use edgepkg_quantize::import::onnx;
 use edgepkg_quantize::simplify::simplify;
 use prost::Message;
 use tract_onnx::data_resolver::MmapDataResolver;
@@ -44,7 +43,7 @@ fn conformance_tests_give_the_outputs_stored() {
             graph.initializer.push(constant);
         }
         graph.output.truncate(1);
-        let imported = match onnx::read(&model.encode_to_vec()) {
+        let imported = match support::read_onnx(&model.encode_to_vec()) {
             Ok(graph) => graph,
             Err(error) => {
                 assert!(!error.to_string().contains("contradict each other"), "{name}: a panic");

@@ -6,7 +6,6 @@
 mod support;
 
 use edgepkg_quantize::graph::Tensor;
-use edgepkg_quantize::import::onnx;
 use edgepkg_quantize::simplify::simplify;
 use support::Random;
 use support::onnx_file::{OnnxFile, float, int, ints, word};
@@ -407,7 +406,7 @@ fn random_graphs_compute_what_tract_computes() {
             continue;
         };
         let context = format!("seed {seed}, {:#?}", summary(&file));
-        let imported = onnx::read(&bytes).unwrap_or_else(|error| panic!("{context}: {error}"));
+        let imported = support::read_onnx(&bytes).unwrap_or_else(|error| panic!("{context}: {error}"));
         let simplified = simplify(imported.clone());
         assert_eq!(simplify(simplified.clone()), simplified, "{context}: simplified twice");
         for (port, value) in imported.outputs.iter().zip(&file.graph.output) {

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use edgepkg_quantize::import::{ImportError, onnx};
+use edgepkg_quantize::import::ImportError;
 use edgepkg_quantize::simplify::simplify;
 use support::Random;
 use support::onnx_file::{OnnxFile, float_tensor, int, int_tensor, ints, tensor, word};
@@ -42,7 +42,7 @@ fn constant_node(op: &str, inputs: Vec<TensorProto>, attributes: Vec<AttributePr
 
 fn refusal(file: &OnnxFile) -> ImportError {
     let started = Instant::now();
-    let error = onnx::read(&file.bytes()).expect_err("it is refused");
+    let error = support::read_onnx(&file.bytes()).expect_err("it is refused");
     assert!(started.elapsed() < Duration::from_secs(5), "{error}");
     error
 }
@@ -146,11 +146,11 @@ fn tensors_too_large_to_make() {
 #[test]
 fn graphs_that_are_none() {
     let relu = || single("Relu", vec![], vec![]);
-    assert!(onnx::read(&[]).expect_err("empty").to_string().contains("no graph"));
-    assert!(onnx::read(b"not a model").is_err());
+    assert!(support::read_onnx(&[]).expect_err("empty").to_string().contains("no graph"));
+    assert!(support::read_onnx(b"not a model").is_err());
     let bytes = relu().bytes();
     for end in 0..bytes.len() {
-        assert!(onnx::read(&bytes[..end]).is_err(), "cut at {end}");
+        assert!(support::read_onnx(&bytes[..end]).is_err(), "cut at {end}");
     }
     let mut file = relu();
     file.output("nowhere");
@@ -227,7 +227,7 @@ fn open_shapes_are_named_and_the_batch_is_one() {
     file.open_input("x", &[None, Some(3)], "N");
     let y = file.node("Relu", &["x"], vec![]);
     file.output(&y);
-    let graph = onnx::read(&file.bytes()).expect("an open batch is 1");
+    let graph = support::read_onnx(&file.bytes()).expect("an open batch is 1");
     assert_eq!(graph.tensor(graph.outputs[0]).shape, [1, 3]);
     let mut file = OnnxFile::new(13);
     file.open_input("x", &[None, Some(3), None], "length");
@@ -281,7 +281,7 @@ fn network() -> OnnxFile {
 /// Reads a file that may be damaged: it ends soon, with a graph or an error, and without a panic in tract.
 fn read_any(bytes: &[u8]) {
     let started = Instant::now();
-    match onnx::read(bytes) {
+    match support::read_onnx(bytes) {
         Ok(graph) => drop(simplify(graph)),
         Err(error) => assert!(!error.to_string().contains("contradict each other"), "a panic: {bytes:?}"),
     }
@@ -291,7 +291,7 @@ fn read_any(bytes: &[u8]) {
 #[test]
 fn files_with_changed_bytes_are_read_or_refused() {
     let bytes = network().bytes();
-    onnx::read(&bytes).expect("unchanged it is read");
+    support::read_onnx(&bytes).expect("unchanged it is read");
     let mut random = Random::new(7);
     for _ in 0..2000 {
         let mut changed = bytes.clone();

@@ -5,7 +5,6 @@
 mod support;
 
 use edgepkg_quantize::graph::{Activation, FloatGraph, Op};
-use edgepkg_quantize::import::onnx;
 use edgepkg_quantize::simplify::simplify;
 use support::Random;
 use support::onnx_file::{OnnxFile, float, int, ints};
@@ -54,7 +53,7 @@ impl Export {
     fn simplified(mut self, output: &str) -> FloatGraph {
         self.file.output(output);
         let bytes = self.file.bytes();
-        let imported = onnx::read(&bytes).expect("it is read");
+        let imported = support::read_onnx(&bytes).expect("it is read");
         let shape = imported.tensor(imported.inputs[0]).shape.clone();
         let input = self.random.floats(shape.iter().product());
         let expected = support::run_tract(&bytes, &[(shape, input.clone())]).expect("tract runs it");

@@ -5,7 +5,6 @@
 mod support;
 
 use edgepkg_quantize::graph::{FloatGraph, Tensor};
-use edgepkg_quantize::import::onnx;
 use edgepkg_quantize::simplify::simplify;
 
 const TOLERANCE: f32 = 1e-4;
@@ -30,7 +29,7 @@ fn models_give_the_outputs_of_onnx_runtime_and_tract() {
         for file in ["model.onnx", "model_simplified.onnx"] {
             let context = format!("{model}/{file}");
             let bytes = std::fs::read(zoo.join(model).join(file)).expect("the model is there");
-            let imported = onnx::read(&bytes).unwrap_or_else(|error| panic!("{context}: {error}"));
+            let imported = support::read_onnx(&bytes).unwrap_or_else(|error| panic!("{context}: {error}"));
             let simplified = simplify(imported.clone());
             let transposes = simplified.nodes.iter().filter(|node| node.op.name() == "Transpose").count();
             assert_eq!(transposes, 0, "{context}: {}", operators(&simplified));
@@ -75,7 +74,7 @@ fn mlperf_models_keep_only_the_operators_of_their_references() {
     for (model, expected) in [("kws", &*kws), ("vww", &vww), ("ic", &ic), ("ad", "10 FullyConnected")] {
         for file in ["model.onnx", "model_simplified.onnx"] {
             let bytes = std::fs::read(zoo.join(model).join(file)).expect("the model is there");
-            let graph = simplify(onnx::read(&bytes).expect("it is read"));
+            let graph = simplify(support::read_onnx(&bytes).expect("it is read"));
             assert_eq!(operators(&graph), expected, "{model}/{file}");
         }
     }
@@ -85,7 +84,7 @@ fn mlperf_models_keep_only_the_operators_of_their_references() {
 fn layers_keep_the_names_of_the_file() {
     let kws = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/kws/model.onnx");
     let bytes = std::fs::read(kws).expect("the model is there");
-    let graph = simplify(onnx::read(&bytes).expect("it is read"));
+    let graph = simplify(support::read_onnx(&bytes).expect("it is read"));
     let names: Vec<&str> = graph.nodes.iter().map(|node| &*node.name).collect();
     assert_eq!(
         names,

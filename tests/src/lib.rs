@@ -3,6 +3,7 @@
 
 pub mod data_sets;
 pub mod host_session;
+pub mod import;
 pub mod models;
 pub mod pictures;
 pub mod samples;

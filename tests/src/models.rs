@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use edgepkg_format::Isa;
 use edgepkg_quantize::emit::{Options, emit};
-use edgepkg_quantize::import::tflite;
 
+use crate::import::int8_tflite;
 use crate::samples::integer_samples;
 
 /// A model file, inputs, and TFLM's outputs for them.
@@ -28,7 +28,7 @@ impl Int8Model {
     ///
     /// When the file cannot be read or lowered.
     pub fn artifact(&self, isa: Isa) -> Vec<u8> {
-        let graph = tflite::read(&self.tflite).expect("an int8 model file");
+        let graph = int8_tflite(&self.tflite).expect("an int8 model file");
         let options = Options { isa, name: &self.name, version: "0.1.0", labels: &[], graph_digest: [0; 32] };
         emit(&graph, &options).expect("every operator is there").artifact
     }

@@ -2,11 +2,11 @@
 //! their signal beside that of the reference int8 files.
 #![cfg(feature = "onnx")]
 
-use edgepkg_quantize::import::{onnx, tflite};
 use edgepkg_quantize::pipeline::{Options, quantize};
 use edgepkg_quantize::score::{Answers, score};
 use edgepkg_quantize::simplify::simplify;
 use edgepkg_tests::data_sets::data_set;
+use edgepkg_tests::import::{float_onnx, int8_tflite};
 use edgepkg_tests::zoo;
 
 /// Share of the labelled samples that may be answered worse.
@@ -29,14 +29,14 @@ fn check(model: &str, task: Task) {
     let Some(zoo) = zoo::folder() else { return };
     for file in ["model.onnx", "model_simplified.onnx"] {
         let bytes = std::fs::read(zoo.join(model).join(file)).expect("the zoo holds the model");
-        let graph = simplify(onnx::read(&bytes).expect("the model is read"));
+        let graph = simplify(float_onnx(&bytes).expect("the model is read"));
         let data = data_set(&zoo, model, &graph);
         let quantized = quantize(graph.clone(), &data.calibration, None, &Options::default(), &mut |_| {})
             .expect("the model is quantized");
         let own = score(&graph, &quantized.graph, None, &data.test, &data.labels, |_, _| {})
             .expect("the quantized model runs");
         let reference = std::fs::read(zoo.join(model).join("reference_int8.tflite")).ok().map(|bytes| {
-            let reference = tflite::read(&bytes).expect("the reference is read");
+            let reference = int8_tflite(&bytes).expect("the reference is read");
             score(&graph, &reference, None, &data.test, &data.labels, |_, _| {}).expect("the reference runs")
         });
         let decibels = own.worst_output_decibels();

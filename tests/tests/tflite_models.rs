@@ -4,14 +4,14 @@
 use std::fs;
 use std::path::PathBuf;
 
-use edgepkg_quantize::import::tflite;
 use edgepkg_tests::host_session::HostSession;
+use edgepkg_tests::import::int8_tflite;
 use edgepkg_tests::models::{self, Int8Model};
 use edgepkg_tests::samples::integer_samples;
 use edgepkg_tests::zoo;
 
 fn session(name: &str, tflite: &[u8]) -> HostSession {
-    let graph = tflite::read(tflite).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let graph = int8_tflite(tflite).unwrap_or_else(|error| panic!("{name}: {error}"));
     HostSession::new(&graph).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 

@@ -1,7 +1,7 @@
 //! Damaged TensorFlow Lite files: an error or a model that runs, never a panic.
 
-use edgepkg_quantize::import::tflite;
 use edgepkg_tests::host_session::HostSession;
+use edgepkg_tests::import::int8_tflite;
 use edgepkg_tests::tflm_ops::{Case, Cases};
 
 const MUTANTS: usize = 2000;
@@ -41,7 +41,7 @@ fn damage(model: &[u8], random: &mut Random) -> Vec<u8> {
 #[test]
 fn damaged_files_give_an_error_or_a_model_that_runs() {
     let cases = Cases::load();
-    let readable = |case: &&Case| tflite::read(cases.model(case)).is_ok();
+    let readable = |case: &&Case| int8_tflite(cases.model(case)).is_ok();
     let small = cases.cases.iter().filter(|case| cases.model(case).len() < 4096);
     let small: Vec<&Case> = small.filter(readable).collect();
     let mut random = Random(0x2545_f491_4f6c_dd1d);
@@ -49,7 +49,7 @@ fn damaged_files_give_an_error_or_a_model_that_runs() {
     for _ in 0..MUTANTS {
         let case = small[random.below(small.len())];
         let mutant = damage(cases.model(case), &mut random);
-        let Ok(graph) = tflite::read(&mutant) else {
+        let Ok(graph) = int8_tflite(&mutant) else {
             unreadable += 1;
             continue;
         };

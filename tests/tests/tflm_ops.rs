@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use edgepkg_quantize::import::tflite;
 use edgepkg_tests::host_session::HostSession;
+use edgepkg_tests::import::int8_tflite;
 use edgepkg_tests::tflm_ops::{Case, Cases};
 
 /// The operators there are, int8.
@@ -65,7 +65,7 @@ fn every_case_equals_tensorflow_lite_micro_in_every_byte() {
 }
 
 fn check(cases: &Cases, case: &Case) -> Result<(), String> {
-    let graph = tflite::read(cases.model(case)).map_err(|error| error.to_string())?;
+    let graph = int8_tflite(cases.model(case)).map_err(|error| error.to_string())?;
     let mut session = HostSession::new(&graph)?;
     let samples = cases.inputs(case).into_iter().zip(cases.outputs(case));
     for (sample, (inputs, expected)) in samples.enumerate() {

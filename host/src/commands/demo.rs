@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgepkg_format::Isa;
+use edgepkg_quantize::import::ImportOptions;
 use edgepkg_quantize::pipeline::Options;
 use edgepkg_quantize::report::Accuracy;
 use edgepkg_quantize::score::top_1;
@@ -97,6 +98,7 @@ pub fn execute(arguments: &DemoArguments, out: &mut dyn Write) -> Result<Outcome
 fn request(files: &data::Files) -> Request {
     Request {
         model: files.model.clone(),
+        import: ImportOptions::default(),
         calibration: vec![files.calibration.clone()],
         test: vec![files.test.clone()],
         labels: Some(files.labels.clone()),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use edgepkg_format::Isa;
 use edgepkg_quantize::calibrate::Calibrator;
+use edgepkg_quantize::import::ImportOptions;
 use edgepkg_quantize::pipeline::{Options, Progress as Step};
 use edgepkg_quantize::report::{Accuracy, Calibration, LayerReport};
 use serde::Serialize;
@@ -105,6 +106,7 @@ impl QuantizeArguments {
         };
         Ok(Request {
             model: self.model.clone(),
+            import: ImportOptions::default(),
             calibration: self.calibration.clone(),
             test: self.test.clone(),
             labels: self.labels.clone(),

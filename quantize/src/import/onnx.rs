@@ -23,7 +23,7 @@ use lower::Lowering;
 use protobuf::Model;
 use site::{Refusal, Site};
 
-use super::ImportError;
+use super::{ImportError, ImportOptions, Imported, ImportedGraph};
 use crate::graph::FloatGraph;
 
 /// Reads an ONNX model.
@@ -35,13 +35,14 @@ use crate::graph::FloatGraph;
 ///
 /// When the file is damaged, leaves a shape open, or uses operators that are not there: all of those are
 /// named.
-pub fn read(file: &[u8]) -> Result<FloatGraph, ImportError> {
+pub fn read(file: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     // The checks before tract are there to keep it from panicking; this catches what they let through.
-    catch_unwind(AssertUnwindSafe(|| read_checked(file)))
-        .unwrap_or_else(|_| Err(unreadable("its contents contradict each other")))
+    let graph = catch_unwind(AssertUnwindSafe(|| read_checked(file, options)))
+        .unwrap_or_else(|_| Err(unreadable("its contents contradict each other")))?;
+    Ok(ImportedGraph::Float(graph).into())
 }
 
-fn read_checked(file: &[u8]) -> Result<FloatGraph, ImportError> {
+fn read_checked(file: &[u8], _options: &ImportOptions) -> Result<FloatGraph, ImportError> {
     let mut model = Model::parse(file)?;
     let mut refused = report::unknown_operators(&model);
     let readable = report::readable_nodes(&model, &refused);

@@ -17,7 +17,7 @@ use flatbuffers::InvalidFlatbuffer;
 use self::boundary::Boundary;
 use self::operator::Builtin;
 use self::schema::{Model, Operator, OperatorCode, SubGraph};
-use super::{ImportError, UnsupportedOperator};
+use super::{ImportError, Imported, ImportedGraph, UnsupportedOperator};
 use crate::graph::{Graph, Node, QuantizedGraph, TensorId};
 use crate::validate::validate;
 
@@ -32,7 +32,7 @@ const SCHEMA_VERSION: u32 = 3;
 ///
 /// When `bytes` are no such file, when it uses operators that are not there (all are named), when it
 /// computes with floats or other types than int8, or when its graph is not sound.
-pub fn read(bytes: &[u8]) -> Result<QuantizedGraph, ImportError> {
+pub fn read(bytes: &[u8]) -> Result<Imported, ImportError> {
     if bytes.get(4..8) != Some(IDENTIFIER) {
         return Err(unreadable("it does not have the identifier TFL3"));
     }
@@ -59,7 +59,7 @@ pub fn read(bytes: &[u8]) -> Result<QuantizedGraph, ImportError> {
         importer.graph.outputs.push(id);
     }
     validate(&importer.graph)?;
-    Ok(importer.graph)
+    Ok(ImportedGraph::Quantized(importer.graph).into())
 }
 
 fn unreadable(reason: impl Into<String>) -> ImportError {

@@ -7,6 +7,7 @@ pub mod onnx_file;
 use std::path::PathBuf;
 
 use edgepkg_quantize::graph::FloatGraph;
+use edgepkg_quantize::import::{ImportError, ImportOptions, onnx as onnx_import};
 use edgepkg_quantize::interpret::Interpreter;
 use tract_onnx::prelude::*;
 
@@ -45,6 +46,11 @@ pub fn read_npy(path: &PathBuf) -> Vec<f32> {
     assert!(description.contains("'<f4'") && description.contains("'fortran_order': False"), "{description}");
     let words = bytes[10 + header..].chunks_exact(4);
     words.map(|word| f32::from_le_bytes(word.try_into().expect("four bytes"))).collect()
+}
+
+/// The graph of a float ONNX file.
+pub fn read_onnx(file: &[u8]) -> Result<FloatGraph, ImportError> {
+    Ok(onnx_import::read(file, &ImportOptions::default())?.into_float().expect("a float model file"))
 }
 
 /// Runs `graph` in our interpreter.
