@@ -234,7 +234,7 @@ fn pack_hint(error: &PackError) -> Option<String> {
             "add `--calibration SAMPLES.npy`: some hundred typical inputs as float32, the first axis counting samples"
                 .to_owned(),
         ),
-        PackError::NotAModel(_) => Some("export the model to ONNX, or convert it to int8 TensorFlow Lite".to_owned()),
+        PackError::NotAModel(_) => Some("export the model to ONNX or TensorFlow Lite".to_owned()),
         PackError::TestMissing => Some("add `--test SAMPLES.npy`".to_owned()),
         PackError::Samples { source, .. } => input_hint(source),
         PackError::LabelNames(_) => Some("the file has one name a line, as many as the model has classes".to_owned()),
