@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod graph;
+mod tflite_schema;
 pub mod import;
 pub mod simplify;
 pub mod validate;

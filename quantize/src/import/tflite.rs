@@ -15,16 +15,13 @@ use std::collections::HashMap;
 use flatbuffers::InvalidFlatbuffer;
 
 use self::boundary::Boundary;
-use self::operator::Builtin;
 use self::schema::{Model, Operator, OperatorCode, SubGraph};
 use super::{ImportError, Imported, ImportedGraph, UnsupportedOperator};
 use crate::graph::{Graph, Node, QuantizedGraph, TensorId};
+use crate::tflite_schema::{ABSENT, Builtin, IDENTIFIER, VERSION};
 use crate::validate::validate;
 
 const FORMAT: &str = "TensorFlow Lite";
-/// What stands at byte 4 of every file.
-const IDENTIFIER: &[u8] = b"TFL3";
-const SCHEMA_VERSION: u32 = 3;
 
 /// Reads a TensorFlow Lite file.
 ///
@@ -33,12 +30,12 @@ const SCHEMA_VERSION: u32 = 3;
 /// When `bytes` are no such file, when it uses operators that are not there (all are named), when it
 /// computes with floats or other types than int8, or when its graph is not sound.
 pub fn read(bytes: &[u8]) -> Result<Imported, ImportError> {
-    if bytes.get(4..8) != Some(IDENTIFIER) {
+    if bytes.get(4..8) != Some(IDENTIFIER.as_bytes()) {
         return Err(unreadable("it does not have the identifier TFL3"));
     }
     let model: Model<'_> = flatbuffer::root(bytes).map_err(|error| unreadable(damage(bytes, &error)))?;
-    if model.version != SCHEMA_VERSION {
-        return Err(unreadable(format!("its schema version is {}, not {SCHEMA_VERSION}", model.version)));
+    if model.version != VERSION {
+        return Err(unreadable(format!("its schema version is {}, not {VERSION}", model.version)));
     }
     let Some(subgraph) = model.subgraphs.first() else {
         return Err(unreadable("it has no graph"));
@@ -177,6 +174,3 @@ impl<'b> Importer<'b> {
         Ok(Node { outputs: vec![self.tensor(output)?], name, op, inputs })
     }
 }
-
-/// The index of an optional input that is not given.
-const ABSENT: i32 = -1;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::find;
 use super::schema::{Model, SubGraph};
-use super::tensor::FLOAT32;
+use crate::tflite_schema::tensor_type::FLOAT32;
 
 const DEQUANTIZE: i32 = 6;
 const QUANTIZE: i32 = 114;

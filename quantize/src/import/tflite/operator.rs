@@ -1,64 +1,11 @@
 //! Operators: which there are, and what their options and index tensors mean.
 
+use super::Importer;
 use super::schema::{Operator, OperatorCode, Options, Pool2d};
-use super::{ABSENT, Importer};
 use crate::graph::{Activation, Conv, Op, Padding, Pool};
-
-/// The operators that are read, under the schema's names and numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Builtin {
-    Add = 0,
-    AveragePool2d = 1,
-    Concatenation = 2,
-    Conv2d = 3,
-    DepthwiseConv2d = 4,
-    FullyConnected = 9,
-    Logistic = 14,
-    MaxPool2d = 17,
-    Mul = 18,
-    Relu = 19,
-    Relu6 = 21,
-    Reshape = 22,
-    Softmax = 25,
-    Tanh = 28,
-    Pad = 34,
-    Transpose = 39,
-    Mean = 40,
-    Squeeze = 43,
-    PadV2 = 60,
-    Slice = 65,
-    ExpandDims = 70,
-    LeakyRelu = 98,
-    Quantize = 114,
-}
+use crate::tflite_schema::{ABSENT, Builtin, activation as code, padding as scheme};
 
 impl Builtin {
-    const ALL: [Self; 23] = [
-        Self::Add,
-        Self::AveragePool2d,
-        Self::Concatenation,
-        Self::Conv2d,
-        Self::DepthwiseConv2d,
-        Self::FullyConnected,
-        Self::Logistic,
-        Self::MaxPool2d,
-        Self::Mul,
-        Self::Relu,
-        Self::Relu6,
-        Self::Reshape,
-        Self::Softmax,
-        Self::Tanh,
-        Self::Pad,
-        Self::Transpose,
-        Self::Mean,
-        Self::Squeeze,
-        Self::PadV2,
-        Self::Slice,
-        Self::ExpandDims,
-        Self::LeakyRelu,
-        Self::Quantize,
-    ];
-
     /// The operator with this code and these options.
     ///
     /// # Errors
@@ -99,13 +46,13 @@ impl Builtin {
     }
 }
 
-fn activation(code: i8) -> Result<Activation, &'static str> {
-    match code {
-        0 => Ok(Activation::NONE),
-        1 => Ok(Activation::RELU),
-        2 => Ok(Activation::RELU_N1_TO_1),
-        3 => Ok(Activation::RELU6),
-        4 => Err("tanh is fused into it"),
+fn activation(fused: i8) -> Result<Activation, &'static str> {
+    match fused {
+        code::NONE => Ok(Activation::NONE),
+        code::RELU => Ok(Activation::RELU),
+        code::RELU_N1_TO_1 => Ok(Activation::RELU_N1_TO_1),
+        code::RELU6 => Ok(Activation::RELU6),
+        code::TANH => Err("tanh is fused into it"),
         _ => Err("an unknown activation is fused into it"),
     }
 }
@@ -175,7 +122,22 @@ pub(super) fn convert(
             Op::Slice { begin }
         }
         Builtin::Quantize => Op::Requantize,
+        Builtin::Maximum => Op::Clamp(Activation { min: Some(bound(importer, operator)?), max: None }),
+        Builtin::Minimum => Op::Clamp(Activation { min: None, max: Some(bound(importer, operator)?) }),
     })
+}
+
+/// The constant that a minimum or maximum compares with. Raw values are compared, so that everything has one
+/// scale and zero point.
+fn bound(importer: &Importer<'_>, operator: &Operator) -> Result<f32, &'static str> {
+    let [x, bound] = operator.inputs[..] else {
+        return Err("has not two inputs");
+    };
+    let output = operator.outputs[0];
+    if !importer.are_alike(x, output) {
+        return Err("has an input with another scale or zero point than its output");
+    }
+    importer.scalar_like(bound, output)
 }
 
 const NO_OPTIONS: &str = "lacks its options";
@@ -245,7 +207,7 @@ fn padding(scheme: i8, image: &[usize], window: &Window) -> Result<Padding, &'st
         return Err("has an image without 4 dimensions");
     };
     match scheme {
-        0 => {
+        scheme::SAME => {
             let around = |extent: usize, axis: usize| {
                 let positions = extent.div_ceil(window.stride[axis]).max(1);
                 let reach = window.extents[axis].saturating_sub(1).saturating_mul(window.dilation[axis]);
@@ -257,7 +219,7 @@ fn padding(scheme: i8, image: &[usize], window: &Window) -> Result<Padding, &'st
             let ((top, bottom), (left, right)) = (around(rows, 0), around(columns, 1));
             Ok(Padding { top, left, bottom, right })
         }
-        1 => Ok(Padding::default()),
+        scheme::VALID => Ok(Padding::default()),
         _ => Err("has an unknown padding"),
     }
 }

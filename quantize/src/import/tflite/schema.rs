@@ -1,7 +1,7 @@
-//! The tables of a TensorFlow Lite file, as far as they are read. Field numbers are those of schema
-//! version 3.
+//! The tables of a TensorFlow Lite file, as far as they are read.
 
 use super::flatbuffer::{Fields, FromTable, Result};
+use crate::tflite_schema::{field, options_type};
 
 /// The file.
 pub(super) struct Model<'b> {
@@ -14,10 +14,10 @@ pub(super) struct Model<'b> {
 impl<'b> FromTable<'b> for Model<'b> {
     fn from_table(fields: &mut Fields<'_, '_, 'b>) -> Result<Self> {
         Ok(Self {
-            version: fields.scalar(0, 0)?,
-            operator_codes: fields.tables(1)?,
-            subgraphs: fields.tables(2)?,
-            buffers: fields.tables(4)?,
+            version: fields.scalar(field::model::VERSION, 0)?,
+            operator_codes: fields.tables(field::model::OPERATOR_CODES)?,
+            subgraphs: fields.tables(field::model::SUBGRAPHS)?,
+            buffers: fields.tables(field::model::BUFFERS)?,
         })
     }
 }
@@ -33,11 +33,11 @@ pub(super) struct OperatorCode {
 
 impl FromTable<'_> for OperatorCode {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
-        let deprecated = i32::from(fields.scalar(0, 0i8)?);
+        let deprecated = i32::from(fields.scalar(field::operator_code::DEPRECATED_BUILTIN, 0i8)?);
         Ok(Self {
-            builtin: deprecated.max(fields.scalar(3, 0)?),
-            custom: fields.text(1)?,
-            version: fields.scalar(2, 1)?,
+            builtin: deprecated.max(fields.scalar(field::operator_code::BUILTIN, 0)?),
+            custom: fields.text(field::operator_code::CUSTOM)?,
+            version: fields.scalar(field::operator_code::VERSION, 1)?,
         })
     }
 }
@@ -54,11 +54,11 @@ pub(super) struct SubGraph {
 impl FromTable<'_> for SubGraph {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
         Ok(Self {
-            tensors: fields.tables(0)?,
-            inputs: fields.vector(1)?,
-            outputs: fields.vector(2)?,
-            operators: fields.tables(3)?,
-            name: fields.text(4)?,
+            tensors: fields.tables(field::subgraph::TENSORS)?,
+            inputs: fields.vector(field::subgraph::INPUTS)?,
+            outputs: fields.vector(field::subgraph::OUTPUTS)?,
+            operators: fields.tables(field::subgraph::OPERATORS)?,
+            name: fields.text(field::subgraph::NAME)?,
         })
     }
 }
@@ -80,14 +80,14 @@ pub(super) struct Tensor {
 impl FromTable<'_> for Tensor {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
         Ok(Self {
-            shape: fields.vector(0)?,
-            kind: fields.scalar(1, 0)?,
-            buffer: fields.scalar(2, 0)?,
-            name: fields.text(3)?,
-            quantization: fields.table(4)?,
-            is_variable: fields.scalar(5, 0u8)? != 0,
-            is_sparse: fields.is_present(6)?,
-            external_buffer: fields.scalar(10, 0)?,
+            shape: fields.vector(field::tensor::SHAPE)?,
+            kind: fields.scalar(field::tensor::TYPE, 0)?,
+            buffer: fields.scalar(field::tensor::BUFFER, 0)?,
+            name: fields.text(field::tensor::NAME)?,
+            quantization: fields.table(field::tensor::QUANTIZATION)?,
+            is_variable: fields.scalar(field::tensor::IS_VARIABLE, 0u8)? != 0,
+            is_sparse: fields.is_present(field::tensor::SPARSITY)?,
+            external_buffer: fields.scalar(field::tensor::EXTERNAL_BUFFER, 0)?,
         })
     }
 }
@@ -104,10 +104,10 @@ pub(super) struct Quantization {
 impl FromTable<'_> for Quantization {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
         Ok(Self {
-            scales: fields.vector(2)?,
-            zero_points: fields.vector(3)?,
-            details: fields.scalar(4, 0)?,
-            dimension: fields.scalar(6, 0)?,
+            scales: fields.vector(field::quantization::SCALE)?,
+            zero_points: fields.vector(field::quantization::ZERO_POINT)?,
+            details: fields.scalar(field::quantization::DETAILS_TYPE, 0)?,
+            dimension: fields.scalar(field::quantization::DIMENSION, 0)?,
         })
     }
 }
@@ -122,7 +122,11 @@ pub(super) struct Buffer<'b> {
 
 impl<'b> FromTable<'b> for Buffer<'b> {
     fn from_table(fields: &mut Fields<'_, '_, 'b>) -> Result<Self> {
-        Ok(Self { data: fields.byte_vector(0)?, offset: fields.scalar(1, 0)?, size: fields.scalar(2, 0)? })
+        Ok(Self {
+            data: fields.byte_vector(field::buffer::DATA)?,
+            offset: fields.scalar(field::buffer::OFFSET, 0)?,
+            size: fields.scalar(field::buffer::SIZE, 0)?,
+        })
     }
 }
 
@@ -138,23 +142,33 @@ pub(super) struct Operator {
 impl FromTable<'_> for Operator {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
         Ok(Self {
-            code: fields.scalar(0, 0)?,
-            inputs: fields.vector(1)?,
-            outputs: fields.vector(2)?,
-            options: match fields.scalar(3, 0u8)? {
-                1 => fields.table(4)?.map_or(Options::None, Options::Conv2d),
-                2 => fields
-                    .table::<DepthwiseConv2d>(4)?
-                    .map_or(Options::None, |options| Options::Conv2d(options.0)),
-                5 => fields.table(4)?.map_or(Options::None, Options::Pool2d),
-                8 => fields.table(4)?.map_or(Options::None, Options::FullyConnected),
-                9 => {
-                    fields.table::<Number>(4)?.map_or(Options::None, |beta| Options::Softmax { beta: beta.0 })
+            code: fields.scalar(field::operator::CODE, 0)?,
+            inputs: fields.vector(field::operator::INPUTS)?,
+            outputs: fields.vector(field::operator::OUTPUTS)?,
+            options: match fields.scalar(field::operator::OPTIONS_TYPE, 0u8)? {
+                options_type::CONV_2D => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Conv2d)
                 }
-                10 => fields.table(4)?.map_or(Options::None, Options::Concatenation),
-                11 | 21 => fields.table(4)?.map_or(Options::None, Options::Elementwise),
-                75 => fields
-                    .table::<Number>(4)?
+                options_type::DEPTHWISE_CONV_2D => fields
+                    .table::<DepthwiseConv2d>(field::operator::OPTIONS)?
+                    .map_or(Options::None, |options| Options::Conv2d(options.0)),
+                options_type::POOL_2D => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Pool2d)
+                }
+                options_type::FULLY_CONNECTED => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::FullyConnected)
+                }
+                options_type::SOFTMAX => fields
+                    .table::<Number>(field::operator::OPTIONS)?
+                    .map_or(Options::None, |beta| Options::Softmax { beta: beta.0 }),
+                options_type::CONCATENATION => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Concatenation)
+                }
+                options_type::ADD | options_type::MUL => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Elementwise)
+                }
+                options_type::LEAKY_RELU => fields
+                    .table::<Number>(field::operator::OPTIONS)?
                     .map_or(Options::None, |alpha| Options::LeakyRelu { alpha: alpha.0 }),
                 _ => Options::None,
             },
@@ -185,10 +199,16 @@ pub(super) struct Conv2d {
 impl FromTable<'_> for Conv2d {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
         Ok(Self {
-            padding: fields.scalar(0, 0)?,
-            stride: [fields.scalar(2, 0)?, fields.scalar(1, 0)?],
-            activation: fields.scalar(3, 0)?,
-            dilation: [fields.scalar(5, 1)?, fields.scalar(4, 1)?],
+            padding: fields.scalar(field::conv_2d::PADDING, 0)?,
+            stride: [
+                fields.scalar(field::conv_2d::STRIDE_HEIGHT, 0)?,
+                fields.scalar(field::conv_2d::STRIDE_WIDTH, 0)?,
+            ],
+            activation: fields.scalar(field::conv_2d::ACTIVATION, 0)?,
+            dilation: [
+                fields.scalar(field::conv_2d::DILATION_HEIGHT, 1)?,
+                fields.scalar(field::conv_2d::DILATION_WIDTH, 1)?,
+            ],
         })
     }
 }
@@ -199,10 +219,16 @@ struct DepthwiseConv2d(Conv2d);
 impl FromTable<'_> for DepthwiseConv2d {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
         Ok(Self(Conv2d {
-            padding: fields.scalar(0, 0)?,
-            stride: [fields.scalar(2, 0)?, fields.scalar(1, 0)?],
-            activation: fields.scalar(4, 0)?,
-            dilation: [fields.scalar(6, 1)?, fields.scalar(5, 1)?],
+            padding: fields.scalar(field::depthwise_conv_2d::PADDING, 0)?,
+            stride: [
+                fields.scalar(field::depthwise_conv_2d::STRIDE_HEIGHT, 0)?,
+                fields.scalar(field::depthwise_conv_2d::STRIDE_WIDTH, 0)?,
+            ],
+            activation: fields.scalar(field::depthwise_conv_2d::ACTIVATION, 0)?,
+            dilation: [
+                fields.scalar(field::depthwise_conv_2d::DILATION_HEIGHT, 1)?,
+                fields.scalar(field::depthwise_conv_2d::DILATION_WIDTH, 1)?,
+            ],
         }))
     }
 }
@@ -218,10 +244,16 @@ pub(super) struct Pool2d {
 impl FromTable<'_> for Pool2d {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
         Ok(Self {
-            padding: fields.scalar(0, 0)?,
-            stride: [fields.scalar(2, 0)?, fields.scalar(1, 0)?],
-            window: [fields.scalar(4, 0)?, fields.scalar(3, 0)?],
-            activation: fields.scalar(5, 0)?,
+            padding: fields.scalar(field::pool_2d::PADDING, 0)?,
+            stride: [
+                fields.scalar(field::pool_2d::STRIDE_HEIGHT, 0)?,
+                fields.scalar(field::pool_2d::STRIDE_WIDTH, 0)?,
+            ],
+            window: [
+                fields.scalar(field::pool_2d::WINDOW_HEIGHT, 0)?,
+                fields.scalar(field::pool_2d::WINDOW_WIDTH, 0)?,
+            ],
+            activation: fields.scalar(field::pool_2d::ACTIVATION, 0)?,
         })
     }
 }
@@ -235,7 +267,10 @@ pub(super) struct FullyConnected {
 
 impl FromTable<'_> for FullyConnected {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
-        Ok(Self { activation: fields.scalar(0, 0)?, weights_format: fields.scalar(1, 0)? })
+        Ok(Self {
+            activation: fields.scalar(field::fully_connected::ACTIVATION, 0)?,
+            weights_format: fields.scalar(field::fully_connected::WEIGHTS_FORMAT, 0)?,
+        })
     }
 }
 
@@ -247,7 +282,10 @@ pub(super) struct Concatenation {
 
 impl FromTable<'_> for Concatenation {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
-        Ok(Self { axis: fields.scalar(0, 0)?, activation: fields.scalar(1, 0)? })
+        Ok(Self {
+            axis: fields.scalar(field::concatenation::AXIS, 0)?,
+            activation: fields.scalar(field::concatenation::ACTIVATION, 0)?,
+        })
     }
 }
 
@@ -258,7 +296,7 @@ pub(super) struct Elementwise {
 
 impl FromTable<'_> for Elementwise {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
-        Ok(Self { activation: fields.scalar(0, 0)? })
+        Ok(Self { activation: fields.scalar(field::elementwise::ACTIVATION, 0)? })
     }
 }
 
@@ -267,6 +305,6 @@ struct Number(f32);
 
 impl FromTable<'_> for Number {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
-        fields.scalar(0, 0.0).map(Self)
+        fields.scalar(field::number::VALUE, 0.0).map(Self)
     }
 }

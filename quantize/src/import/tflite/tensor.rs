@@ -8,6 +8,7 @@ use super::schema::{Quantization as Parameters, Tensor};
 use super::{Importer, find, names, unreadable};
 use crate::graph::{Quantization, QuantizedTensor, TensorId};
 use crate::import::ImportError;
+use crate::tflite_schema::tensor_type::{FLOAT32, INT8, INT16, INT32, INT64};
 
 impl Importer<'_> {
     /// The graph's tensor for the file's tensor `index`.
@@ -83,32 +84,30 @@ impl Importer<'_> {
         find(self.subgraph, index).and_then(shape).ok_or("lacks an input")
     }
 
+    fn converted(&self, index: i32) -> Option<QuantizedTensor> {
+        find(self.subgraph, index).and_then(|tensor| self.convert(tensor).ok())
+    }
+
+    /// Whether two of the file's tensors have the same scales and zero points.
+    pub(super) fn are_alike(&self, a: i32, b: i32) -> bool {
+        let [a, b] = [a, b].map(|index| self.converted(index).map(|tensor| tensor.quantization));
+        a.is_some() && a == b
+    }
+
     /// The real value of an int8 constant of one element that has the output's scale and zero point.
     pub(super) fn scalar_like(&self, index: i32, output: i32) -> Result<f32, &'static str> {
-        let [value, like] = [index, output]
-            .map(|index| find(self.subgraph, index).and_then(|tensor| self.convert(tensor).ok()));
-        let (Some(value), Some(like)) = (value, like) else {
-            return Err("lacks a value");
-        };
+        let value = self.converted(index).ok_or("lacks a value")?;
         let data = value.data.as_deref().filter(|_| value.dtype == DType::Int8);
         let Some(&[byte]) = data else {
             return Err("has a value that is no int8 constant");
         };
-        if value.quantization.scales != like.quantization.scales
-            || value.quantization.zero_points != like.quantization.zero_points
-        {
+        if !self.are_alike(index, output) {
             return Err("has a value with another scale or zero point than its output");
         }
         let steps = i32::from(byte as i8) - value.quantization.zero_point();
         Ok(value.quantization.scale() * steps as f32)
     }
 }
-
-pub(super) const FLOAT32: i8 = 0;
-const INT32: i8 = 2;
-const INT64: i8 = 4;
-const INT16: i8 = 7;
-const INT8: i8 = 9;
 
 fn dtype(tensor: &Tensor) -> Result<DType, ImportError> {
     match tensor.kind {

@@ -1,0 +1,212 @@
+//! The numbers of TensorFlow Lite's schema, version 3, as far as files are read or written: what stands
+//! where in a table, and what codes mean.
+
+/// What stands at byte 4 of every file.
+pub(crate) const IDENTIFIER: &str = "TFL3";
+/// The schema's version.
+pub(crate) const VERSION: u32 = 3;
+/// The index of an optional input that is not given.
+pub(crate) const ABSENT: i32 = -1;
+
+/// Fields of tables, by their places.
+pub(crate) mod field {
+    pub(crate) mod model {
+        pub(crate) const VERSION: u16 = 0;
+        pub(crate) const OPERATOR_CODES: u16 = 1;
+        pub(crate) const SUBGRAPHS: u16 = 2;
+        pub(crate) const BUFFERS: u16 = 4;
+    }
+
+    pub(crate) mod operator_code {
+        /// The builtin operator's number where it is less than 127, else 127.
+        pub(crate) const DEPRECATED_BUILTIN: u16 = 0;
+        pub(crate) const CUSTOM: u16 = 1;
+        pub(crate) const VERSION: u16 = 2;
+        pub(crate) const BUILTIN: u16 = 3;
+    }
+
+    pub(crate) mod subgraph {
+        pub(crate) const TENSORS: u16 = 0;
+        pub(crate) const INPUTS: u16 = 1;
+        pub(crate) const OUTPUTS: u16 = 2;
+        pub(crate) const OPERATORS: u16 = 3;
+        pub(crate) const NAME: u16 = 4;
+    }
+
+    pub(crate) mod tensor {
+        pub(crate) const SHAPE: u16 = 0;
+        pub(crate) const TYPE: u16 = 1;
+        pub(crate) const BUFFER: u16 = 2;
+        pub(crate) const NAME: u16 = 3;
+        pub(crate) const QUANTIZATION: u16 = 4;
+        pub(crate) const IS_VARIABLE: u16 = 5;
+        pub(crate) const SPARSITY: u16 = 6;
+        pub(crate) const EXTERNAL_BUFFER: u16 = 10;
+    }
+
+    pub(crate) mod quantization {
+        pub(crate) const SCALE: u16 = 2;
+        pub(crate) const ZERO_POINT: u16 = 3;
+        pub(crate) const DETAILS_TYPE: u16 = 4;
+        pub(crate) const DIMENSION: u16 = 6;
+    }
+
+    pub(crate) mod buffer {
+        pub(crate) const DATA: u16 = 0;
+        pub(crate) const OFFSET: u16 = 1;
+        pub(crate) const SIZE: u16 = 2;
+    }
+
+    pub(crate) mod operator {
+        pub(crate) const CODE: u16 = 0;
+        pub(crate) const INPUTS: u16 = 1;
+        pub(crate) const OUTPUTS: u16 = 2;
+        pub(crate) const OPTIONS_TYPE: u16 = 3;
+        pub(crate) const OPTIONS: u16 = 4;
+    }
+
+    pub(crate) mod conv_2d {
+        pub(crate) const PADDING: u16 = 0;
+        pub(crate) const STRIDE_WIDTH: u16 = 1;
+        pub(crate) const STRIDE_HEIGHT: u16 = 2;
+        pub(crate) const ACTIVATION: u16 = 3;
+        pub(crate) const DILATION_WIDTH: u16 = 4;
+        pub(crate) const DILATION_HEIGHT: u16 = 5;
+    }
+
+    pub(crate) mod depthwise_conv_2d {
+        pub(crate) const PADDING: u16 = 0;
+        pub(crate) const STRIDE_WIDTH: u16 = 1;
+        pub(crate) const STRIDE_HEIGHT: u16 = 2;
+        pub(crate) const ACTIVATION: u16 = 4;
+        pub(crate) const DILATION_WIDTH: u16 = 5;
+        pub(crate) const DILATION_HEIGHT: u16 = 6;
+    }
+
+    pub(crate) mod pool_2d {
+        pub(crate) const PADDING: u16 = 0;
+        pub(crate) const STRIDE_WIDTH: u16 = 1;
+        pub(crate) const STRIDE_HEIGHT: u16 = 2;
+        pub(crate) const WINDOW_WIDTH: u16 = 3;
+        pub(crate) const WINDOW_HEIGHT: u16 = 4;
+        pub(crate) const ACTIVATION: u16 = 5;
+    }
+
+    pub(crate) mod fully_connected {
+        pub(crate) const ACTIVATION: u16 = 0;
+        /// How weights are laid out; 0 is row by row.
+        pub(crate) const WEIGHTS_FORMAT: u16 = 1;
+    }
+
+    pub(crate) mod concatenation {
+        pub(crate) const AXIS: u16 = 0;
+        pub(crate) const ACTIVATION: u16 = 1;
+    }
+
+    /// Of additions and multiplications.
+    pub(crate) mod elementwise {
+        pub(crate) const ACTIVATION: u16 = 0;
+    }
+
+    /// Of options that are one float: softmax's beta, a leaky relu's slope.
+    pub(crate) mod number {
+        pub(crate) const VALUE: u16 = 0;
+    }
+}
+
+/// Which table an operator's options are.
+pub(crate) mod options_type {
+    pub(crate) const CONV_2D: u8 = 1;
+    pub(crate) const DEPTHWISE_CONV_2D: u8 = 2;
+    pub(crate) const POOL_2D: u8 = 5;
+    pub(crate) const FULLY_CONNECTED: u8 = 8;
+    pub(crate) const SOFTMAX: u8 = 9;
+    pub(crate) const CONCATENATION: u8 = 10;
+    pub(crate) const ADD: u8 = 11;
+    pub(crate) const MUL: u8 = 21;
+    pub(crate) const LEAKY_RELU: u8 = 75;
+}
+
+/// Types of elements.
+pub(crate) mod tensor_type {
+    pub(crate) const FLOAT32: i8 = 0;
+    pub(crate) const INT32: i8 = 2;
+    pub(crate) const INT64: i8 = 4;
+    pub(crate) const INT16: i8 = 7;
+    pub(crate) const INT8: i8 = 9;
+}
+
+/// How a window stands in its image.
+pub(crate) mod padding {
+    pub(crate) const SAME: i8 = 0;
+    pub(crate) const VALID: i8 = 1;
+}
+
+/// What is fused into an operator.
+pub(crate) mod activation {
+    pub(crate) const NONE: i8 = 0;
+    pub(crate) const RELU: i8 = 1;
+    pub(crate) const RELU_N1_TO_1: i8 = 2;
+    pub(crate) const RELU6: i8 = 3;
+    pub(crate) const TANH: i8 = 4;
+}
+
+/// The operators that are read or written, under the schema's names and numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Builtin {
+    Add = 0,
+    AveragePool2d = 1,
+    Concatenation = 2,
+    Conv2d = 3,
+    DepthwiseConv2d = 4,
+    FullyConnected = 9,
+    Logistic = 14,
+    MaxPool2d = 17,
+    Mul = 18,
+    Relu = 19,
+    Relu6 = 21,
+    Reshape = 22,
+    Softmax = 25,
+    Tanh = 28,
+    Pad = 34,
+    Transpose = 39,
+    Mean = 40,
+    Squeeze = 43,
+    Maximum = 55,
+    Minimum = 57,
+    PadV2 = 60,
+    Slice = 65,
+    ExpandDims = 70,
+    LeakyRelu = 98,
+    Quantize = 114,
+}
+
+impl Builtin {
+    pub(crate) const ALL: [Self; 25] = [
+        Self::Add,
+        Self::AveragePool2d,
+        Self::Concatenation,
+        Self::Conv2d,
+        Self::DepthwiseConv2d,
+        Self::FullyConnected,
+        Self::Logistic,
+        Self::MaxPool2d,
+        Self::Mul,
+        Self::Relu,
+        Self::Relu6,
+        Self::Reshape,
+        Self::Softmax,
+        Self::Tanh,
+        Self::Pad,
+        Self::Transpose,
+        Self::Mean,
+        Self::Squeeze,
+        Self::Maximum,
+        Self::Minimum,
+        Self::PadV2,
+        Self::Slice,
+        Self::ExpandDims,
+        Self::LeakyRelu,
+        Self::Quantize,
+    ];
+}
