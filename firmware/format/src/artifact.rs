@@ -253,7 +253,7 @@ impl<'a> Artifact<'a> {
     ///
     /// [`ArtifactError::Digest`] when a bit has changed.
     pub fn verify_digest(&self) -> Result<(), ArtifactError> {
-        if digest_of(self.bytes) == *self.digest() { Ok(()) } else { Err(ArtifactError::Digest) }
+        compare_digest(self.bytes)
     }
 
     /// The instruction set it was lowered for.
@@ -318,6 +318,23 @@ pub fn stated_bytes(bytes: &[u8]) -> Result<usize, ArtifactError> {
 /// When `bytes` holds no header of this version.
 pub fn stated_isa(bytes: &[u8]) -> Result<Isa, ArtifactError> {
     Header::read_fixed(bytes).map(|header| header.isa)
+}
+
+/// Compares the artifact at the start of `bytes` with the digest in its header. Of what is hashed nothing is
+/// looked at: [`Artifact::parse`] does that.
+///
+/// # Errors
+///
+/// What is wrong with the header, or [`ArtifactError::Digest`] when a bit has changed.
+pub fn verify_digest(bytes: &[u8]) -> Result<(), ArtifactError> {
+    let header = Header::read(bytes)?;
+    compare_digest(&bytes[..header.total_bytes])
+}
+
+/// `artifact` has a header.
+fn compare_digest(artifact: &[u8]) -> Result<(), ArtifactError> {
+    let stated = digest_at(artifact, DIGEST_RANGE);
+    if digest_of(artifact) == *stated { Ok(()) } else { Err(ArtifactError::Digest) }
 }
 
 /// SHA-256 of `artifact` without the 32 bytes in which its header holds it.

@@ -183,8 +183,8 @@ structure! {
 }
 
 structure! {
-    /// A fixed-point factor `multiplier * 2^(shift - 31)`: `multiplier` is 0 or in `[2^30, 2^31)`,
-    /// a positive `shift` is to the left.
+    /// A fixed-point factor `multiplier * 2^(shift - 31)`: `multiplier` is 0 or in `[2^30, 2^31)`
+    /// (a mean's, which its count divides, from `2^29` on), a positive `shift` is to the left.
     Scale {
         /// The mantissa, Q31.
         multiplier: i32,

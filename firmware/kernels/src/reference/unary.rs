@@ -106,16 +106,8 @@ impl LeakyRelu {
 impl Logistic {
     /// The output for inputs -128 to 127.
     pub fn table(&self) -> [i8; 256] {
-        table(|q| {
-            let x = q.wrapping_sub(self.input_zero_point);
-            if x <= self.input_radius.wrapping_neg() {
-                return INT8.min;
-            }
-            if x >= self.input_radius {
-                return INT8.max;
-            }
-            let y = rounding_divide_by_power_of_two(logistic(multiply_by_scale(x, self.scale)), 23);
-            (y - 128).clamp(INT8.min, INT8.max)
+        saturating_table(self.input_zero_point, self.input_radius, |x| {
+            rounding_divide_by_power_of_two(logistic(multiply_by_scale(x, self.scale)), 23) - 128
         })
     }
 }
@@ -123,18 +115,19 @@ impl Logistic {
 impl Tanh {
     /// The output for inputs -128 to 127.
     pub fn table(&self) -> [i8; 256] {
-        table(|q| {
-            let x = q.wrapping_sub(self.input_zero_point);
-            if x <= self.input_radius.wrapping_neg() {
-                return INT8.min;
-            }
-            if x >= self.input_radius {
-                return INT8.max;
-            }
-            let y = rounding_divide_by_power_of_two(tanh(multiply_by_scale(x, self.scale)), 24);
-            y.clamp(INT8.min, INT8.max)
+        saturating_table(self.input_zero_point, self.input_radius, |x| {
+            rounding_divide_by_power_of_two(tanh(multiply_by_scale(x, self.scale)), 24)
         })
     }
+}
+
+/// `function` of the distance to the zero point, clamped; at its ends from the distance `radius` on.
+fn saturating_table(zero_point: i32, radius: i32, function: impl Fn(i32) -> i32) -> [i8; 256] {
+    table(|q| match q.wrapping_sub(zero_point) {
+        x if x <= radius.wrapping_neg() => INT8.min,
+        x if x >= radius => INT8.max,
+        x => function(x).clamp(INT8.min, INT8.max),
+    })
 }
 
 #[cfg(test)]
