@@ -8,6 +8,7 @@ use crate::commands::bench::BenchArguments;
 use crate::commands::boards::BoardsArguments;
 use crate::commands::build::BuildArguments;
 use crate::commands::demo::DemoArguments;
+use crate::commands::export::ExportArguments;
 use crate::commands::flash::FlashArguments;
 use crate::commands::inspect::InspectArguments;
 use crate::commands::quantize::QuantizeArguments;
@@ -53,6 +54,8 @@ pub enum Command {
     Test(TestArguments),
     /// Count what a model costs on a board: instructions, arena, stack
     Bench(BenchArguments),
+    /// Write a package's model for other tools: int8 TensorFlow Lite
+    Export(ExportArguments),
     /// List the boards
     Boards(BoardsArguments),
 }

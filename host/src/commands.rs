@@ -5,6 +5,7 @@ pub mod bench;
 pub mod boards;
 pub mod build;
 pub mod demo;
+pub mod export;
 pub mod flash;
 pub mod inspect;
 pub mod quantize;
@@ -49,6 +50,7 @@ pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Outcome, Error>
         Command::Run(arguments) => run::execute(arguments, out),
         Command::Test(arguments) => test::execute(arguments, out),
         Command::Bench(arguments) => bench::execute(arguments, out),
+        Command::Export(arguments) => export::execute(arguments, out),
         Command::Boards(arguments) => boards::execute(arguments, out),
     }
 }

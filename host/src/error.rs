@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use edgepkg_boards::{Board, BoardError};
 use edgepkg_format::ArtifactError;
+use edgepkg_quantize::export::ExportError;
 use edgepkg_quantize::import::ImportError;
 use edgepkg_quantize::samples::SamplesError;
 use miette::Diagnostic;
@@ -97,6 +98,14 @@ pub enum Error {
         /// The command.
         command: &'static str,
     },
+    /// A model that a format of other tools cannot express.
+    #[error("the model cannot be written as {format}")]
+    Export {
+        /// The format's name.
+        format: &'static str,
+        /// What it lacks.
+        source: ExportError,
+    },
     /// A file that a command makes.
     #[error("cannot write `{}`", path.display())]
     Write {
@@ -158,6 +167,9 @@ impl Error {
             Error::OutputCount { .. } => Some("give `--output` once for each output, in the model's order".to_owned()),
             Error::NeedsPackage { .. } => Some("give the package it was built from".to_owned()),
             Error::OtherModel { .. } => Some("flash it again".to_owned()),
+            Error::Export { .. } => Some(
+                "`edgepkg inspect` lists the layers; another `--format` may have words for this one".to_owned(),
+            ),
             Error::Write { .. } => Some(WRITE_HINT.to_owned()),
             Error::Unreachable { .. } | Error::Output(_) => None,
         }

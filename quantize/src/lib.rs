@@ -20,6 +20,7 @@ pub mod multiplier;
 pub mod lower;
 pub mod plan_memory;
 pub mod emit;
+pub mod export;
 pub mod simulate;
 pub mod score;
 pub mod report;

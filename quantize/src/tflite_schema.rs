@@ -8,12 +8,18 @@ pub(crate) const VERSION: u32 = 3;
 /// The index of an optional input that is not given.
 pub(crate) const ABSENT: i32 = -1;
 
+/// Where a table's directory has the field at `place`.
+pub(crate) const fn slot(place: u16) -> u16 {
+    4 + 2 * place
+}
+
 /// Fields of tables, by their places.
 pub(crate) mod field {
     pub(crate) mod model {
         pub(crate) const VERSION: u16 = 0;
         pub(crate) const OPERATOR_CODES: u16 = 1;
         pub(crate) const SUBGRAPHS: u16 = 2;
+        pub(crate) const DESCRIPTION: u16 = 3;
         pub(crate) const BUFFERS: u16 = 4;
     }
 
@@ -78,6 +84,7 @@ pub(crate) mod field {
         pub(crate) const PADDING: u16 = 0;
         pub(crate) const STRIDE_WIDTH: u16 = 1;
         pub(crate) const STRIDE_HEIGHT: u16 = 2;
+        pub(crate) const MULTIPLIER: u16 = 3;
         pub(crate) const ACTIVATION: u16 = 4;
         pub(crate) const DILATION_WIDTH: u16 = 5;
         pub(crate) const DILATION_HEIGHT: u16 = 6;
@@ -96,6 +103,7 @@ pub(crate) mod field {
         pub(crate) const ACTIVATION: u16 = 0;
         /// How weights are laid out; 0 is row by row.
         pub(crate) const WEIGHTS_FORMAT: u16 = 1;
+        pub(crate) const KEEP_DIMENSIONS: u16 = 2;
     }
 
     pub(crate) mod concatenation {
@@ -106,6 +114,14 @@ pub(crate) mod field {
     /// Of additions and multiplications.
     pub(crate) mod elementwise {
         pub(crate) const ACTIVATION: u16 = 0;
+    }
+
+    pub(crate) mod reducer {
+        pub(crate) const KEEP_DIMENSIONS: u16 = 0;
+    }
+
+    pub(crate) mod reshape {
+        pub(crate) const NEW_SHAPE: u16 = 0;
     }
 
     /// Of options that are one float: softmax's beta, a leaky relu's slope.
@@ -123,7 +139,9 @@ pub(crate) mod options_type {
     pub(crate) const SOFTMAX: u8 = 9;
     pub(crate) const CONCATENATION: u8 = 10;
     pub(crate) const ADD: u8 = 11;
+    pub(crate) const RESHAPE: u8 = 17;
     pub(crate) const MUL: u8 = 21;
+    pub(crate) const REDUCER: u8 = 27;
     pub(crate) const LEAKY_RELU: u8 = 75;
 }
 

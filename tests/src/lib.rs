@@ -6,6 +6,8 @@ pub mod host_session;
 pub mod import;
 pub mod models;
 pub mod pictures;
+pub mod random_graphs;
+pub mod round_trip;
 pub mod samples;
 pub mod tflm_ops;
 pub mod zoo;

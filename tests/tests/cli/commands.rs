@@ -20,6 +20,7 @@ fn help() {
          help run
          help test
          help bench
+         help export
          help boards
          help demo"
     );
@@ -88,6 +89,21 @@ fn build_and_flash_for_the_host() {
     check!("build", sandbox, "build kws.tflite -o built\nflash kws.tflite");
     let bytes = AlignedBytes::from(&sandbox.read("built/kws.epa")[..]);
     assert!(Artifact::parse(&bytes).is_ok_and(|artifact| artifact.verify_digest().is_ok()));
+}
+
+#[test]
+fn export() {
+    let sandbox = Sandbox::with_kws();
+    sandbox.run("quantize kws.tflite --label-names labels.txt -o kws.edgepkg");
+    check!(
+        "export",
+        sandbox,
+        "export kws.edgepkg --format tflite -o exported.tflite
+         export kws.edgepkg --format tflite -o exported.tflite --json
+         run exported.tflite --input x_i8.npy --raw --output y_i8.npy"
+    );
+    let expected = edgepkg_tests::models::kws().outputs.concat();
+    assert!(sandbox.read("y_i8.npy").ends_with(&expected));
 }
 
 #[test]

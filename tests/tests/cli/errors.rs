@@ -1,7 +1,12 @@
 //! Every error a user can make, and the way out it names.
 
+use edgepkg::package::{Manifest, Package, PackageName, TestVectors, Version};
 use edgepkg_format::ArtifactError;
 use edgepkg_format::aligned::AlignedBytes;
+use edgepkg_quantize::export::ExportError;
+use edgepkg_quantize::graph::QuantizedGraph;
+use edgepkg_quantize::report::Report;
+use edgepkg_tests::random_graphs;
 
 use crate::check;
 use crate::sandbox::Sandbox;
@@ -139,6 +144,32 @@ fn arguments() {
          quantize kws.tflite --labels y.npy
          quantize kws.tflite --head nowhere
          quantize kws.tflite --test x_i8.npy --labels y.npy"
+    );
+}
+
+/// A pool whose padding is that of no TensorFlow Lite file.
+#[test]
+fn what_cannot_be_exported() {
+    let of_no_file = |graph: &QuantizedGraph| {
+        let written = edgepkg_quantize::export::tflite::write(graph, "");
+        matches!(written, Err(ExportError::Node { .. }))
+    };
+    let graph = (0..).map(|seed| random_graphs::graph("average_pool", seed)).find(of_no_file);
+    let graph = graph.expect("there are such pools");
+    let name = PackageName::nearest("pool");
+    let manifest = Manifest::of(&graph, name, Version::initial(), Vec::new());
+    let (report, vectors) = (Report::of_int8_file(&graph), TestVectors::default());
+    let package = Package { manifest, graph, vectors, report, source: None };
+    let sandbox = Sandbox::with_kws();
+    package.write(&sandbox.path("pool.edgepkg")).expect("the folder is ours");
+    sandbox.run("build kws.tflite -o built");
+    check!(
+        "error_export",
+        sandbox,
+        "export pool.edgepkg --format tflite -o pool.tflite
+         export kws.tflite --format tflite -o absent/kws.tflite
+         export kws.tflite --format pytorch -o kws.pt
+         export built/kws.epa --format tflite -o kws.tflite"
     );
 }
 

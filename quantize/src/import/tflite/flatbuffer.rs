@@ -3,6 +3,8 @@
 
 use flatbuffers::{InvalidFlatbuffer, TableVerifier, Verifier, VerifierOptions};
 
+use crate::tflite_schema::slot;
+
 pub(super) type Result<T> = std::result::Result<T, InvalidFlatbuffer>;
 
 /// Something that a table is read as.
@@ -57,7 +59,7 @@ pub(super) struct Fields<'v, 'o, 'b> {
 impl<'b> Fields<'_, '_, 'b> {
     /// Where the field's value stands in the table; `None` where it is left out.
     fn position(&mut self, field: u16) -> Result<Option<usize>> {
-        self.table.deref(4 + 2 * field)
+        self.table.deref(slot(field))
     }
 
     /// Where the field's offset points to.
