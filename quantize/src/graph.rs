@@ -4,10 +4,13 @@
 //! which they can run. What is known before the first inference (shapes, axes, paddings) stands in
 //! the operator, never in a tensor.
 
+mod unary_function;
+
 use std::sync::Arc;
 
 use edgepkg_format::DType;
 use serde::{Deserialize, Serialize};
+pub use unary_function::UnaryFunction;
 
 /// A model whose tensors are `T`.
 #[derive(Clone, Debug, PartialEq)]
@@ -270,6 +273,8 @@ pub enum Op {
         /// Slope below 0.
         alpha: f32,
     },
+    /// `[x]`: any other function of single elements.
+    Unary(UnaryFunction),
     /// `[x]`: elements added around it.
     Pad {
         /// Elements before, for each dimension.
@@ -398,6 +403,7 @@ impl Op {
             Op::Relu6 => "Relu6",
             Op::Clamp(_) => "Clamp",
             Op::LeakyRelu { .. } => "LeakyRelu",
+            Op::Unary(function) => function.name(),
             Op::Pad { .. } => "Pad",
             Op::Concat { .. } => "Concat",
             Op::Reshape => "Reshape",

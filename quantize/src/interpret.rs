@@ -128,6 +128,7 @@ impl<'a> Interpreter<'a> {
             Op::LeakyRelu { alpha } => {
                 elementwise::unary(view(0), output, |x| if x < 0.0 { alpha * x } else { x });
             }
+            Op::Unary(function) => elementwise::unary(view(0), output, |x| function.apply(x)),
             Op::Pad { before, value, .. } => {
                 output.fill(*value);
                 layout::copy_into(view(0), in_shape(0), output, out_shape, before);

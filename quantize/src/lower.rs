@@ -6,6 +6,7 @@
 mod activation;
 mod constants;
 mod elementwise;
+mod function_table;
 mod layout;
 mod movement;
 mod reduction;
@@ -233,6 +234,7 @@ impl<'g> Lowering<'g> {
             Op::Relu6 => self.relu6(node),
             Op::Clamp(activation) => self.clamp(node, activation),
             Op::LeakyRelu { alpha } => self.leaky_relu(node, *alpha),
+            Op::Unary(function) => self.function(node, *function),
             Op::Pad { before, value, .. } => self.pad(node, before, *value),
             Op::Concat { axis } => self.concat(node, *axis),
             Op::Reshape => self.reshape(node),

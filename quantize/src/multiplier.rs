@@ -231,6 +231,36 @@ pub fn leaky_relu(input: f32, output: f32, alpha: f32) -> Result<LeakyReluScales
     })
 }
 
+/// How the 16-bit arithmetic of hard swish scales its input times 128.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HardSwishScales {
+    /// To the output's scale; not shifted to the left.
+    pub output: Scale,
+    /// To steps of `3 / 2^15`.
+    pub gate: Scale,
+}
+
+/// Hard swish: `input / 128 / output` and `input / 128 / (3 / 2^15)`, in float32, their multipliers rounded
+/// to 16 bits.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`]; and when the first is not below 1, which the references refuse.
+pub fn hard_swish(input: f32, output: f32) -> Result<HardSwishScales, FactorOutOfRange> {
+    let in_16_bits = |scale: Scale| {
+        let multiplier = (i64::from(scale.multiplier) + (1 << 15)) >> 16;
+        Scale { multiplier: multiplier.min(i16::MAX.into()) as i32, ..scale }
+    };
+    let finer = input / 128.0;
+    let factor = f64::from(finer / output);
+    let output = quantize_multiplier(factor)?;
+    if output.shift > 0 {
+        return Err(FactorOutOfRange { factor, must_be: "less than 1" });
+    }
+    let gate = quantize_multiplier(f64::from(finer / (3.0 / 32_768.0)))?;
+    Ok(HardSwishScales { output: in_16_bits(output), gate: in_16_bits(gate) })
+}
+
 /// The least and greatest value of a type.
 ///
 /// # Panics

@@ -196,11 +196,13 @@ pub(crate) enum Builtin {
     Slice = 65,
     ExpandDims = 70,
     LeakyRelu = 98,
+    Elu = 111,
     Quantize = 114,
+    HardSwish = 117,
 }
 
 impl Builtin {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Add,
         Self::AveragePool2d,
         Self::Concatenation,
@@ -225,6 +227,8 @@ impl Builtin {
         Self::Slice,
         Self::ExpandDims,
         Self::LeakyRelu,
+        Self::Elu,
         Self::Quantize,
+        Self::HardSwish,
     ];
 }

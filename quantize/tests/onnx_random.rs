@@ -6,6 +6,8 @@
 mod support;
 
 use edgepkg_quantize::graph::Tensor;
+use edgepkg_quantize::pipeline::{Options, quantize};
+use edgepkg_quantize::samples::{Array, Samples};
 use edgepkg_quantize::simplify::simplify;
 use support::Random;
 use support::onnx_file::{OnnxFile, float, int, ints, word};
@@ -75,7 +77,7 @@ impl Generator {
         let x = self.values[at].clone();
         let rank = x.shape.len();
         let image = (3..=4).contains(&rank);
-        match self.random.within(0..=21) {
+        match self.random.within(0..=28) {
             0..=2 if image => self.convolution(&x),
             3 if image => self.pool(&x),
             4 if image => self.global(&x),
@@ -93,6 +95,12 @@ impl Generator {
             18 => self.reshape(&x),
             19 => self.squeeze(&x),
             20 => self.unsqueeze(&x),
+            22 | 23 => self.function(&x),
+            24 => self.reduction(&x),
+            25 => self.extreme(&x),
+            26 => self.split(&x),
+            27 => self.tile_or_gather(&x),
+            28 if rank == 4 => self.blocks(&x),
             21 => {
                 let op = if self.random.flip() { "Identity" } else { "Dropout" };
                 self.push(op, &[&x.name], vec![], x.shape.clone());
@@ -216,6 +224,119 @@ impl Generator {
             }
             "LeakyRelu" => self.push(op, &[&x.name], vec![float("alpha", 0.125)], shape),
             _ => self.push(op, &[&x.name], vec![], shape),
+        }
+    }
+
+    /// A function of single elements, far from where it is steep.
+    fn function(&mut self, x: &Value) {
+        const FUNCTIONS: [&str; 18] = [
+            "Abs",
+            "Neg",
+            "Elu",
+            "Selu",
+            "Celu",
+            "HardSigmoid",
+            "HardSwish",
+            "Mish",
+            "Softplus",
+            "Softsign",
+            "Erf",
+            "Sin",
+            "Cos",
+            "ThresholdedRelu",
+            "Exp",
+            "Sqrt",
+            "Reciprocal",
+            "Log",
+        ];
+        let op = *self.random.pick(&FUNCTIONS);
+        let attributes = match op {
+            "Elu" => vec![float("alpha", 0.5)],
+            "HardSigmoid" => vec![float("alpha", 0.125), float("beta", 0.25)],
+            "ThresholdedRelu" => vec![float("alpha", -100.0)],
+            _ => vec![],
+        };
+        let mut input = x.name.clone();
+        if matches!(op, "Exp" | "Sqrt" | "Reciprocal" | "Log") {
+            let magnitude = self.file.node("Abs", &[&input], vec![]);
+            let one = self.file.floats(&[], vec![1.0]);
+            input = self.file.node("Add", &[&magnitude, &one], vec![]);
+        }
+        if op == "Exp" {
+            input = self.file.node("Neg", &[&input], vec![]);
+        }
+        self.push(op, &[&input], attributes, x.shape.clone());
+    }
+
+    fn reduction(&mut self, x: &Value) {
+        let axis = self.random.within(1..=x.shape.len() - 1);
+        let op = *self.random.pick(&["ReduceMax", "ReduceMin", "ReduceSum"]);
+        let (inputs, mut attributes) =
+            self.list(if op == "ReduceSum" { 13 } else { 18 }, "axes", &[axis as i64]);
+        attributes.push(int("keepdims", 1));
+        let mut shape = x.shape.clone();
+        shape[axis] = 1;
+        let inputs: Vec<&str> = [&x.name].into_iter().chain(&inputs).map(|input| &**input).collect();
+        self.push(op, &inputs, attributes, shape);
+    }
+
+    fn extreme(&mut self, x: &Value) {
+        let op = *self.random.pick(&["Max", "Min", "Sum"]);
+        let others: Vec<Value> = self.values.iter().filter(|value| value.shape == x.shape).cloned().collect();
+        let other = self.random.pick(&others).clone();
+        let bound = self.constant(&[]);
+        self.push(op, &[&x.name, &bound, &other.name], vec![], x.shape.clone());
+    }
+
+    fn split(&mut self, x: &Value) {
+        let axis = self.random.within(1..=x.shape.len() - 1);
+        if x.shape[axis] < 2 {
+            return;
+        }
+        let first = self.random.within(1..=x.shape[axis] - 1);
+        let sizes = [first, x.shape[axis] - first];
+        let (inputs, mut attributes) = self.list(13, "split", &sizes.map(|size| size as i64));
+        attributes.push(int("axis", axis as i64));
+        let inputs: Vec<&str> = [&x.name].into_iter().chain(&inputs).map(|input| &**input).collect();
+        let shape = |size| {
+            let mut shape = x.shape.clone();
+            shape[axis] = size;
+            shape
+        };
+        self.push("Split", &inputs, attributes, shape(sizes[0]));
+        let node = self.file.graph.node.last_mut().expect("the split");
+        let name = format!("{}:1", node.name);
+        node.output.push(name.clone());
+        self.values.push(Value { name, shape: shape(sizes[1]) });
+    }
+
+    fn tile_or_gather(&mut self, x: &Value) {
+        let axis = self.random.within(1..=x.shape.len() - 1);
+        let mut shape = x.shape.clone();
+        if shape.iter().product::<usize>() < 1000 && self.random.flip() {
+            let mut repeats = vec![1; shape.len()];
+            repeats[axis] = self.random.within(1..=3);
+            shape[axis] *= repeats[axis];
+            let repeats: Vec<i64> = repeats.into_iter().map(|count| count as i64).collect();
+            let repeats = self.file.ints(&repeats);
+            self.push("Tile", &[&x.name, &repeats], vec![], shape);
+            return;
+        }
+        let count = self.random.within(1..=4);
+        let indices: Vec<i64> = (0..count).map(|_| self.random.within(0..=shape[axis] - 1) as i64).collect();
+        shape[axis] = count;
+        let indices = self.file.ints(&indices);
+        self.push("Gather", &[&x.name, &indices], vec![int("axis", axis as i64)], shape);
+    }
+
+    fn blocks(&mut self, x: &Value) {
+        let [batches, channels, rows, columns] = x.shape[..] else { return };
+        if channels.is_multiple_of(4) && self.random.flip() {
+            let shape = vec![batches, channels / 4, rows * 2, columns * 2];
+            self.push("DepthToSpace", &[&x.name], vec![int("blocksize", 2)], shape);
+        } else if rows.is_multiple_of(2) && columns.is_multiple_of(2) {
+            let shape = vec![batches, channels * 4, rows / 2, columns / 2];
+            self.push("SpaceToDepth", &[&x.name], vec![int("blocksize", 2)], shape);
         }
     }
 
@@ -383,23 +504,29 @@ enum Dilation {
     None,
 }
 
+/// A random graph, with its output named.
+fn random_graph(seed: u64) -> Generator {
+    let mut generator = Generator::new(seed);
+    let steps = generator.random.within(2..=14);
+    while generator.values.len() <= steps {
+        generator.step();
+    }
+    let Generator { random, file, values } = &mut generator;
+    file.output(&values.last().expect("there are values").name);
+    if random.flip() {
+        let other = random.within(1..=values.len() - 1);
+        if other + 1 < values.len() {
+            file.output(&values[other].name);
+        }
+    }
+    generator
+}
+
 #[test]
 fn random_graphs_compute_what_tract_computes() {
     let mut compared = 0;
     for seed in 0..GRAPHS {
-        let mut generator = Generator::new(seed);
-        let steps = generator.random.within(2..=14);
-        while generator.values.len() <= steps {
-            generator.step();
-        }
-        let Generator { mut random, mut file, values } = generator;
-        file.output(&values.last().expect("there are values").name);
-        if random.flip() {
-            let other = random.within(1..=values.len() - 1);
-            if other + 1 < values.len() {
-                file.output(&values[other].name);
-            }
-        }
+        let Generator { mut random, file, values } = random_graph(seed);
         let input = random.floats(values[0].shape.iter().product());
         let bytes = file.bytes();
         let Ok(expected) = support::run_tract(&bytes, &[(values[0].shape.clone(), input.clone())]) else {
@@ -424,6 +551,28 @@ fn random_graphs_compute_what_tract_computes() {
     }
     eprintln!("{compared} of {GRAPHS} graphs compared");
     assert!(compared * 10 >= GRAPHS * 9, "tract ran only {compared} of {GRAPHS} graphs");
+}
+
+/// What is read can be quantized, and the runtime runs it.
+#[test]
+fn random_graphs_quantize_and_run() {
+    let mut quantized = 0;
+    for seed in 0..GRAPHS / 5 {
+        let Generator { mut random, file, .. } = random_graph(seed);
+        let context = format!("seed {seed}, {:#?}", summary(&file));
+        let graph = support::read_onnx(&file.bytes()).unwrap_or_else(|error| panic!("{context}: {error}"));
+        let graph = simplify(graph);
+        let shape = [&[8], graph.tensor(graph.inputs[0]).shape()].concat();
+        let elements = random.floats(shape.iter().product());
+        let samples =
+            Samples::new(&graph, vec![Array { shape, elements }]).expect("the shape is the input's");
+        let options = Options::default();
+        match quantize(graph, &samples, None, &options, &mut |_| ()) {
+            Ok(_) => quantized += 1,
+            Err(error) => panic!("{context}: {error}"),
+        }
+    }
+    eprintln!("{quantized} graphs quantized and run");
 }
 
 fn summary(file: &OnnxFile) -> Vec<String> {

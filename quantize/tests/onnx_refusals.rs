@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use edgepkg_quantize::import::ImportError;
 use edgepkg_quantize::simplify::simplify;
 use support::Random;
-use support::onnx_file::{OnnxFile, float_tensor, int, int_tensor, ints, tensor, word};
+use support::onnx_file::{OnnxFile, float, float_tensor, int, int_tensor, ints, tensor, word};
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 
@@ -172,8 +172,11 @@ fn graphs_that_are_none() {
     file.graph.node[0].input[0] = file.floats(&[1], vec![1.0]);
     refused(&file, "has no inputs");
     file = relu();
-    file.opset = 7;
-    refused(&file, "operator set is version 7");
+    file.opset = 27;
+    refused(&file, "operator set is version 27");
+    file = single("Add", vec![float_tensor(&[1], vec![1.0])], vec![]);
+    file.opset = 6;
+    refused(&file, "it is read from version 7 of the operator set on");
     file = single("Add", vec![float_tensor(&[5], vec![1.0; 5])], vec![]);
     refused(&file, "which do not fit");
     file = constant_node("Constant", vec![], vec![tensor("value", float_tensor(&[2], vec![1.0]))]);
@@ -188,9 +191,9 @@ fn graphs_that_are_none() {
 fn everything_unsupported_is_named_at_once() {
     let mut file = OnnxFile::new(13);
     file.input("x", &[1, 2, 6, 6]);
-    let a = file.node("Gelu", &["x"], vec![]);
+    let a = file.node("LRN", &["x"], vec![]);
     let b = file.node("Relu", &[&a], vec![]);
-    let _ = file.node("Erf", &[&b], vec![]);
+    let _ = file.node("ArgMax", &[&b], vec![]);
     let c = file.node("MaxPool", &["x"], vec![ints("kernel_shape", &[2, 2]), ints("dilations", &[2, 2])]);
     let d = file.node("MatMul", &[&c, &c], vec![]);
     file.graph.node.push(NodeProto {
@@ -207,8 +210,8 @@ fn everything_unsupported_is_named_at_once() {
     assert_eq!(
         found,
         [
-            ("Gelu", "Gelu_0", ""),
-            ("Erf", "Erf_2", ""),
+            ("LRN", "LRN_0", ""),
+            ("ArgMax", "ArgMax_2", ""),
             ("MaxPool", "MaxPool_3", "dilations"),
             ("MatMul", "MatMul_4", "the product of two tensors that both vary"),
             ("com.example.Fused", "y", ""),
@@ -250,6 +253,7 @@ fn network() -> OnnxFile {
     let parameters = file.floats(&[4], vec![0.5; 4]);
     let y =
         file.node("BatchNormalization", &[&y, &parameters, &parameters, &parameters, &parameters], vec![]);
+    let first = y.clone();
     let y =
         file.node("MaxPool", &[&y], [window(2), vec![ints("pads", &[0; 4]), int("ceil_mode", 0)]].concat());
     let y = file.node("AveragePool", &[&y], [window(2), vec![int("count_include_pad", 1)]].concat());
@@ -275,6 +279,31 @@ fn network() -> OnnxFile {
     let y = file.node("Gemm", &[&y, &weights], vec![int("transB", 0), int("transA", 0)]);
     let y = file.node("Softmax", &[&y], vec![int("axis", -1)]);
     file.output(&y);
+    let slope = file.floats(&[4, 1, 1], vec![0.25; 4]);
+    let z = file.node("PRelu", &[&first, &slope], vec![]);
+    let z = file.node("DepthToSpace", &[&z], vec![int("blocksize", 2)]);
+    let z = file.node("SpaceToDepth", &[&z], vec![int("blocksize", 3)]);
+    let axes = file.ints(&[1, -1]);
+    let greatest = file.node("ReduceMax", &[&z], vec![ints("axes", &[1, -1]), int("keepdims", 1)]);
+    let sum = file.node("ReduceSum", &[&z, &axes], vec![int("keepdims", 1)]);
+    let z = file.node("Max", &[&sum, &greatest], vec![]);
+    let repeats = file.ints(&[1, 2, 1, 3]);
+    let z = file.node("Tile", &[&z, &repeats], vec![]);
+    let [factors, addends] = [0.5, -1.0].map(|value| file.floats(&[2], vec![value; 2]));
+    let z = file.node("InstanceNormalization", &[&z, &factors, &addends], vec![]);
+    let factors = file.floats(&[3], vec![0.5; 3]);
+    let z = file.node("LayerNormalization", &[&z, &factors], vec![int("axis", -1)]);
+    let indices = file.ints(&[1, 0, -1]);
+    let z = file.node("Gather", &[&z, &indices], vec![int("axis", 1)]);
+    let sizes = file.ints(&[1, 2]);
+    let z = file.node("Split", &[&z, &sizes], vec![int("axis", 1)]);
+    file.graph.node.last_mut().expect("the split").output.push("second".into());
+    file.output("second");
+    let exponent = file.floats(&[1], vec![2.0]);
+    let z = file.node("Pow", &[&z, &exponent], vec![]);
+    let z = file.node("Elu", &[&z], vec![float("alpha", 0.5)]);
+    let z = file.node("LogSoftmax", &[&z], vec![int("axis", -1)]);
+    file.output(&z);
     file
 }
 
@@ -306,9 +335,34 @@ fn files_with_changed_bytes_are_read_or_refused() {
 #[test]
 fn files_with_changed_structure_are_read_or_refused() {
     const INTS: [i64; 14] = [0, 1, -1, 2, 3, 4, 7, -2, -99, 64, 40_000, 1 << 31, 1 << 40, i64::MIN];
-    const OPERATORS: [&str; 12] = [
-        "Add", "MatMul", "Expand", "Gather", "Conv", "MaxPool", "Clip", "Concat", "Softmax", "Cast",
-        "Dropout", "Div",
+    const OPERATORS: [&str; 27] = [
+        "Add",
+        "MatMul",
+        "Expand",
+        "Gather",
+        "Conv",
+        "MaxPool",
+        "Clip",
+        "Concat",
+        "Softmax",
+        "Cast",
+        "Dropout",
+        "Div",
+        "Split",
+        "Tile",
+        "PRelu",
+        "Pow",
+        "Max",
+        "Mean",
+        "ReduceMax",
+        "ReduceSum",
+        "LogSoftmax",
+        "Log",
+        "HardSigmoid",
+        "LayerNormalization",
+        "InstanceNormalization",
+        "DepthToSpace",
+        "SpaceToDepth",
     ];
     let mut random = Random::new(11);
     for _ in 0..4000 {

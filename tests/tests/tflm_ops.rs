@@ -7,14 +7,16 @@ use edgepkg_tests::import::int8_tflite;
 use edgepkg_tests::tflm_ops::{Case, Cases};
 
 /// The operators there are, int8.
-const GROUPS: [&str; 23] = [
+const GROUPS: [&str; 25] = [
     "ADD",
     "AVERAGE_POOL_2D",
     "CONCATENATION",
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
+    "ELU",
     "EXPAND_DIMS",
     "FULLY_CONNECTED",
+    "HARD_SWISH",
     "LEAKY_RELU",
     "LOGISTIC",
     "MAX_POOL_2D",

@@ -16,6 +16,14 @@ pub fn saturating_rounding_doubling_high_multiply(a: i32, b: i32) -> i32 {
     ((product + (1 << 30)) >> 31).min(i64::from(i32::MAX)) as i32
 }
 
+/// The rounded upper half of `2 * a * b` in 16 bits, as [`saturating_rounding_doubling_high_multiply`] is
+/// in 32.
+#[inline]
+pub fn saturating_rounding_doubling_high_multiply_i16(a: i16, b: i16) -> i16 {
+    let product = i32::from(a) * i32::from(b);
+    ((product + (1 << 14)) >> 15).min(i32::from(i16::MAX)) as i16
+}
+
 /// `x / 2^exponent`, rounded to the nearest, halves away from zero: gemmlowp's
 /// `RoundingDivideByPOT`. `exponent` is 0 to 31.
 #[inline]

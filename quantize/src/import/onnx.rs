@@ -1,4 +1,4 @@
-//! Reads ONNX files, operator sets 8 and later.
+//! Reads ONNX files, operator sets 7 and later, and of earlier ones what has not changed since.
 //!
 //! The file is checked first, because nothing behind this stands damaged files: names, arity, attributes,
 //! sizes. Then tract goes through it node by node, infers every shape and folds what is constant; before
@@ -14,6 +14,7 @@ mod operands;
 mod operators;
 mod protobuf;
 mod report;
+mod shapes;
 mod site;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use infer::Inference;
 use lower::Lowering;
 use protobuf::Model;
-use site::{Refusal, Site};
+use site::{Fact, Refusal, Site};
 
 use super::{ImportError, ImportOptions, Imported, ImportedGraph};
 use crate::graph::FloatGraph;
@@ -54,7 +55,7 @@ fn read_checked(file: &[u8], _options: &ImportOptions) -> Result<FloatGraph, Imp
             continue;
         }
         let site = Site::new(node, index, model.opset, &facts);
-        let inferred = operands::check(&site).and_then(|()| inference.infer(&site));
+        let inferred = operands::check(&site).and_then(|()| infer(&site, &mut inference));
         let (written, lowered) = match inferred {
             Ok(written) => {
                 let lowered = lowering.lower(&site, &written);
@@ -74,6 +75,14 @@ fn read_checked(file: &[u8], _options: &ImportOptions) -> Result<FloatGraph, Imp
         }
     }
     if refused.is_empty() { lowering.finish(&model) } else { Err(report::error(&model, &refused, &facts)) }
+}
+
+/// What a node writes, output by output.
+fn infer(site: &Site<'_>, inference: &mut Inference) -> Result<Vec<Option<Fact>>, Refusal> {
+    let Some(mut written) = shapes::infer(site)? else { return inference.infer(site) };
+    lower::fold(site, &mut written)?;
+    inference.take_stock(site, written.iter().flatten())?;
+    Ok(written)
 }
 
 fn unreadable(reason: impl Into<String>) -> ImportError {

@@ -3,10 +3,11 @@
 use bytemuck::cast_slice;
 use edgepkg_format::DType;
 use edgepkg_format::plan::{Clamp, Lookup, Requantize};
-use edgepkg_kernels::reference::unary::{LeakyRelu, Logistic, Rescale, Tanh};
+use edgepkg_kernels::reference::unary::{HardSwish, LeakyRelu, Logistic, Rescale, Tanh};
 
+use super::function_table::tabulate;
 use super::{Lowering, NodeResult, word};
-use crate::graph::{Activation, Node, Tensor};
+use crate::graph::{Activation, Node, Tensor, UnaryFunction};
 use crate::multiplier::{self, activation_range, type_range};
 
 impl Lowering<'_> {
@@ -70,6 +71,23 @@ impl Lowering<'_> {
             output_zero_point: y.quantization.zero_point(),
         };
         self.lookup(node, &function.table())
+    }
+
+    /// By the function's table; HardSwish as the references compute it, where its scales allow that.
+    pub(super) fn function(&mut self, node: &Node, function: UnaryFunction) -> NodeResult {
+        let (x, y) = self.unary(node);
+        let (x, y) = (&x.quantization, &y.quantization);
+        let scales = multiplier::hard_swish(x.scale(), y.scale());
+        if let (UnaryFunction::HardSwish, Ok(scales)) = (function, scales) {
+            let function = HardSwish {
+                input_zero_point: x.zero_point(),
+                output: scales.output,
+                gate: scales.gate,
+                output_zero_point: y.zero_point(),
+            };
+            return self.lookup(node, &function.table());
+        }
+        self.lookup(node, &tabulate(function, x, y))
     }
 
     pub(super) fn requantize(&mut self, node: &Node) -> NodeResult {

@@ -95,9 +95,13 @@ fn on_unreshaped(editor: &Editor, index: usize) -> Option<(Op, Vec<Input>, Vec<u
     let output = editor.output_shape(index);
     let single = || vec![Input::Tensor(x)];
     match &node.op {
-        Op::Logistic | Op::Tanh | Op::Relu | Op::Relu6 | Op::Clamp(_) | Op::LeakyRelu { .. } => {
-            Some((node.op.clone(), single(), from.to_vec()))
-        }
+        Op::Logistic
+        | Op::Tanh
+        | Op::Relu
+        | Op::Relu6
+        | Op::Clamp(_)
+        | Op::LeakyRelu { .. }
+        | Op::Unary(_) => Some((node.op.clone(), single(), from.to_vec())),
         Op::Add { .. } | Op::Mul { .. } if output == to => {
             let inputs = node.inputs.iter().map(|&id| unreshaped_operand(editor, index, id, (x, reshaped)));
             Some((node.op.clone(), inputs.collect::<Option<_>>()?, from.to_vec()))

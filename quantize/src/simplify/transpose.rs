@@ -91,9 +91,13 @@ fn on_untransposed(editor: &Editor, index: usize, perm: &[usize]) -> Option<(Op,
     let output = editor.output_shape(index);
     let mut perm_after = perm.to_vec();
     let op = match &node.op {
-        Op::Logistic | Op::Tanh | Op::Relu | Op::Relu6 | Op::Clamp(_) | Op::LeakyRelu { .. } => {
-            node.op.clone()
-        }
+        Op::Logistic
+        | Op::Tanh
+        | Op::Relu
+        | Op::Relu6
+        | Op::Clamp(_)
+        | Op::LeakyRelu { .. }
+        | Op::Unary(_) => node.op.clone(),
         Op::Add { .. } | Op::Mul { .. } if output.len() == perm.len() => node.op.clone(),
         Op::Softmax { .. } if perm.last() == Some(&(perm.len() - 1)) => node.op.clone(),
         Op::Pad { before, after, value } => {

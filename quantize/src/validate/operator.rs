@@ -56,6 +56,10 @@ fn check_unary(op: &Op, x: &QuantizedTensor, output: &QuantizedTensor) -> Checke
             ensure(alpha.is_finite(), "has a slope that is not a number")?;
             ensure(from == to, SHAPE)
         }
+        Op::Unary(function) => {
+            ensure(function.has_sound_parameters(), "has a parameter outside of its range")?;
+            ensure(from == to, SHAPE)
+        }
         Op::Pad { before, after, value } => {
             ensure(value.is_finite(), "pads with what is not a number")?;
             ensure(before.len() == from.len() && after.len() == from.len(), "pads other dimensions")?;

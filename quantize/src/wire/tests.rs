@@ -3,9 +3,12 @@ use std::sync::Arc;
 use edgepkg_format::DType;
 
 use super::*;
-use crate::graph::{Activation, Conv, Node, Op, Padding, Pool, Quantization, QuantizedTensor, TensorId};
+use crate::graph::{
+    Activation, Conv, Node, Op, Padding, Pool, Quantization, QuantizedTensor, TensorId, UnaryFunction,
+};
 
 const STRUCTURE: &[u8] = include_bytes!("golden/v1.structure");
+const FUNCTIONS: &[u8] = include_bytes!("golden/v1.functions.structure");
 const WEIGHTS: [&[u8]; 2] =
     [include_bytes!("golden/v1.base.weights"), include_bytes!("golden/v1.head.weights")];
 
@@ -130,6 +133,62 @@ fn golden_bytes_of_version_1() {
     assert_eq!(encoded.structure, STRUCTURE);
     assert_eq!(encoded.weights, WEIGHTS);
     assert_eq!(decode(STRUCTURE, &WEIGHTS).unwrap(), graph);
+}
+
+/// A graph with every function of one element.
+fn every_function() -> QuantizedGraph {
+    let mut b = Builder(QuantizedGraph { name: "every function".into(), ..every_operator() });
+    b.0.tensors.clear();
+    b.0.nodes.clear();
+    let mut y = b.tensor(&[2, 3], DType::Int8, None);
+    b.0.inputs = vec![y];
+    for function in [
+        UnaryFunction::Abs,
+        UnaryFunction::Neg,
+        UnaryFunction::Exp,
+        UnaryFunction::Log,
+        UnaryFunction::Sqrt,
+        UnaryFunction::Rsqrt,
+        UnaryFunction::Reciprocal,
+        UnaryFunction::Elu { alpha: 0.5 },
+        UnaryFunction::Selu { alpha: 1.5, gamma: 1.25 },
+        UnaryFunction::Celu { alpha: 2.0 },
+        UnaryFunction::HardSigmoid { alpha: 0.25, beta: 0.5 },
+        UnaryFunction::HardSwish,
+        UnaryFunction::Gelu,
+        UnaryFunction::GeluTanh,
+        UnaryFunction::Silu,
+        UnaryFunction::Mish,
+        UnaryFunction::Softplus,
+        UnaryFunction::Softsign,
+        UnaryFunction::Erf,
+        UnaryFunction::Sin,
+        UnaryFunction::Cos,
+        UnaryFunction::Floor,
+        UnaryFunction::Ceil,
+        UnaryFunction::Round,
+        UnaryFunction::Sign,
+        UnaryFunction::Power { exponent: 3.0 },
+        UnaryFunction::ThresholdedRelu { alpha: 0.75 },
+    ] {
+        y = b.node(Op::Unary(function), &[y], &[2, 3]);
+    }
+    b.0.outputs = vec![y];
+    b.0
+}
+
+/// What has been appended to version 1 never changes either.
+#[test]
+fn golden_bytes_of_functions() {
+    let graph = every_function();
+    let encoded = encode(&graph, Split::Whole).unwrap();
+    if std::env::var_os("EDGEPKG_BLESS").is_some() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/golden");
+        std::fs::write(format!("{folder}/v1.functions.structure"), &encoded.structure).unwrap();
+        return;
+    }
+    assert_eq!(encoded, Encoded { structure: FUNCTIONS.to_vec(), weights: vec![] });
+    assert_eq!(decode(FUNCTIONS, &[]).unwrap(), graph);
 }
 
 #[test]

@@ -10,8 +10,10 @@ use crate::graph::{self, QuantizedGraph, TensorId};
 use crate::validate::elements;
 
 mod operator;
+mod unary_function;
 
 pub use operator::{Activation, Conv, Op, Padding, Pool};
+pub use unary_function::UnaryFunction;
 
 /// A graph without the values of its constants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,10 @@
 
 use edgepkg_format::plan::{Clamp, Scale};
 
-use crate::fixed_point::{logistic, multiply_by_scale, requantize, rounding_divide_by_power_of_two, tanh};
+use crate::fixed_point::{
+    logistic, multiply_by_scale, requantize, rounding_divide_by_power_of_two,
+    saturating_rounding_doubling_high_multiply_i16, tanh,
+};
 
 /// The same reals with another scale and zero point, clamped: Requantize, Relu, and any other clamp.
 ///
@@ -63,6 +66,19 @@ pub struct Tanh {
     /// `floor(15 * 2^27 / 2^scale.shift)`: from this distance to the zero point on, the output is at
     /// its end.
     pub input_radius: i32,
+}
+
+/// `x * clamp(x + 3, 0, 6) / 6`, in 16 bits: both factors are the input with 7 more bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HardSwish {
+    /// Zero point of the input.
+    pub input_zero_point: i32,
+    /// `input scale / 128` in the output's; a multiplier of 16 bits, and a shift to the right.
+    pub output: Scale,
+    /// `input scale / 128` in steps of `3 / 2^15`; a multiplier of 16 bits.
+    pub gate: Scale,
+    /// Zero point of the output.
+    pub output_zero_point: i32,
 }
 
 const INT8: Clamp = Clamp { min: i8::MIN as i32, max: i8::MAX as i32 };
@@ -130,6 +146,38 @@ fn saturating_table(zero_point: i32, radius: i32, function: impl Fn(i32) -> i32)
     })
 }
 
+impl HardSwish {
+    /// The output for inputs -128 to 127.
+    pub fn table(&self) -> [i8; 256] {
+        table(|q| {
+            let x = saturate_i16(q.wrapping_sub(self.input_zero_point).wrapping_mul(128));
+            let product = saturating_rounding_doubling_high_multiply_i16(x, self.output.multiplier as i16);
+            let y = i32::from(self.gate(x)) * i32::from(product) / (1 << 15);
+            let y = rounding_divide_by_power_of_two(y, self.output.shift.wrapping_neg() as u32);
+            y.wrapping_add(self.output_zero_point).clamp(INT8.min, INT8.max)
+        })
+    }
+
+    /// `clamp(x / 3, -1, 1) / 2 + 1 / 2`, 1 being 2^15.
+    fn gate(&self, x: i16) -> i16 {
+        let shift = self.gate.shift;
+        let left =
+            |x: i16, bits: i32| saturate_i16(i32::from(x).saturating_mul(1i32.wrapping_shl(bits as u32)));
+        let shifted = if shift > 0 { left(x, shift - 1) } else { x };
+        let scaled = saturating_rounding_doubling_high_multiply_i16(shifted, self.gate.multiplier as i16);
+        let scaled = match shift {
+            1.. => i32::from(left(scaled, 1)),
+            0 => i32::from(scaled),
+            _ => rounding_divide_by_power_of_two(scaled.into(), shift.wrapping_neg() as u32),
+        };
+        ((scaled + (1 << 15)) >> 1) as i16
+    }
+}
+
+fn saturate_i16(x: i32) -> i16 {
+    x.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +234,19 @@ mod tests {
         for (q, y) in (-128i32..).zip(table) {
             let expected = (128.0 * (f64::from(q - 28) / 16.0).tanh()).clamp(-128.0, 127.0);
             assert!((f64::from(y) - expected).abs() < 0.51, "tanh of {q}: {y}");
+        }
+    }
+
+    #[test]
+    fn hard_swish_is_close_to_its_real_value() {
+        // Steps of 1/16 in and out: 1 / 128, and 2^15 / (3 * 128 * 16) = 5.33 steps of the gate.
+        let output = Scale { multiplier: 1 << 14, shift: -6 };
+        let gate = Scale { multiplier: 21_845, shift: 3 };
+        let table = HardSwish { input_zero_point: 3, output, gate, output_zero_point: -100 }.table();
+        for (q, y) in (-128i32..).zip(table) {
+            let x = f64::from(q - 3) / 16.0;
+            let expected = (16.0 * x * (x + 3.0).clamp(0.0, 6.0) / 6.0 - 100.0).clamp(-128.0, 127.0);
+            assert!((f64::from(y) - expected).abs() < 0.6, "hard swish of {q}: {y}");
         }
     }
 

@@ -3,8 +3,8 @@
 use super::activation::{add_clamp, add_fusing};
 use super::draft::{Draft, Operator, Options, words};
 use super::{version, weighted};
-use crate::graph::{Node, Op};
-use crate::multiplier::{quantize, type_range};
+use crate::graph::{Node, Op, UnaryFunction};
+use crate::multiplier::{hard_swish, quantize, type_range};
 use crate::tflite_schema::Builtin;
 
 /// What TensorFlow Lite broadcasts, transposes, pads and slices has at most so many dimensions.
@@ -61,6 +61,13 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             }
             add_clamp(draft, node, activation, input, output);
         }
+        Op::Unary(UnaryFunction::Elu { alpha: 1.0 }) => push(draft, node, Builtin::Elu, &[], Options::None),
+        Op::Unary(UnaryFunction::HardSwish) => {
+            let scales = hard_swish(x.quantization.scale(), y.quantization.scale());
+            scales.map_err(|_| "has scales that TensorFlow Lite refuses")?;
+            push(draft, node, Builtin::HardSwish, &[], Options::None);
+        }
+        Op::Unary(_) => return Err("is a function that TensorFlow Lite Micro does not compute in int8"),
         Op::Pad { before, after, value } => {
             check_rank(x.shape.len())?;
             let pairs: Vec<usize> = before.iter().zip(after).flat_map(|(&a, &b)| [a, b]).collect();

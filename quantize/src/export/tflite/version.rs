@@ -17,7 +17,8 @@ pub(super) fn of(builtin: Builtin, x: &QuantizedTensor) -> i32 {
         Builtin::Transpose if rank > 5 => 6,
         Builtin::Transpose if rank > 4 => 4,
         Builtin::Maximum | Builtin::Minimum if rank > 4 => 3,
-        Builtin::Reshape | Builtin::Squeeze | Builtin::ExpandDims | Builtin::LeakyRelu => 1,
+        Builtin::Reshape | Builtin::Squeeze | Builtin::ExpandDims => 1,
+        Builtin::LeakyRelu | Builtin::Elu | Builtin::HardSwish => 1,
         _ => 2,
     }
 }

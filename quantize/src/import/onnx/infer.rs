@@ -14,6 +14,7 @@ use tract_onnx::tract_hir::ops::konst::Const;
 use super::constants::MAX_CONSTANT_BYTES;
 use super::geometry::MAX_RANK;
 use super::protobuf::Model;
+use super::shapes;
 use super::site::{Fact, Refusal, Site};
 use super::unreadable;
 use crate::import::ImportError;
@@ -87,7 +88,11 @@ impl Inference {
     }
 
     /// Checks what was inferred against the limits of sizes.
-    fn take_stock(&mut self, site: &Site<'_>, facts: &[Fact]) -> Result<(), Refusal> {
+    pub fn take_stock<'f>(
+        &mut self,
+        site: &Site<'_>,
+        facts: impl IntoIterator<Item = &'f Fact>,
+    ) -> Result<(), Refusal> {
         for fact in facts {
             let elements = elements(&fact.shape).filter(|_| fact.shape.len() <= MAX_RANK);
             let problem = || site.invalid(format!("makes a tensor of shape {:?}", fact.shape));
@@ -103,7 +108,7 @@ impl Inference {
 
 impl Fact {
     /// A constant; tract's own integers, which shapes are made of, become what the file would have.
-    fn constant(value: Arc<Tensor>) -> Self {
+    pub(super) fn constant(value: Arc<Tensor>) -> Self {
         let value = match value.datum_type() {
             DatumType::TDim => {
                 value.cast_to::<i64>().map_or(Arc::clone(&value), |ints| ints.into_owned().into())
@@ -138,7 +143,7 @@ fn with_nodes(model: &mut Model, nodes: Vec<NodeProto>) -> ModelProto {
     let initializer = model.take_initializers();
     let is_input = |input: &&ValueInfoProto| model.inputs.iter().any(|(name, _)| *name == input.name);
     let graph = GraphProto {
-        node: nodes,
+        node: nodes.into_iter().flat_map(with_stand_ins).collect(),
         initializer,
         input: model.graph().input.iter().filter(is_input).map(without_shape).collect(),
         ..GraphProto::default()
@@ -149,6 +154,21 @@ fn with_nodes(model: &mut Model, nodes: Vec<NodeProto>) -> ModelProto {
         graph: Some(graph),
         ..ModelProto::default()
     }
+}
+
+/// The node, or, where tract is not asked about it, for each of its outputs a node that tract knows: of
+/// those only the names count.
+fn with_stand_ins(node: NodeProto) -> Vec<NodeProto> {
+    if !shapes::are_known(&node) {
+        return vec![node];
+    }
+    let stand_in = |output: &String| NodeProto {
+        op_type: "Identity".into(),
+        input: vec![node.input[0].clone()],
+        output: vec![output.clone()],
+        ..NodeProto::default()
+    };
+    node.output.iter().filter(|output| !output.is_empty()).map(stand_in).collect()
 }
 
 /// An input of which only the name and type are said: its shape is given with each node's facts.

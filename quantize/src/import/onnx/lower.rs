@@ -4,15 +4,20 @@
 //! transpose back. [`crate::simplify`] joins what belongs together.
 
 mod elementwise;
+mod function;
 mod image;
 mod movement;
+mod normalization;
+mod pieces;
 mod product;
+mod reduction;
+mod together;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_core::internal::DatumType;
+use tract_onnx::tract_core::internal::{DatumType, Tensor as Values};
 
 use super::infer::Facts;
 use super::protobuf::Model;
@@ -20,6 +25,8 @@ use super::site::{Fact, Refusal, Site, floats, unsupported};
 use super::unreadable;
 use crate::graph::{FloatGraph, FloatTensor, Node, Op, Tensor, TensorId};
 use crate::import::ImportError;
+use crate::interpret::Interpreter;
+use together::Extreme;
 
 /// The graph so far.
 pub(super) struct Lowering {
@@ -28,6 +35,37 @@ pub(super) struct Lowering {
     ids: HashMap<String, TensorId>,
     /// Everything that a node or the model's outputs read.
     read: HashSet<String>,
+}
+
+/// Computes what a node makes of constants, by the operators that it would become.
+pub(super) fn fold(site: &Site<'_>, written: &mut [Option<Fact>]) -> Result<(), Refusal> {
+    if site.inputs().any(|fact| fact.value.is_none()) {
+        return Ok(());
+    }
+    let graph = FloatGraph {
+        name: String::new(),
+        tensors: Vec::new(),
+        nodes: Vec::new(),
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+    };
+    let mut alone = Lowering { graph, ids: HashMap::new(), read: HashSet::new() };
+    alone.lower(site, written)?;
+    let mut computed = Vec::new();
+    for (position, name) in site.node.output.iter().enumerate() {
+        if let Some(&id) = alone.ids.get(name).filter(|_| !name.is_empty()) {
+            alone.graph.outputs.push(id);
+            computed.push(position);
+        }
+    }
+    let results = Interpreter::new(&alone.graph).run(&[], |_, _| ());
+    for (position, data) in computed.into_iter().zip(results) {
+        if let Some(Some(fact)) = written.get_mut(position) {
+            let values = Values::from_shape(&fact.shape, &data);
+            fact.value = Some(values.map_err(|_| site.invalid("makes another number of elements"))?.into());
+        }
+    }
+    Ok(())
 }
 
 impl Lowering {
@@ -52,27 +90,44 @@ impl Lowering {
         lowering
     }
 
-    /// Adds what computes `site`'s first output, unless that is constant.
+    /// Adds what computes `site`'s outputs, but for those that are constant.
     pub fn lower(&mut self, site: &Site<'_>, facts: &[Option<Fact>]) -> Result<(), Refusal> {
-        let Some(fact) = facts.first().and_then(Option::as_ref) else { return Ok(()) };
+        if site.node.op_type == "Split" {
+            return facts.iter().enumerate().try_for_each(|(position, fact)| {
+                self.output(site, position, fact.as_ref(), |lowering, _| lowering.part(site, position))
+            });
+        }
         let others = &site.node.output[1..];
         if let Some(other) = others.iter().find(|name| !name.is_empty() && self.read.contains(*name)) {
             return unsupported(format!("`{other}`, an output other than the first"));
         }
-        if fact.value.is_some() {
-            return Ok(());
-        }
+        let fact = facts.first().and_then(Option::as_ref);
+        self.output(site, 0, fact, |lowering, shape| lowering.operator(site, shape))
+    }
+
+    /// Adds what computes one output, unless that is constant or not asked for.
+    fn output(
+        &mut self,
+        site: &Site<'_>,
+        position: usize,
+        fact: Option<&Fact>,
+        lower: impl FnOnce(&mut Self, &[usize]) -> Result<TensorId, Refusal>,
+    ) -> Result<(), Refusal> {
+        let Some(fact) = fact.filter(|fact| fact.value.is_none()) else { return Ok(()) };
         if fact.datum_type != DatumType::F32 {
             return unsupported(format!("values of type {:?} that are not constant", fact.datum_type));
         }
         site.ensure(!fact.shape.contains(&0), format!("makes a tensor of shape {:?}", fact.shape))?;
-        let id = self.operator(site, &fact.shape)?;
+        let id = lower(self, &fact.shape)?;
         assert_eq!(self.graph.tensor(id).shape, fact.shape, "`{}` has the shape inferred", site.name());
-        self.ids.insert(site.node.output[0].clone(), id);
+        self.ids.insert(site.node.output[position].clone(), id);
         Ok(())
     }
 
     fn operator(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        if let Some(lowered) = self.function(site, shape) {
+            return lowered;
+        }
         match &*site.node.op_type {
             "Conv" => self.convolution(site, shape),
             "AveragePool" => self.average_pool(site, shape),
@@ -100,9 +155,26 @@ impl Lowering {
             "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" | "Dropout" => {
                 self.unary(site, Op::Reshape, shape)
             }
-            "Cast" | "Expand" if *shape == *site.x().shape && site.x().datum_type == DatumType::F32 => {
+            "Cast" if *shape == *site.x().shape && site.x().datum_type == DatumType::F32 => {
                 self.unary(site, Op::Reshape, shape)
             }
+            "DepthToSpace" => self.depth_to_space(site, shape),
+            "Expand" => self.expand(site, shape),
+            "Gather" => self.gather(site, shape),
+            "InstanceNormalization" => self.instance_normalization(site, shape),
+            "LayerNormalization" => self.layer_normalization(site, shape),
+            "LogSoftmax" => self.on_rows(site, shape, Self::log_softmax_of_rows),
+            "Max" => self.extreme_of_all(site, Extreme::Greatest),
+            "Mean" => self.mean_of_all(site),
+            "Min" => self.extreme_of_all(site, Extreme::Least),
+            "PRelu" => self.parametric_relu(site, shape),
+            "Pow" => self.power(site, shape),
+            "ReduceMax" => self.reduce_extreme(site, Extreme::Greatest, shape),
+            "ReduceMin" => self.reduce_extreme(site, Extreme::Least, shape),
+            "ReduceSum" => self.reduce_sum(site, shape),
+            "SpaceToDepth" => self.space_to_depth(site, shape),
+            "Sum" => self.sum_of_all(site),
+            "Tile" => self.tile(site),
             "Transpose" => self.transposition(site, shape),
             "Pad" => self.pad(site, shape),
             "Concat" => self.concat(site, shape),

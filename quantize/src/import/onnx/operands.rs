@@ -36,7 +36,6 @@ pub(super) fn check(site: &Site<'_>) -> Checked {
         "Gemm" => check_gemm(site),
         "GlobalAveragePool" | "GlobalMaxPool" => check_image(site).map(|_| ()),
         "MatMul" => check_matmul(site),
-        "Pad" => check_pad(site),
         "ReduceMean" => site.axes(18, site.rank()).map(|_| ()),
         "Reshape" => check_reshape(site),
         "Slice" => check_slice(site),
@@ -53,7 +52,7 @@ fn check_types(site: &Site<'_>) -> Checked {
     let floats = match &*site.node.op_type {
         "BatchNormalization" | "Conv" | "Gemm" | "MatMul" => site.node.input.len(),
         "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "LeakyRelu" | "MaxPool" | "ReduceMean"
-        | "Sigmoid" | "Softmax" | "Sqrt" | "Tanh" => 1,
+        | "Sigmoid" | "Softmax" | "Tanh" => 1,
         "Add" | "Concat" | "Div" | "Mul" | "Sub" => {
             let first = site.x().datum_type;
             let same = site.inputs().all(|fact| fact.datum_type == first);
@@ -68,7 +67,7 @@ fn check_types(site: &Site<'_>) -> Checked {
 }
 
 /// Refuses a result of this shape when it is too large.
-fn check_size(site: &Site<'_>, shape: &[usize]) -> Checked {
+pub(super) fn check_size(site: &Site<'_>, shape: &[usize]) -> Checked {
     let small = elements(shape).is_some_and(|elements| elements <= MAX_RESULT);
     site.ensure(
         small,
@@ -83,7 +82,7 @@ fn check_binary(site: &Site<'_>) -> Checked {
     check_size(site, &shape)
 }
 
-fn operand<'a>(site: &Site<'a>, position: usize) -> Result<&'a Fact, Refusal> {
+pub(super) fn operand<'a>(site: &Site<'a>, position: usize) -> Result<&'a Fact, Refusal> {
     site.input(position).ok_or_else(|| site.invalid(format!("lacks operand {position}")))
 }
 
@@ -182,7 +181,7 @@ fn check_constant(site: &Site<'_>) -> Checked {
 }
 
 /// An operand that is a shape, every extent of it said.
-fn stated_shape(site: &Site<'_>, position: usize) -> Result<Vec<usize>, Refusal> {
+pub(super) fn stated_shape(site: &Site<'_>, position: usize) -> Result<Vec<usize>, Refusal> {
     let dims = site.constant_ints(position)?.unwrap_or_default();
     let shape: Option<Vec<usize>> = dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
     shape.ok_or_else(|| site.invalid(format!("makes a tensor of shape {dims:?}")))
@@ -254,7 +253,7 @@ fn check_matmul(site: &Site<'_>) -> Checked {
     check_size(site, &result)
 }
 
-/// Elements added before and after each dimension, in [`check_pad`]'s and the lowering's order.
+/// Elements added before and after each dimension, in [`padded`]'s and the lowering's order.
 pub(super) fn pads(site: &Site<'_>) -> Result<(Vec<usize>, Vec<usize>), Refusal> {
     let rank = site.rank();
     let pads = match site.opset >= 11 {
@@ -278,14 +277,15 @@ pub(super) fn pads(site: &Site<'_>) -> Result<(Vec<usize>, Vec<usize>), Refusal>
     Ok((before, after))
 }
 
-fn check_pad(site: &Site<'_>) -> Checked {
+/// The shape that Pad makes.
+pub(super) fn padded(site: &Site<'_>) -> Result<Vec<usize>, Refusal> {
     let (before, after) = pads(site)?;
     if let Some(value) = site.input(2) {
         site.ensure(value.len() == 1, format!("pads with a value of shape {:?}", value.shape))?;
     }
     let grown =
         site.x().shape.iter().zip(before).zip(after).map(|((extent, before), after)| extent + before + after);
-    check_size(site, &grown.collect::<Vec<_>>())
+    Ok(grown.collect())
 }
 
 fn check_reshape(site: &Site<'_>) -> Checked {
@@ -353,7 +353,7 @@ fn check_slice(site: &Site<'_>) -> Checked {
     Ok(())
 }
 
-fn check_softmax(site: &Site<'_>) -> Checked {
+pub(super) fn check_softmax(site: &Site<'_>) -> Checked {
     let axis = site.int("axis").unwrap_or(if site.opset < 13 { 1 } else { -1 });
     let rank = site.rank();
     // Before 13 the axis says where the dimensions are split in two, which may be after the last.

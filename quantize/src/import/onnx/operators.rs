@@ -39,6 +39,7 @@ const AXES: Values = Ints(-RANK, RANK);
 const AUTO_PAD: Values = Word(&["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]);
 const PADS: Values = Ints(0, EXTENT);
 const STEPS: Values = Ints(1, EXTENT);
+const STEP: Values = Int(1, EXTENT);
 
 const fn operator(
     name: &'static str,
@@ -48,9 +49,10 @@ const fn operator(
     Operator { name, inputs, attributes }
 }
 
-/// Sorted by name. Some are read only where their result is constant: Cast, ConstantOfShape, Expand, Gather,
-/// Shape and Sqrt, of which exporters make the shapes that others take.
+/// Sorted by name. Some are read only where their result is constant: Cast, ConstantOfShape and Shape, of
+/// which exporters make the shapes that others take.
 static OPERATORS: &[Operator] = &[
+    operator("Abs", 1..=1, &[]),
     operator("Add", 2..=2, &[]),
     operator(
         "AveragePool",
@@ -75,6 +77,8 @@ static OPERATORS: &[Operator] = &[
         1..=1,
         &[("round_mode", Word(&["up", "down", "nearest"])), ("saturate", FLAG), ("to", Int(1, 13))],
     ),
+    operator("Ceil", 1..=1, &[]),
+    operator("Celu", 1..=1, &[("alpha", Float)]),
     operator("Clip", 1..=3, &[("max", Float), ("min", Float)]),
     operator("Concat", 1..=ANY, &[("axis", AXIS)]),
     operator(
@@ -101,17 +105,31 @@ static OPERATORS: &[Operator] = &[
             ("strides", STEPS),
         ],
     ),
+    operator("Cos", 1..=1, &[]),
+    operator("DepthToSpace", 1..=1, &[("blocksize", STEP), ("mode", Word(&["DCR", "CRD"]))]),
     operator("Div", 2..=2, &[]),
     operator("Dropout", 1..=3, &[("ratio", Float), ("seed", Int(i64::MIN, i64::MAX))]),
+    operator("Elu", 1..=1, &[("alpha", Float)]),
+    operator("Erf", 1..=1, &[]),
+    operator("Exp", 1..=1, &[]),
     operator("Expand", 2..=2, &[]),
     operator("Flatten", 1..=1, &[("axis", AXIS)]),
+    operator("Floor", 1..=1, &[]),
     operator("Gather", 2..=2, &[("axis", AXIS)]),
+    operator("Gelu", 1..=1, &[("approximate", Word(&["none", "tanh"]))]),
     operator("Gemm", 2..=3, &[("alpha", Float), ("beta", Float), ("transA", FLAG), ("transB", FLAG)]),
     operator("GlobalAveragePool", 1..=1, &[]),
     operator("GlobalMaxPool", 1..=1, &[]),
+    operator("HardSigmoid", 1..=1, &[("alpha", Float), ("beta", Float)]),
+    operator("HardSwish", 1..=1, &[]),
     operator("Identity", 1..=1, &[]),
+    operator("InstanceNormalization", 3..=3, &[("epsilon", Float)]),
+    operator("LayerNormalization", 2..=3, &[("axis", AXIS), ("epsilon", Float), ("stash_type", Int(1, 1))]),
     operator("LeakyRelu", 1..=1, &[("alpha", Float)]),
+    operator("Log", 1..=1, &[]),
+    operator("LogSoftmax", 1..=1, &[("axis", AXIS)]),
     operator("MatMul", 2..=2, &[]),
+    operator("Max", 1..=ANY, &[]),
     operator(
         "MaxPool",
         1..=1,
@@ -125,34 +143,116 @@ static OPERATORS: &[Operator] = &[
             ("strides", STEPS),
         ],
     ),
+    operator("Mean", 1..=ANY, &[]),
+    operator("Min", 1..=ANY, &[]),
+    operator("Mish", 1..=1, &[]),
     operator("Mul", 2..=2, &[]),
+    operator("Neg", 1..=1, &[]),
+    operator("PRelu", 2..=2, &[]),
     operator(
         "Pad",
         1..=4,
         &[("mode", Word(&["constant", "edge", "reflect", "wrap"])), ("pads", PADS), ("value", Float)],
     ),
+    operator("Pow", 2..=2, &[]),
+    operator("Reciprocal", 1..=1, &[]),
+    operator("ReduceMax", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("ReduceMean", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
+    operator("ReduceMin", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
+    operator("ReduceSum", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("Relu", 1..=1, &[]),
     operator("Reshape", 2..=2, &[("allowzero", FLAG)]),
+    operator("Round", 1..=1, &[]),
+    operator("Selu", 1..=1, &[("alpha", Float), ("gamma", Float)]),
     operator("Shape", 1..=1, &[("end", Int(i64::MIN, i64::MAX)), ("start", Int(i64::MIN, i64::MAX))]),
     operator("Sigmoid", 1..=1, &[]),
+    operator("Sign", 1..=1, &[]),
+    operator("Sin", 1..=1, &[]),
     operator(
         "Slice",
         1..=5,
         &[("axes", AXES), ("ends", Ints(i64::MIN, i64::MAX)), ("starts", Ints(i64::MIN, i64::MAX))],
     ),
     operator("Softmax", 1..=1, &[("axis", AXIS)]),
+    operator("Softplus", 1..=1, &[]),
+    operator("Softsign", 1..=1, &[]),
+    operator("SpaceToDepth", 1..=1, &[("blocksize", STEP)]),
+    operator("Split", 1..=2, &[("axis", AXIS), ("num_outputs", STEP), ("split", Ints(0, i64::MAX))]),
     operator("Sqrt", 1..=1, &[]),
     operator("Squeeze", 1..=2, &[("axes", AXES)]),
     operator("Sub", 2..=2, &[]),
+    operator("Sum", 1..=ANY, &[]),
     operator("Tanh", 1..=1, &[]),
+    operator("ThresholdedRelu", 1..=1, &[("alpha", Float)]),
+    operator("Tile", 2..=2, &[]),
     operator("Transpose", 1..=1, &[("perm", Ints(0, RANK))]),
     operator("Unsqueeze", 1..=2, &[("axes", AXES)]),
 ];
 
+/// The version of the operator set from which on most operators are read: before it, broadcasting meant
+/// something else.
+const SINCE: i64 = 7;
+
+/// Operators that an earlier version means alike.
+static SINCE_EARLIER: &[(&str, i64)] = &[
+    ("Abs", 6),
+    ("AveragePool", 1),
+    ("Ceil", 6),
+    ("Clip", 6),
+    ("Concat", 4),
+    ("Constant", 1),
+    ("Conv", 1),
+    ("DepthToSpace", 1),
+    ("Elu", 6),
+    ("Exp", 6),
+    ("Flatten", 1),
+    ("Floor", 6),
+    ("Gather", 1),
+    ("GlobalAveragePool", 1),
+    ("GlobalMaxPool", 1),
+    ("HardSigmoid", 6),
+    ("Identity", 1),
+    ("InstanceNormalization", 6),
+    ("LeakyRelu", 6),
+    ("Log", 6),
+    ("LogSoftmax", 1),
+    ("MatMul", 1),
+    ("MaxPool", 1),
+    ("Neg", 6),
+    ("Pad", 2),
+    ("Reciprocal", 6),
+    ("ReduceMax", 1),
+    ("ReduceMean", 1),
+    ("ReduceMin", 1),
+    ("ReduceSum", 1),
+    ("Relu", 6),
+    ("Reshape", 5),
+    ("Selu", 6),
+    ("Shape", 1),
+    ("Sigmoid", 6),
+    ("Slice", 1),
+    ("Softmax", 1),
+    ("Softplus", 1),
+    ("Softsign", 1),
+    ("SpaceToDepth", 1),
+    ("Split", 2),
+    ("Sqrt", 6),
+    ("Squeeze", 1),
+    ("Tanh", 6),
+    ("Tile", 6),
+    ("Transpose", 1),
+    ("Unsqueeze", 1),
+];
+
 /// Attributes that an operator cannot do without.
-static REQUIRED: &[(&str, &str)] =
-    &[("AveragePool", "kernel_shape"), ("Cast", "to"), ("Concat", "axis"), ("MaxPool", "kernel_shape")];
+static REQUIRED: &[(&str, &str)] = &[
+    ("AveragePool", "kernel_shape"),
+    ("Cast", "to"),
+    ("Concat", "axis"),
+    ("DepthToSpace", "blocksize"),
+    ("MaxPool", "kernel_shape"),
+    ("SpaceToDepth", "blocksize"),
+];
 
 /// The operator of `node`; `None` when it is not there.
 pub(super) fn find(node: &NodeProto) -> Option<&'static Operator> {
@@ -160,6 +260,15 @@ pub(super) fn find(node: &NodeProto) -> Option<&'static Operator> {
         return None;
     }
     OPERATORS.iter().find(|operator| operator.name == node.op_type)
+}
+
+/// Why `node` is not read in version `opset` of the operator set, though the file may be right; empty where
+/// the operator is not there at all.
+pub(super) fn refusal(node: &NodeProto, opset: i64) -> Option<String> {
+    let Some(operator) = find(node) else { return Some(String::new()) };
+    let earlier = SINCE_EARLIER.iter().find(|(name, _)| *name == operator.name);
+    let since = earlier.map_or(SINCE, |(_, since)| *since);
+    (opset < since).then(|| format!("it is read from version {since} of the operator set on"))
 }
 
 /// The version of the operator set of `domain`.

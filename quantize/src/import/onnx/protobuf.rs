@@ -12,9 +12,8 @@ use super::{constants, operators, unreadable};
 use crate::import::{DynamicInput, ImportError};
 use crate::validate::{MAX_ELEMENTS, elements};
 
-/// The operator sets that are read. Before 8, broadcasting and BatchNormalization meant something else;
-/// what comes after the last is not known yet.
-const OPSETS: std::ops::RangeInclusive<i64> = 8..=26;
+/// The operator sets that are read; what comes after the last is not known yet.
+const OPSETS: std::ops::RangeInclusive<i64> = 1..=26;
 /// The most nodes, and the most initializers: inference takes time that grows with their square.
 const MAX_NODES: usize = 1 << 14;
 

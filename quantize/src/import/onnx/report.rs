@@ -15,11 +15,10 @@ use crate::import::{ImportError, UnsupportedOperator};
 /// itself.
 pub(super) type Refused = BTreeMap<usize, String>;
 
-/// The nodes whose operator is not there.
+/// The nodes whose operator is not there, or means something else in the file's operator set.
 pub(super) fn unknown_operators(model: &Model) -> Refused {
-    let unknown = |node: &NodeProto| operators::find(node).is_none();
-    let indices = model.nodes().iter().enumerate().filter(|(_, node)| unknown(node)).map(|(index, _)| index);
-    indices.map(|index| (index, String::new())).collect()
+    let nodes = model.nodes().iter().enumerate();
+    nodes.filter_map(|(index, node)| Some((index, operators::refusal(node, model.opset)?))).collect()
 }
 
 /// The nodes that can be read without the refused ones.

@@ -154,6 +154,12 @@ impl<'a> Site<'a> {
         Ok(Some(elements(&value)))
     }
 
+    /// The integers in a constant operand of any shape; `None` when it is not there, or of other numbers.
+    pub fn all_ints(&self, position: usize) -> Option<Vec<i64>> {
+        let value = self.input(position)?.value.as_ref()?;
+        value.cast_to::<i64>().ok().map(|value| elements(&value))
+    }
+
     /// The floats in an operand, which must be constant; `None` when it is left out.
     pub fn constant_floats(&self, position: usize) -> Result<Option<Vec<f32>>, Refusal> {
         let Some(fact) = self.input(position) else { return Ok(None) };

@@ -2,7 +2,7 @@
 
 use super::Importer;
 use super::schema::{Operator, OperatorCode, Options, Pool2d};
-use crate::graph::{Activation, Conv, Op, Padding, Pool};
+use crate::graph::{Activation, Conv, Op, Padding, Pool, UnaryFunction};
 use crate::tflite_schema::{ABSENT, Builtin, activation as code, padding as scheme};
 
 impl Builtin {
@@ -121,6 +121,8 @@ pub(super) fn convert(
             check_taken(&importer.shape(x)?, &begin, &taken, &importer.shape(output)?)?;
             Op::Slice { begin }
         }
+        Builtin::Elu => Op::Unary(UnaryFunction::Elu { alpha: 1.0 }),
+        Builtin::HardSwish => Op::Unary(UnaryFunction::HardSwish),
         Builtin::Quantize => Op::Requantize,
         Builtin::Maximum => Op::Clamp(Activation { min: Some(bound(importer, operator)?), max: None }),
         Builtin::Minimum => Op::Clamp(Activation { min: None, max: Some(bound(importer, operator)?) }),

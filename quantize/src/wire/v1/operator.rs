@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{narrow, widen};
+use super::{UnaryFunction, narrow, widen};
 use crate::graph;
 
-/// What a node computes: `graph::Op` as it was when version 1 was fixed.
+/// What a node computes: `graph::Op` as it was when version 1 was fixed, and what has been appended since.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "variants and fields are those of `graph::Op`")]
 pub enum Op {
@@ -30,6 +30,7 @@ pub enum Op {
     Transpose { perm: Vec<u32> },
     Slice { begin: Vec<u32> },
     Requantize,
+    Unary(UnaryFunction),
 }
 
 /// Parameters of a convolution.
@@ -98,6 +99,7 @@ impl Op {
             graph::Op::Transpose { perm } => Op::Transpose { perm: narrow_all(perm) },
             graph::Op::Slice { begin } => Op::Slice { begin: narrow_all(begin) },
             graph::Op::Requantize => Op::Requantize,
+            graph::Op::Unary(function) => Op::Unary(UnaryFunction::from_graph(*function)),
         }
     }
 
@@ -128,6 +130,7 @@ impl Op {
             Op::Transpose { perm } => graph::Op::Transpose { perm: widen_all(perm) },
             Op::Slice { begin } => graph::Op::Slice { begin: widen_all(begin) },
             Op::Requantize => graph::Op::Requantize,
+            Op::Unary(function) => graph::Op::Unary(function.into_graph()),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Arithmetic on single elements, and normalizations.
 
-use super::super::site::{Refusal, Site, unsupported};
+use super::super::shapes::reduced_axes;
+use super::super::site::{Refusal, Site};
 use super::Lowering;
-use crate::graph::{Activation, Op, TensorId};
+use crate::graph::{Activation, Op, TensorId, UnaryFunction};
 
-const ADD: Op = Op::Add { activation: Activation::NONE };
-const MUL: Op = Op::Mul { activation: Activation::NONE };
+pub(super) const ADD: Op = Op::Add { activation: Activation::NONE };
+pub(super) const MUL: Op = Op::Mul { activation: Activation::NONE };
 
 impl Lowering {
     pub(super) fn binary(&mut self, site: &Site<'_>, op: Op, shape: &[usize]) -> Result<TensorId, Refusal> {
@@ -49,7 +50,9 @@ impl Lowering {
 
     pub(super) fn quotient(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
         let Some((divisor_shape, divisor)) = self.constant_operand(site, 1) else {
-            return unsupported("a divisor that is not constant");
+            let (a, divisor) = (self.operand(site, 0)?, self.operand(site, 1)?);
+            let inverse = self.applied(site, UnaryFunction::Reciprocal, divisor);
+            return Ok(self.emit(site, MUL, vec![a, inverse], shape.to_vec()));
         };
         site.ensure(!divisor.contains(&0.0), "divides by 0")?;
         let a = self.operand(site, 0)?;
@@ -109,7 +112,19 @@ impl Lowering {
     }
 
     pub(super) fn softmax(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
-        const SOFTMAX: Op = Op::Softmax { beta: 1.0 };
+        self.on_rows(site, shape, |lowering, site, x| {
+            let shape = lowering.shape(x).to_vec();
+            Ok(lowering.emit(site, Op::Softmax { beta: 1.0 }, vec![x], shape))
+        })
+    }
+
+    /// What `on_last` makes of the first operand along Softmax's and LogSoftmax's axis; it works on the last.
+    pub(super) fn on_rows(
+        &mut self,
+        site: &Site<'_>,
+        shape: &[usize],
+        on_last: impl FnOnce(&mut Self, &Site<'_>, TensorId) -> Result<TensorId, Refusal>,
+    ) -> Result<TensorId, Refusal> {
         let rank = shape.len();
         let x = self.operand(site, 0)?;
         if site.opset < 13 {
@@ -119,21 +134,20 @@ impl Lowering {
             let rows: usize = shape[..axis].iter().product();
             let depth = shape[axis..].iter().product();
             if shape.last() == Some(&depth) {
-                return Ok(self.emit(site, SOFTMAX, vec![x], shape.to_vec()));
+                return on_last(self, site, x);
             }
             let x = self.reshaped(site, x, &[rows, depth]);
-            let y = self.emit(site, SOFTMAX, vec![x], vec![rows, depth]);
+            let y = on_last(self, site, x)?;
             return Ok(self.reshaped(site, y, shape));
         }
         let axis = site.axis(site.int("axis").unwrap_or(-1), rank)?;
         if axis + 1 == rank {
-            return Ok(self.emit(site, SOFTMAX, vec![x], shape.to_vec()));
+            return on_last(self, site, x);
         }
         let mut perm: Vec<usize> = (0..rank).collect();
         perm.swap(axis, rank - 1);
         let x = self.transposed(site, x, perm.clone());
-        let swapped = self.shape(x).to_vec();
-        let y = self.emit(site, SOFTMAX, vec![x], swapped);
+        let y = on_last(self, site, x)?;
         Ok(self.transposed(site, y, perm))
     }
 
@@ -148,11 +162,6 @@ impl Lowering {
     }
 
     pub(super) fn reduce_mean(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
-        let mut axes = site.axes(18, site.rank())?.unwrap_or_default();
-        if axes.is_empty() && !site.flag("noop_with_empty_axes") {
-            axes = (0..site.rank()).collect();
-        }
-        axes.sort_unstable();
-        self.mean(site, axes, shape)
+        self.mean(site, reduced_axes(site, 18)?, shape)
     }
 }

@@ -1,0 +1,136 @@
+//! Operators that cut a tensor and join the pieces in another way.
+
+use super::super::operands::stated_shape;
+use super::super::shapes::{block, parts};
+use super::super::site::{Refusal, Site, unsupported};
+use super::Lowering;
+use crate::graph::{Op, TensorId};
+
+/// The most pieces that one dimension is joined of: each is a step on the device.
+const MAX_PIECES: usize = 64;
+
+impl Lowering {
+    /// What Split writes at `position`.
+    pub(super) fn part(&mut self, site: &Site<'_>, position: usize) -> Result<TensorId, Refusal> {
+        let (axis, shapes) = parts(site)?;
+        let begin = shapes[..position].iter().map(|shape| shape[axis]).sum();
+        let x = self.operand(site, 0)?;
+        let part = self.piece(site, x, axis, (begin, shapes[position][axis]));
+        self.graph.tensors[part.0].name.clone_from(&site.node.output[position]);
+        Ok(part)
+    }
+
+    /// `taken` elements of `x` along `axis` from `begin` on.
+    fn piece(
+        &mut self,
+        site: &Site<'_>,
+        x: TensorId,
+        axis: usize,
+        (begin, taken): (usize, usize),
+    ) -> TensorId {
+        let mut shape = self.shape(x).to_vec();
+        shape[axis] = taken;
+        let mut corner = vec![0; shape.len()];
+        corner[axis] = begin;
+        self.emit(site, Op::Slice { begin: corner }, vec![x], shape)
+    }
+
+    /// Elements of `x` along `axis` at `indices`: runs of neighbours, joined.
+    pub(super) fn gathered(
+        &mut self,
+        site: &Site<'_>,
+        x: TensorId,
+        axis: usize,
+        indices: &[usize],
+    ) -> Result<TensorId, Refusal> {
+        let mut runs: Vec<(usize, usize)> = Vec::new();
+        for &index in indices {
+            match runs.last_mut() {
+                Some((begin, taken)) if *begin + *taken == index => *taken += 1,
+                _ => runs.push((index, 1)),
+            }
+        }
+        if runs.len() > MAX_PIECES {
+            return unsupported(format!("{} pieces; up to {MAX_PIECES} are joined", runs.len()));
+        }
+        let mut shape = self.shape(x).to_vec();
+        shape[axis] = indices.len();
+        let mut pieces: Vec<TensorId> = runs.into_iter().map(|run| self.piece(site, x, axis, run)).collect();
+        Ok(match pieces.len() {
+            1 => pieces.remove(0),
+            _ => self.emit(site, Op::Concat { axis }, pieces, shape),
+        })
+    }
+
+    pub(super) fn gather(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let from = &site.x().shape;
+        let axis = site.axis(site.int("axis").unwrap_or(0), from.len())?;
+        let Some(indices) = site.all_ints(1) else {
+            return unsupported("indices that are not constant");
+        };
+        let from_start = |index: i64| if index < 0 { index + from[axis] as i64 } else { index };
+        let indices: Vec<usize> = indices.into_iter().map(|index| from_start(index) as usize).collect();
+        let x = self.operand(site, 0)?;
+        let gathered = self.gathered(site, x, axis, &indices)?;
+        Ok(self.emit(site, Op::Reshape, vec![gathered], shape.to_vec()))
+    }
+
+    /// `x` repeated along each dimension.
+    fn repeated(&mut self, site: &Site<'_>, mut x: TensorId, repeats: &[usize]) -> Result<TensorId, Refusal> {
+        for (axis, &count) in repeats.iter().enumerate().filter(|(_, count)| **count > 1) {
+            if count > MAX_PIECES {
+                return unsupported(format!("{count} repetitions; up to {MAX_PIECES} are joined"));
+            }
+            let mut shape = self.shape(x).to_vec();
+            shape[axis] *= count;
+            x = self.emit(site, Op::Concat { axis }, vec![x; count], shape);
+        }
+        Ok(x)
+    }
+
+    pub(super) fn tile(&mut self, site: &Site<'_>) -> Result<TensorId, Refusal> {
+        let repeats = stated_shape(site, 1)?;
+        let x = self.unary(site, Op::Reshape, &site.x().shape)?;
+        self.repeated(site, x, &repeats)
+    }
+
+    pub(super) fn expand(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let from = &site.x().shape;
+        let same_rank = [vec![1; shape.len() - from.len()], from.clone()].concat();
+        let repeats: Vec<usize> =
+            shape.iter().zip(&same_rank).map(|(&to, &from)| if from == to { 1 } else { to }).collect();
+        let x = self.unary(site, Op::Reshape, &same_rank)?;
+        self.repeated(site, x, &repeats)
+    }
+
+    /// A reshape, a transpose and a reshape.
+    fn rearranged(
+        &mut self,
+        site: &Site<'_>,
+        split: &[usize],
+        perm: Vec<usize>,
+        shape: &[usize],
+    ) -> Result<TensorId, Refusal> {
+        let x = self.unary(site, Op::Reshape, split)?;
+        let x = self.transposed(site, x, perm);
+        Ok(self.emit(site, Op::Reshape, vec![x], shape.to_vec()))
+    }
+
+    pub(super) fn depth_to_space(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let (from, block) = (&site.x().shape, block(site));
+        let [batches, rows, columns] = [from[0], from[2], from[3]];
+        let depth = shape[1];
+        if site.word("mode").is_some_and(|mode| mode == "CRD") {
+            let split = [batches, depth, block, block, rows, columns];
+            return self.rearranged(site, &split, vec![0, 1, 4, 2, 5, 3], shape);
+        }
+        let split = [batches, block, block, depth, rows, columns];
+        self.rearranged(site, &split, vec![0, 3, 4, 1, 5, 2], shape)
+    }
+
+    pub(super) fn space_to_depth(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let (from, block) = (&site.x().shape, block(site));
+        let split = [from[0], from[1], shape[2], block, shape[3], block];
+        self.rearranged(site, &split, vec![0, 3, 5, 1, 2, 4], shape)
+    }
+}

@@ -1,0 +1,78 @@
+//! Operators that make one value of many.
+
+use super::super::shapes::reduced_axes;
+use super::super::site::{Refusal, Site, unsupported};
+use super::Lowering;
+use super::elementwise::ADD;
+use super::together::Extreme;
+use crate::graph::{Activation, Op, Padding, Pool, TensorId, UnaryFunction};
+use crate::validate::MAX_IMAGE_EXTENT;
+
+impl Lowering {
+    /// The mean times the number of elements.
+    pub(super) fn reduce_sum(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let axes = reduced_axes(site, 13)?;
+        let count: usize = axes.iter().map(|&axis| site.x().shape[axis]).product();
+        let mean = self.mean(site, axes, shape)?;
+        Ok(self.scaled_by(site, mean, count as f32))
+    }
+
+    /// The greatest of the elements, or minus the greatest of their negatives.
+    pub(super) fn reduce_extreme(
+        &mut self,
+        site: &Site<'_>,
+        which: Extreme,
+        shape: &[usize],
+    ) -> Result<TensorId, Refusal> {
+        let axes = reduced_axes(site, 18)?;
+        let mut x = self.operand(site, 0)?;
+        if which == Extreme::Least {
+            x = self.applied(site, UnaryFunction::Neg, x);
+        }
+        x = self.greatest(site, x, &axes)?;
+        if which == Extreme::Least {
+            x = self.applied(site, UnaryFunction::Neg, x);
+        }
+        Ok(self.emit(site, Op::Reshape, vec![x], shape.to_vec()))
+    }
+
+    /// The greatest value over `axes`: a pool over an image with a row for each element of those and a
+    /// channel for each of the others. Its shape is that image's.
+    fn greatest(&mut self, site: &Site<'_>, x: TensorId, axes: &[usize]) -> Result<TensorId, Refusal> {
+        let shape = self.shape(x).to_vec();
+        let (reduced, kept): (Vec<usize>, Vec<usize>) =
+            (0..shape.len()).partition(|axis| axes.contains(axis));
+        let count = |axes: &[usize]| axes.iter().map(|&axis| shape[axis]).product::<usize>();
+        let (rows, channels) = (count(&reduced), count(&kept));
+        if rows > MAX_IMAGE_EXTENT {
+            return unsupported(format!("the greatest of more than {MAX_IMAGE_EXTENT} elements"));
+        }
+        let x = self.transposed(site, x, [reduced, kept].concat());
+        let image = self.reshaped(site, x, &[1, rows, 1, channels]);
+        let pool = Pool {
+            window: [rows, 1],
+            stride: [1, 1],
+            padding: Padding::default(),
+            activation: Activation::NONE,
+        };
+        Ok(self.emit(site, Op::MaxPool2d(pool), vec![image], vec![1, 1, 1, channels]))
+    }
+
+    /// `x - max - log(sum(exp(x - max)))` along the last dimension.
+    pub(super) fn log_softmax_of_rows(&mut self, site: &Site<'_>, x: TensorId) -> Result<TensorId, Refusal> {
+        let shape = self.shape(x).to_vec();
+        let last = shape.len() - 1;
+        let mut single = shape.clone();
+        single[last] = 1;
+        let greatest = self.greatest(site, x, &[last])?;
+        let greatest = self.reshaped(site, greatest, &single);
+        let minus_greatest = self.applied(site, UnaryFunction::Neg, greatest);
+        let lowered = self.emit(site, ADD, vec![x, minus_greatest], shape.clone());
+        let powers = self.applied(site, UnaryFunction::Exp, lowered);
+        let mean = self.emit(site, Op::Mean { axes: vec![last] }, vec![powers], single);
+        let sum = self.scaled_by(site, mean, shape[last] as f32);
+        let logarithm = self.applied(site, UnaryFunction::Log, sum);
+        let minus_logarithm = self.applied(site, UnaryFunction::Neg, logarithm);
+        Ok(self.emit(site, ADD, vec![lowered, minus_logarithm], shape))
+    }
+}

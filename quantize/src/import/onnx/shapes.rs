@@ -1,0 +1,245 @@
+//! Shapes of results, for the operators that tract is not asked about: those that it does not know, or not
+//! in every operator set.
+
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_core::internal::{Datum, DatumType};
+
+use super::geometry::{MAX_RANK, broadcast};
+use super::operands::{check_size, check_softmax, operand, padded, stated_shape};
+use super::site::{Fact, Refusal, Site, unsupported};
+
+/// Checks a node's operands and gives the shapes of its outputs, or of the first of them.
+type Shapes = fn(&Site<'_>) -> Result<Vec<Vec<usize>>, Refusal>;
+
+/// Operands that floats have to be.
+enum Floats {
+    All,
+    First,
+}
+
+use Floats::{All, First};
+
+/// Sorted by name.
+static OPERATORS: &[(&str, Floats, Shapes)] = &[
+    ("Abs", All, unchanged),
+    ("Ceil", All, unchanged),
+    ("Celu", All, unchanged),
+    ("Cos", All, unchanged),
+    ("DepthToSpace", All, depth_to_space),
+    ("Elu", All, unchanged),
+    ("Erf", All, unchanged),
+    ("Exp", All, unchanged),
+    ("Floor", All, unchanged),
+    ("Gelu", All, unchanged),
+    ("HardSigmoid", All, unchanged),
+    ("HardSwish", All, unchanged),
+    ("InstanceNormalization", All, instance_normalization),
+    ("LayerNormalization", All, layer_normalization),
+    ("Log", All, unchanged),
+    ("LogSoftmax", All, log_softmax),
+    ("Max", All, broadcast_together),
+    ("Mean", All, broadcast_together),
+    ("Min", All, broadcast_together),
+    ("Mish", All, unchanged),
+    ("Neg", All, unchanged),
+    ("PRelu", All, broadcast_to_first),
+    ("Pad", First, |site| Ok(vec![padded(site)?])),
+    ("Pow", First, broadcast_together),
+    ("Reciprocal", All, unchanged),
+    ("ReduceMax", First, |site| reduced(site, 18)),
+    ("ReduceMin", First, |site| reduced(site, 18)),
+    ("ReduceSum", First, |site| reduced(site, 13)),
+    ("Round", All, unchanged),
+    ("Selu", All, unchanged),
+    ("Sign", All, unchanged),
+    ("Sin", All, unchanged),
+    ("Softplus", All, unchanged),
+    ("Softsign", All, unchanged),
+    ("SpaceToDepth", All, space_to_depth),
+    ("Split", First, |site| Ok(parts(site)?.1)),
+    ("Sqrt", All, unchanged),
+    ("Sum", All, broadcast_together),
+    ("ThresholdedRelu", All, unchanged),
+    ("Tile", First, tiled),
+];
+
+fn find(node: &NodeProto) -> Option<&'static (&'static str, Floats, Shapes)> {
+    OPERATORS.iter().find(|(name, ..)| *name == node.op_type)
+}
+
+/// Whether the shapes of the node's results are known here.
+pub(super) fn are_known(node: &NodeProto) -> bool {
+    find(node).is_some()
+}
+
+/// What a node writes, output by output; `None` when that is for tract to say.
+pub(super) fn infer(site: &Site<'_>) -> Result<Option<Vec<Option<Fact>>>, Refusal> {
+    let Some((_, floats, shapes)) = find(site.node) else { return Ok(None) };
+    let checked = match floats {
+        All => usize::MAX,
+        First => 1,
+    };
+    if let Some(fact) = site.inputs().take(checked).find(|fact| fact.datum_type != DatumType::F32) {
+        return unsupported(format!("operands of type {:?}", fact.datum_type));
+    }
+    let filled = site.inputs().take(checked).all(|fact| fact.len() > 0);
+    site.ensure(filled, "has an operand without elements")?;
+    let shapes = shapes(site)?;
+    for shape in &shapes {
+        let problem = format!("makes a tensor of shape {shape:?}; up to {MAX_RANK} dimensions are possible");
+        site.ensure(shape.len() <= MAX_RANK, problem)?;
+        check_size(site, shape)?;
+    }
+    let fact = |shape| Fact { shape, datum_type: f32::datum_type(), value: None };
+    let names = site.node.output.iter();
+    Ok(Some(
+        shapes.into_iter().zip(names).map(|(shape, name)| (!name.is_empty()).then(|| fact(shape))).collect(),
+    ))
+}
+
+fn unchanged(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    Ok(vec![site.x().shape.clone()])
+}
+
+fn broadcast_together(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let mut shape = site.x().shape.clone();
+    for position in 1..site.node.input.len() {
+        let other = &operand(site, position)?.shape;
+        shape = broadcast(&shape, other).ok_or_else(|| {
+            site.invalid(format!("has operands of shapes {shape:?} and {other:?}, which do not fit"))
+        })?;
+        check_size(site, &shape)?;
+    }
+    Ok(vec![shape])
+}
+
+fn broadcast_to_first(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let shapes = broadcast_together(site)?;
+    let (first, all) = (&site.x().shape, &shapes[0]);
+    site.ensure(first == all, format!("has operands of shape {all:?} for an input of shape {first:?}"))?;
+    Ok(shapes)
+}
+
+/// The axes that a reduction takes away: all, unless it says which, or says that none is all.
+pub(super) fn reduced_axes(site: &Site<'_>, operand_since: i64) -> Result<Vec<usize>, Refusal> {
+    let mut axes = site.axes(operand_since, site.rank())?.unwrap_or_default();
+    if axes.is_empty() && !site.flag("noop_with_empty_axes") {
+        axes = (0..site.rank()).collect();
+    }
+    axes.sort_unstable();
+    Ok(axes)
+}
+
+fn reduced(site: &Site<'_>, operand_since: i64) -> Result<Vec<Vec<usize>>, Refusal> {
+    let axes = reduced_axes(site, operand_since)?;
+    let keep = site.int("keepdims") != Some(0);
+    let extents = site.x().shape.iter().enumerate().filter_map(|(axis, &extent)| {
+        let taken = axes.contains(&axis);
+        if taken && !keep { None } else { Some(if taken { 1 } else { extent }) }
+    });
+    Ok(vec![extents.collect()])
+}
+
+/// Batches, channels, rows and columns.
+fn image(site: &Site<'_>) -> Result<[usize; 4], Refusal> {
+    let shape = &site.x().shape;
+    <[usize; 4]>::try_from(&shape[..])
+        .map_err(|_| site.invalid(format!("has an image of shape {shape:?}, where 4 dimensions are needed")))
+}
+
+/// The block of an operator that cannot do without.
+pub(super) fn block(site: &Site<'_>) -> usize {
+    site.int("blocksize").unwrap_or(1) as usize
+}
+
+fn depth_to_space(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let ([batches, channels, rows, columns], block) = (image(site)?, block(site));
+    let problem = format!("takes blocks of {block} by {block} from {channels} channels");
+    site.ensure(channels.is_multiple_of(block * block), problem)?;
+    Ok(vec![vec![batches, channels / (block * block), rows * block, columns * block]])
+}
+
+fn space_to_depth(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let ([batches, channels, rows, columns], block) = (image(site)?, block(site));
+    let problem = format!("takes blocks of {block} by {block} from {rows} by {columns}");
+    site.ensure(rows.is_multiple_of(block) && columns.is_multiple_of(block), problem)?;
+    Ok(vec![vec![batches, channels * block * block, rows / block, columns / block]])
+}
+
+/// The dimension that Split cuts, and the shape of each part.
+pub(super) fn parts(site: &Site<'_>) -> Result<(usize, Vec<Vec<usize>>), Refusal> {
+    let shape = &site.x().shape;
+    let axis = site.axis(site.int("axis").unwrap_or(0), shape.len())?;
+    let (extent, outputs) = (shape[axis], site.node.output.len());
+    let stated = match site.opset >= 13 {
+        true => site.constant_ints(1)?,
+        false => site.ints("split").map(<[i64]>::to_vec),
+    };
+    let extents = match stated {
+        Some(stated) => {
+            let extents: Option<Vec<usize>> = stated.iter().map(|&part| usize::try_from(part).ok()).collect();
+            let sum = |parts: &Vec<usize>| parts.iter().try_fold(0usize, |sum, &part| sum.checked_add(part));
+            let problem = || site.invalid(format!("splits {extent} elements into {stated:?}"));
+            extents.filter(|parts| sum(parts) == Some(extent)).ok_or_else(problem)?
+        }
+        None => {
+            let part = extent.div_ceil(outputs);
+            (0..outputs).map(|index| part.min(extent.saturating_sub(index * part))).collect()
+        }
+    };
+    let problem = format!("splits {extent} elements into {} parts for {outputs} outputs", extents.len());
+    site.ensure(extents.len() == outputs, problem)?;
+    let part = |&taken: &usize| {
+        let mut part = shape.clone();
+        part[axis] = taken;
+        part
+    };
+    Ok((axis, extents.iter().map(part).collect()))
+}
+
+fn tiled(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let (shape, repeats) = (&site.x().shape, stated_shape(site, 1)?);
+    let problem = format!("repeats a tensor of {} dimensions {repeats:?} times", shape.len());
+    site.ensure(repeats.len() == shape.len(), problem)?;
+    let tiled = shape.iter().zip(&repeats).map(|(extent, repeats)| extent.saturating_mul(*repeats));
+    Ok(vec![tiled.collect()])
+}
+
+fn log_softmax(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    check_softmax(site)?;
+    unchanged(site)
+}
+
+fn layer_normalization(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let shape = &site.x().shape;
+    let axis = site.axis(site.int("axis").unwrap_or(-1), shape.len())?;
+    for parameters in site.inputs().skip(1) {
+        let problem = format!("scales {:?} elements with {:?} factors", &shape[axis..], parameters.shape);
+        site.ensure(
+            broadcast(&shape[axis..], &parameters.shape).as_deref() == Some(&shape[axis..]),
+            problem,
+        )?;
+    }
+    unchanged(site)
+}
+
+fn instance_normalization(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let shape = &site.x().shape;
+    site.ensure(shape.len() >= 3, format!("has an image of shape {shape:?}, without batch and channels"))?;
+    for position in 1..3 {
+        let parameter = &operand(site, position)?.shape;
+        let problem = format!("has operand {position} of shape {parameter:?} for {} channels", shape[1]);
+        site.ensure(**parameter == shape[1..2], problem)?;
+    }
+    unchanged(site)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OPERATORS;
+
+    #[test]
+    fn operators_are_sorted() {
+        assert!(OPERATORS.is_sorted_by_key(|(name, ..)| name));
+    }
+}
