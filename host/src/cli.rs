@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use edgepkg_quantize::drop_dead_channels::DeadChannels;
 
 use crate::commands::bench::BenchArguments;
 use crate::commands::boards::BoardsArguments;
@@ -66,6 +67,16 @@ pub struct PackageArgument {
     /// A package (.edgepkg, or the folder of an unpacked one); an int8 .tflite or a built .epa will do too
     #[arg(value_name = "PKG")]
     pub package: PathBuf,
+    /// Compute channels that change no output too, so that every layer has the file's shape
+    #[arg(long)]
+    pub keep_dead_channels: bool,
+}
+
+impl PackageArgument {
+    /// Whether channels that change no output are computed.
+    pub fn dead_channels(&self) -> DeadChannels {
+        if self.keep_dead_channels { DeadChannels::Keep } else { DeadChannels::Drop }
+    }
 }
 
 /// Which board.

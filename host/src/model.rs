@@ -9,6 +9,7 @@ use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact::{DIGEST_RANGE, Digest, MAGIC};
 use edgepkg_format::info::Ports;
 use edgepkg_format::{Artifact, ArtifactError, Isa};
+use edgepkg_quantize::drop_dead_channels::{DeadChannels, Macs};
 use edgepkg_quantize::emit::{self, Layer};
 use edgepkg_quantize::import::{self, ImportError, ImportOptions, Imported};
 use edgepkg_quantize::lower::LowerError;
@@ -54,6 +55,8 @@ pub struct BoardModel {
     pub artifact: Vec<u8>,
     /// Bytes of arena a run needs.
     pub arena_bytes: u32,
+    /// Its multiplications; 0 where only the artifact is known.
+    pub macs: Macs,
     /// The graph's nodes, which records name by index; empty where only the artifact is known.
     pub layers: Vec<Layer>,
 }
@@ -228,9 +231,9 @@ impl Model {
     /// # Errors
     ///
     /// When the graph cannot be lowered, or the artifact is for another instruction set.
-    pub fn for_board(&self, board: &Board) -> Result<BoardModel, ModelError> {
+    pub fn for_board(&self, board: &Board, dead_channels: DeadChannels) -> Result<BoardModel, ModelError> {
         match self {
-            Model::Package(package) => BoardModel::lower(package, board.isa),
+            Model::Package(package) => BoardModel::lower(package, board.isa, dead_channels),
             Model::Artifact(file) if file.artifact().isa() == board.isa => Ok(file.board_model()),
             Model::Artifact(file) => Err(ModelError::Isa {
                 path: file.path.clone(),
@@ -272,6 +275,7 @@ impl ArtifactFile {
             outputs: ports(info.outputs),
             artifact: artifact.bytes().to_vec(),
             arena_bytes: artifact.arena_bytes(),
+            macs: Macs::default(),
             layers: Vec::new(),
         }
     }
@@ -296,7 +300,7 @@ impl BoardModel {
     /// # Errors
     ///
     /// When the graph cannot be lowered.
-    pub fn lower(package: &Package, isa: Isa) -> Result<Self, ModelError> {
+    pub fn lower(package: &Package, isa: Isa, dead_channels: DeadChannels) -> Result<Self, ModelError> {
         let manifest = &package.manifest;
         let labels: Vec<_> = manifest.outputs.iter().map(|port| port.labels.clone()).collect();
         let options = emit::Options {
@@ -305,6 +309,7 @@ impl BoardModel {
             version: manifest.version.as_str(),
             labels: &labels,
             graph_digest: graph_digest(&package.graph),
+            dead_channels,
         };
         let emitted = emit::emit(&package.graph, &options)?;
         Ok(Self {
@@ -314,6 +319,7 @@ impl BoardModel {
             outputs: manifest.outputs.clone(),
             artifact: emitted.artifact,
             arena_bytes: emitted.memory.arena_bytes,
+            macs: emitted.macs,
             layers: emitted.layers,
         })
     }

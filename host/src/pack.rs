@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use edgepkg_format::Isa;
+use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::graph::{FloatGraph, QuantizedGraph};
 use edgepkg_quantize::import::{ImportOptions, ImportedGraph};
 use edgepkg_quantize::pipeline::{self, Progress, QuantizeError, Quantized, TestSet};
@@ -170,7 +171,9 @@ fn add_vectors(package: &mut Package, request: &Request) -> Result<(), PackError
             .map_err(|source| PackError::Samples { role, source })?,
         None => made_up_inputs(package, MAX_VECTORS),
     };
-    let mut device = HostDevice::open(&BoardModel::lower(package, Isa::Portable)?.artifact)?;
+    // The whole graph: so that a board's answers to the vectors show that what it leaves out changes nothing.
+    let whole = BoardModel::lower(package, Isa::Portable, DeadChannels::Keep)?;
+    let mut device = HostDevice::open(&whole.artifact)?;
     if let (Some(labels), None) = (&request.labels, &package.report.calibration) {
         let labels =
             samples::read_labels(labels).map_err(|source| PackError::Samples { role: "test", source })?;

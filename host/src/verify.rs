@@ -158,6 +158,7 @@ mod tests {
             outputs: vec![],
             artifact: vec![],
             arena_bytes: 0,
+            macs: Default::default(),
             layers: vec![],
         };
         let vector = TestVector { inputs: vec![vec![0]], outputs: vec![vec![1, 2], vec![3, 0xff]] };

@@ -4,6 +4,7 @@ use edgepkg_format::artifact::Digest;
 use edgepkg_format::write::{Contents, PortDescription};
 use edgepkg_format::{Isa, TensorRef};
 
+use crate::drop_dead_channels::{DeadChannels, Macs, drop_dead_channels, total_macs};
 use crate::graph::{QuantizedGraph, TensorId};
 use crate::lower::{LowerError, Lowered, lower};
 use crate::plan_memory::{MemoryPlan, plan_memory};
@@ -21,6 +22,8 @@ pub struct Options<'a> {
     pub labels: &'a [Vec<String>],
     /// SHA-256 of the graph's wire form.
     pub graph_digest: Digest,
+    /// Whether channels that change no output are computed.
+    pub dead_channels: DeadChannels,
 }
 
 /// An artifact, and what the host knows of it beside.
@@ -32,6 +35,8 @@ pub struct Emitted {
     pub memory: MemoryPlan,
     /// The graph's nodes: what the records' `layer` counts.
     pub layers: Vec<Layer>,
+    /// Multiplications before and after dead channels were left out.
+    pub macs: Macs,
 }
 
 /// A node of the graph, for reports.
@@ -49,10 +54,19 @@ pub struct Layer {
 ///
 /// As [`lower`].
 pub fn emit(graph: &QuantizedGraph, options: &Options<'_>) -> Result<Emitted, LowerError> {
-    let lowered = lower(graph, options.isa)?;
+    let smaller;
+    let executed = match options.dead_channels {
+        DeadChannels::Keep => graph,
+        DeadChannels::Drop => {
+            smaller = drop_dead_channels(graph)?;
+            &smaller
+        }
+    };
+    let lowered = lower(executed, options.isa)?;
     let memory = plan_memory(&lowered);
-    let artifact = write(graph, &lowered, &memory, options);
-    Ok(Emitted { artifact, memory, layers: layers(graph) })
+    let artifact = write(executed, &lowered, &memory, options);
+    let macs = Macs { given: total_macs(graph), executed: total_macs(executed) };
+    Ok(Emitted { artifact, memory, layers: layers(graph), macs })
 }
 
 /// Writes the artifact of `lowered`, made from `graph`, with its buffers placed as `memory` says.

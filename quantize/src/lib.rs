@@ -17,6 +17,7 @@ pub mod assign_int8;
 pub mod interpret;
 pub mod samples;
 pub mod multiplier;
+pub mod drop_dead_channels;
 pub mod lower;
 pub mod plan_memory;
 pub mod emit;

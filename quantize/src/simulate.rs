@@ -4,6 +4,7 @@ use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::{Isa, Space, TensorRef};
 use edgepkg_runtime::Model;
 
+use crate::drop_dead_channels::DeadChannels;
 use crate::emit::{self, Options};
 use crate::graph::{Quantization, QuantizedGraph, Tensor, TensorId};
 use crate::lower::{LowerError, lower};
@@ -29,8 +30,14 @@ impl<'g> Simulator<'g> {
     pub fn new(graph: &'g QuantizedGraph) -> Result<Self, LowerError> {
         let lowered = lower(graph, Isa::Portable)?;
         let memory = MemoryPlan::without_sharing(&lowered);
-        let options =
-            Options { isa: Isa::Portable, name: "", version: "", labels: &[], graph_digest: [0; 32] };
+        let options = Options {
+            isa: Isa::Portable,
+            name: "",
+            version: "",
+            labels: &[],
+            graph_digest: [0; 32],
+            dead_channels: DeadChannels::Keep,
+        };
         let artifact = emit::write(graph, &lowered, &memory, &options);
         let place = |tensor: TensorRef| memory.place(&lowered, tensor);
         Ok(Self {

@@ -3,6 +3,7 @@
 use bytemuck::{cast_slice, cast_slice_mut};
 use edgepkg_format::Isa;
 use edgepkg_format::aligned::AlignedBytes;
+use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit::{Emitted, Options, emit};
 use edgepkg_quantize::graph::QuantizedGraph;
 use edgepkg_runtime::Model;
@@ -33,6 +34,7 @@ impl HostSession {
             version: "0.0.0",
             labels: &[],
             graph_digest: [0; 32],
+            dead_channels: DeadChannels::Drop,
         };
         let emitted = emit(graph, &options).map_err(|error| error.to_string())?;
         let artifact = AlignedBytes::from(&emitted.artifact[..]);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use edgepkg_format::Isa;
+use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit::{Options, emit};
 
 use crate::import::int8_tflite;
@@ -29,7 +30,14 @@ impl Int8Model {
     /// When the file cannot be read or lowered.
     pub fn artifact(&self, isa: Isa) -> Vec<u8> {
         let graph = int8_tflite(&self.tflite).expect("an int8 model file");
-        let options = Options { isa, name: &self.name, version: "0.1.0", labels: &[], graph_digest: [0; 32] };
+        let options = Options {
+            isa,
+            name: &self.name,
+            version: "0.1.0",
+            labels: &[],
+            graph_digest: [0; 32],
+            dead_channels: DeadChannels::Drop,
+        };
         emit(&graph, &options).expect("every operator is there").artifact
     }
 }

@@ -68,7 +68,8 @@ struct LayerCost {
 /// When the model or the board cannot be used.
 pub fn execute(arguments: &BenchArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = arguments.board.find()?;
-    let model = Model::read(&arguments.package.package)?.for_board(&board)?;
+    let model =
+        Model::read(&arguments.package.package)?.for_board(&board, arguments.package.dead_channels())?;
     let mut device = arguments.board.open(&board, &model.artifact, "bench")?;
     let inputs: Vec<Vec<u8>> = model.inputs.iter().map(|port| vec![0; port.bytes()]).collect();
     let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();

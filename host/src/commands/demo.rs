@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgepkg_format::Isa;
+use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::import::ImportOptions;
 use edgepkg_quantize::pipeline::Options;
 use edgepkg_quantize::report::Accuracy;
@@ -75,7 +76,7 @@ pub fn execute(arguments: &DemoArguments, out: &mut dyn Write) -> Result<Outcome
     if let Some(path) = &arguments.output {
         package.write(path)?;
     }
-    let model = BoardModel::lower(&package, Isa::Portable)?;
+    let model = BoardModel::lower(&package, Isa::Portable, DeadChannels::Drop)?;
     let result = DemoResult {
         name: model.name.clone(),
         accuracy: package.report.accuracy,

@@ -38,6 +38,8 @@ struct PackageResult<'a> {
     outputs: &'a [Port],
     memory: Memory,
     macs: u64,
+    /// Without those that change no output.
+    executed_macs: u64,
     vectors: usize,
     head: &'a [String],
     report: &'a Report,
@@ -83,7 +85,7 @@ struct ArtifactResult<'a> {
 pub fn execute(arguments: &InspectArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     match Model::read(&arguments.package.package)? {
         Model::Package(package) => {
-            let model = BoardModel::lower(&package, Isa::Portable)?;
+            let model = BoardModel::lower(&package, Isa::Portable, arguments.package.dead_channels())?;
             let result = package_result(&package, &model);
             match arguments.format.json {
                 true => write_json(out, &result)?,
@@ -122,7 +124,8 @@ fn package_result<'a>(package: &'a Package, model: &BoardModel) -> PackageResult
         inputs: &manifest.inputs,
         outputs: &manifest.outputs,
         memory: Memory { model_bytes: model.artifact.len(), arena_bytes: model.arena_bytes },
-        macs: package.report.layers.iter().map(|layer| layer.macs).sum(),
+        macs: model.macs.given,
+        executed_macs: model.macs.executed,
         vectors: package.vectors.vectors.len(),
         head: &manifest.head,
         error_origins: error_origins(package),
@@ -171,6 +174,13 @@ fn write_package(out: &mut dyn Write, package: &Package, result: &PackageResult<
     writeln!(out, "  flash    {} for the model, beside the runner", Bytes(memory.model_bytes as u64))?;
     writeln!(out, "  RAM      {} for the arena", Bytes(memory.arena_bytes.into()))?;
     writeln!(out, "  work     {} multiplications an inference", Count(result.macs))?;
+    if result.executed_macs < result.macs {
+        writeln!(
+            out,
+            "           {} of them executed: the others change no output",
+            Count(result.executed_macs)
+        )?;
+    }
     writeln!(out, "\nquality")?;
     write_quality(out, result)?;
     writeln!(out, "\n{} test vectors; `edgepkg test` runs them on a board", result.vectors)?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use edgepkg_format::Isa;
 use edgepkg_quantize::calibrate::Calibrator;
+use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::import::ImportOptions;
 use edgepkg_quantize::pipeline::{Options, Progress as Step};
 use edgepkg_quantize::report::{Accuracy, Calibration, LayerReport};
@@ -140,7 +141,7 @@ pub fn execute(arguments: &QuantizeArguments, out: &mut dyn Write) -> Result<Out
     let name = package.manifest.name.as_str();
     let path = arguments.output.clone().unwrap_or_else(|| format!("{name}.{EXTENSION}").into());
     package.write(&path)?;
-    let lowered = BoardModel::lower(&package, Isa::Portable)?;
+    let lowered = BoardModel::lower(&package, Isa::Portable, DeadChannels::Drop)?;
     let report = &package.report;
     let result = QuantizeResult {
         package_bytes: std::fs::metadata(&path)

@@ -53,12 +53,13 @@ struct TestResult<'a> {
 pub fn execute(arguments: &TestArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = arguments.board.find()?;
     let model = Model::read(&arguments.package.package)?;
+    let dead_channels = arguments.package.dead_channels();
     let Model::Package(package) = &model else {
-        model.for_board(&board)?;
+        model.for_board(&board, dead_channels)?;
         return Err(Error::NeedsPackage { command: "test" });
     };
-    let board_model = model.for_board(&board)?;
-    let mut host = HostDevice::open(&BoardModel::lower(package, Isa::Portable)?.artifact)?;
+    let board_model = model.for_board(&board, dead_channels)?;
+    let mut host = HostDevice::open(&BoardModel::lower(package, Isa::Portable, dead_channels)?.artifact)?;
     let vectors = match &package.vectors.vectors[..] {
         [] => made_up_vectors(package, &mut host)?,
         vectors => vectors.to_vec(),

@@ -122,7 +122,8 @@ impl Window<'_> {
         ensure(all.into_iter().all(|&value| value <= MAX_IMAGE_EXTENT), "has a window of 2^15 or more")?;
         let along = |extent: usize, axis: usize| {
             let reach = (self.extents[axis] - 1) * self.dilation[axis] + 1;
-            Ok(extent.checked_sub(reach).ok_or("has a window larger than its image")? / self.stride[axis] + 1)
+            let room = extent.checked_sub(reach).ok_or("has a window larger than its image")?;
+            Ok::<_, &'static str>(room / self.stride[axis] + 1)
         };
         Ok([along(rows + top + bottom, 0)?, along(columns + left + right, 1)?])
     }
