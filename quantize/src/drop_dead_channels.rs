@@ -140,6 +140,7 @@ impl Channels {
             | Op::Relu6
             | Op::Clamp(_)
             | Op::LeakyRelu { .. }
+            | Op::Unary(_)
             | Op::Requantize
             | Op::Reshape => when(alike, Kind::Channelwise),
             Op::Softmax { .. } | Op::Transpose { .. } | Op::Slice { .. } => Kind::Opaque,
