@@ -11,10 +11,13 @@ use crate::commands::build::BuildArguments;
 use crate::commands::demo::DemoArguments;
 use crate::commands::export::ExportArguments;
 use crate::commands::flash::FlashArguments;
+use crate::commands::import_worker::WorkerArguments;
 use crate::commands::inspect::InspectArguments;
 use crate::commands::quantize::QuantizeArguments;
 use crate::commands::run::RunArguments;
 use crate::commands::test::TestArguments;
+use crate::import_worker::{Limits, SUBCOMMAND, Worker};
+use crate::model::{Importer, Model, ModelError};
 
 /// Put neural networks on microcontrollers and Arm boards.
 ///
@@ -59,6 +62,9 @@ pub enum Command {
     Export(ExportArguments),
     /// List the boards
     Boards(BoardsArguments),
+    /// Read one model file from standard input, for the process that started this one
+    #[command(name = SUBCOMMAND, hide = true)]
+    ImportWorker(WorkerArguments),
 }
 
 /// Which model.
@@ -70,12 +76,46 @@ pub struct PackageArgument {
     /// Compute channels that change no output too, so that every layer has the file's shape
     #[arg(long)]
     pub keep_dead_channels: bool,
+    #[command(flatten)]
+    import: ImportArguments,
 }
 
 impl PackageArgument {
     /// Whether channels that change no output are computed.
     pub fn dead_channels(&self) -> DeadChannels {
         if self.keep_dead_channels { DeadChannels::Keep } else { DeadChannels::Drop }
+    }
+
+    /// Reads the model.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used.
+    pub fn read(&self) -> Result<Model, ModelError> {
+        Model::read(&self.package, &self.import.importer())
+    }
+}
+
+/// What reading a model file may take. Hidden: errors name these when they are needed.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ImportArguments {
+    /// Memory that reading a model file may take beside the file's own size (Linux)
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().memory_mib, hide = true)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    import_memory: u64,
+    /// Seconds that reading a model file may take
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().seconds, hide = true)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    import_seconds: u64,
+}
+
+impl ImportArguments {
+    /// Reads model files in this program, started anew with these limits.
+    pub fn importer(&self) -> Importer {
+        let limits = Limits { memory_mib: self.import_memory, seconds: self.import_seconds };
+        // Where the system does not say what this program is, starting it fails and names it so.
+        let program = std::env::current_exe().unwrap_or_else(|_| "edgepkg".into());
+        Importer::Worker(Worker { program, limits })
     }
 }
 

@@ -7,6 +7,7 @@ pub mod build;
 pub mod demo;
 pub mod export;
 pub mod flash;
+pub mod import_worker;
 pub mod inspect;
 pub mod quantize;
 pub mod run;
@@ -52,6 +53,7 @@ pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Outcome, Error>
         Command::Bench(arguments) => bench::execute(arguments, out),
         Command::Export(arguments) => export::execute(arguments, out),
         Command::Boards(arguments) => boards::execute(arguments, out),
+        Command::ImportWorker(arguments) => import_worker::execute(arguments, out),
     }
 }
 

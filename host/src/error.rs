@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use edgepkg_boards::{Board, BoardError};
 use edgepkg_format::ArtifactError;
 use edgepkg_quantize::export::ExportError;
-use edgepkg_quantize::import::ImportError;
+use edgepkg_quantize::import::{DynamicInput, ImportError};
 use edgepkg_quantize::samples::SamplesError;
 use miette::Diagnostic;
 use thiserror::Error;
@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::boot_folder::BootFolderError;
 use crate::device::DeviceError;
 use crate::fit::FitError;
+use crate::import_worker::WorkerError;
 use crate::model::ModelError;
 use crate::pack::PackError;
 use crate::package::PackageError;
@@ -189,9 +190,11 @@ fn model_hint(error: &ModelError) -> Option<String> {
         ModelError::NotAModel(_) => {
             Some("`edgepkg quantize` makes a package of an ONNX or TensorFlow Lite file".to_owned())
         }
+        ModelError::FixedShapes(_) => Some("leave out `--shape` and `--batch`".to_owned()),
         ModelError::NoOnnx(_) => Some("install edgepkg with its default features".to_owned()),
         ModelError::Package(error) => package_hint(error),
         ModelError::Import { source, .. } => import_hint(source),
+        ModelError::Worker { source, .. } => worker_hint(source),
         ModelError::Artifact { source, .. } => artifact_hint(source),
         ModelError::Isa { board, .. } => {
             Some(format!("`edgepkg build PKG --board {board} -o DIR` builds it for that board"))
@@ -206,10 +209,40 @@ fn import_hint(error: &ImportError) -> Option<String> {
             "export the model with other layers, or without those that belong to training or post-processing"
                 .to_owned(),
         ),
+        ImportError::DynamicShapes(inputs) => Some(shape_hint(inputs)),
         ImportError::Unreadable { .. } => {
             Some("see that the file was downloaded or exported completely".to_owned())
         }
         _ => None,
+    }
+}
+
+/// The flags that fix what `inputs` leave open.
+fn shape_hint(inputs: &[DynamicInput]) -> String {
+    let open = inputs.iter().filter(|input| !input.open.is_empty());
+    let flag = |input: &DynamicInput| {
+        let extents = input.shape.iter().enumerate().map(|(axis, extent)| match extent.parse::<u32>() {
+            Ok(1..) => extent.clone(),
+            _ if axis == 0 && !input.open.contains(extent) => "1".to_owned(),
+            _ => extent.to_uppercase(),
+        });
+        format!("`--shape {}={}`", input.input, extents.collect::<Vec<_>>().join(","))
+    };
+    let flags: Vec<String> = open.map(flag).collect();
+    format!("add {}, with numbers for the names", flags.join(" "))
+}
+
+fn worker_hint(error: &WorkerError) -> Option<String> {
+    match error {
+        WorkerError::Memory { .. } | WorkerError::Died { .. } => Some(
+            "the file may be damaged or made to harm; if you trust it, `--import-memory MIB` gives it more"
+                .to_owned(),
+        ),
+        WorkerError::Time { .. } => Some(
+            "the file may be damaged or made to harm; if you trust it, `--import-seconds N` gives it longer"
+                .to_owned(),
+        ),
+        WorkerError::Start { .. } | WorkerError::Answer(_) => None,
     }
 }
 
@@ -252,7 +285,7 @@ fn pack_hint(error: &PackError) -> Option<String> {
         PackError::LabelNames(_) => Some("the file has one name a line, as many as the model has classes".to_owned()),
         PackError::NoSuchNode(_) => Some("`edgepkg inspect` lists the layers of a package".to_owned()),
         PackError::Vectors(error) => error.hint(),
-        PackError::Quantize { .. } => None,
+        PackError::Quantize { .. } | PackError::ShapeTwice(_) => None,
     }
 }
 

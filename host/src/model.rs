@@ -15,8 +15,10 @@ use edgepkg_quantize::import::{self, ImportError, ImportOptions, Imported};
 use edgepkg_quantize::lower::LowerError;
 use edgepkg_quantize::report::Report;
 use edgepkg_quantize::wire::graph_digest;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::import_worker::{Worker, WorkerError};
 use crate::package::{Element, Manifest, Package, PackageError, PackageName, Port, TestVectors, Version};
 
 /// What a TensorFlow Lite file has at byte 4.
@@ -86,6 +88,9 @@ pub enum ModelError {
     /// A float model where an int8 one is needed.
     #[error("`{}` is a float model and must be quantized first", .0.display())]
     NotQuantized(PathBuf),
+    /// Shapes for a file that has its own.
+    #[error("`{}` is a TensorFlow Lite file, whose inputs have shapes already", .0.display())]
+    FixedShapes(PathBuf),
     /// This program was built without ONNX.
     #[error("this edgepkg was built without the feature `onnx` and cannot read `{}`", .0.display())]
     NoOnnx(PathBuf),
@@ -102,6 +107,14 @@ pub enum ModelError {
         path: PathBuf,
         /// What is wrong.
         source: ImportError,
+    },
+    /// A model file whose reading took too much, or broke its reader.
+    #[error("cannot import `{}`", path.display())]
+    Worker {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: WorkerError,
     },
     /// An artifact that is not sound.
     #[error("`{}` is not a sound artifact", path.display())]
@@ -163,6 +176,35 @@ impl FileKind {
     }
 }
 
+/// The kinds of files that are imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ModelFormat {
+    /// TensorFlow Lite.
+    Tflite,
+    /// ONNX.
+    Onnx,
+}
+
+impl ModelFormat {
+    /// What its makers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ModelFormat::Tflite => "TensorFlow Lite",
+            ModelFormat::Onnx => "ONNX",
+        }
+    }
+}
+
+/// Where model files are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Importer {
+    /// In this process, for files that are trusted: one made to harm may take all memory or never end.
+    #[default]
+    InProcess,
+    /// In a process of its own, with limits.
+    Worker(Worker),
+}
+
 /// Reads a file whole.
 ///
 /// # Errors
@@ -180,21 +222,49 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
     fs::read(path).map_err(failed)
 }
 
-/// The model in a file's bytes.
+/// The model in a file's bytes: the one way in for files that others made.
 ///
 /// # Errors
 ///
-/// When they are no model file, or one that cannot be imported.
-pub fn import(bytes: &[u8], path: &Path, options: &ImportOptions) -> Result<Imported, ModelError> {
-    let imported = match FileKind::of(bytes, path) {
-        Some(FileKind::Tflite) => import::tflite::read(bytes),
-        #[cfg(feature = "onnx")]
-        Some(FileKind::Onnx) => import::onnx::read(bytes, options),
-        #[cfg(not(feature = "onnx"))]
+/// When they are no model file, or one that cannot be imported within the importer's limits.
+pub fn import(
+    bytes: &[u8],
+    path: &Path,
+    options: &ImportOptions,
+    importer: &Importer,
+) -> Result<Imported, ModelError> {
+    let format = match FileKind::of(bytes, path) {
+        Some(FileKind::Tflite) => ModelFormat::Tflite,
+        Some(FileKind::Onnx) if cfg!(feature = "onnx") => ModelFormat::Onnx,
         Some(FileKind::Onnx) => return Err(ModelError::NoOnnx(path.into())),
         _ => return Err(ModelError::NotAModel(path.into())),
     };
+    if format == ModelFormat::Tflite && (!options.shapes.is_empty() || options.batch.is_some()) {
+        return Err(ModelError::FixedShapes(path.into()));
+    }
+    let options = ImportOptions { folder: path.parent().map(Path::to_owned), ..options.clone() };
+    let imported = match importer {
+        Importer::InProcess => read_in_process(format, bytes, &options),
+        Importer::Worker(worker) => worker
+            .import(format, bytes, &options)
+            .map_err(|source| ModelError::Worker { path: path.into(), source })?,
+    };
     imported.map_err(|source| ModelError::Import { path: path.into(), source })
+}
+
+/// What an importer does, in this process.
+pub(crate) fn read_in_process(
+    format: ModelFormat,
+    bytes: &[u8],
+    options: &ImportOptions,
+) -> Result<Imported, ImportError> {
+    match format {
+        ModelFormat::Tflite => import::tflite::read(bytes),
+        #[cfg(feature = "onnx")]
+        ModelFormat::Onnx => import::onnx::read(bytes, options),
+        #[cfg(not(feature = "onnx"))]
+        ModelFormat::Onnx => unreachable!("refused before, with options {options:?}"),
+    }
 }
 
 impl Model {
@@ -203,7 +273,7 @@ impl Model {
     /// # Errors
     ///
     /// When it is none of them, or not a sound one.
-    pub fn read(path: &Path) -> Result<Self, ModelError> {
+    pub fn read(path: &Path, importer: &Importer) -> Result<Self, ModelError> {
         if path.is_dir() {
             return Ok(Model::Package(Box::new(Package::read(path)?)));
         }
@@ -212,7 +282,7 @@ impl Model {
             Some(FileKind::Package) => Ok(Model::Package(Box::new(Package::from_bytes(bytes, path)?))),
             Some(FileKind::Artifact) => Ok(Model::Artifact(ArtifactFile::new(&bytes, path)?)),
             Some(FileKind::Tflite) => {
-                let imported = import(&bytes, path, &ImportOptions::default())?;
+                let imported = import(&bytes, path, &ImportOptions::default(), importer)?;
                 let labels = imported.metadata.labels.first().cloned().unwrap_or_default();
                 let graph = imported.into_quantized().ok_or_else(|| ModelError::NotQuantized(path.into()))?;
                 let name = PackageName::nearest(&path.file_stem().unwrap_or_default().to_string_lossy());

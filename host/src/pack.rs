@@ -14,7 +14,7 @@ use edgepkg_quantize::simplify::simplify;
 use thiserror::Error;
 
 use crate::device::{Device as _, DeviceError, HostDevice};
-use crate::model::{self, BoardModel, FileKind, ModelError};
+use crate::model::{self, BoardModel, FileKind, Importer, ModelError};
 use crate::package::{Manifest, Package, PackageName, Source, TestVector, TestVectors, Version};
 use crate::samples::{self, InputError, Units};
 
@@ -30,6 +30,8 @@ pub struct Request {
     pub model: PathBuf,
     /// What the file leaves open.
     pub import: ImportOptions,
+    /// Where the file is read.
+    pub importer: Importer,
     /// Calibration samples, a file for each input; none for an int8 file.
     pub calibration: Vec<PathBuf>,
     /// Test samples, a file for each input; may be empty.
@@ -71,6 +73,9 @@ pub enum PackError {
     /// A file that is no model to be quantized.
     #[error("`{}` is not a model to be quantized: neither an ONNX nor a .tflite file", .0.display())]
     NotAModel(PathBuf),
+    /// Two shapes for one input.
+    #[error("`--shape` gives input `{0}` two shapes")]
+    ShapeTwice(String),
     /// Labels without samples.
     #[error("labels were given, and no test samples")]
     TestMissing,
@@ -115,7 +120,7 @@ pub fn pack(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Pac
     if !is_model {
         return Err(PackError::NotAModel(request.model.clone()));
     }
-    let imported = model::import(&bytes, &request.model, &request.import)?;
+    let imported = model::import(&bytes, &request.model, &request.import, &request.importer)?;
     let own_labels = imported.metadata.labels.first().cloned().unwrap_or_default();
     let Quantized { graph, report } = match imported.graph {
         ImportedGraph::Quantized(graph) => Quantized { report: Report::of_int8_file(&graph), graph },

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use unary_function::UnaryFunction;
 
 /// A model whose tensors are `T`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Graph<T> {
     /// What the model file calls it; may be empty.
     pub name: String,
@@ -33,11 +33,11 @@ pub type FloatGraph = Graph<FloatTensor>;
 pub type QuantizedGraph = Graph<QuantizedTensor>;
 
 /// Index of a tensor in its graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TensorId(pub usize);
 
 /// One operator.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// The layer's name in the model file, kept through every fusion.
     pub name: String,
@@ -57,7 +57,7 @@ impl Node {
 }
 
 /// A float tensor. Constants have data; index tensors do not exist here.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FloatTensor {
     /// Its name in the model file.
     pub name: String,
@@ -68,7 +68,7 @@ pub struct FloatTensor {
 }
 
 /// A quantized tensor: `real = scale * (q - zero_point)`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuantizedTensor {
     /// Its name in the model file.
     pub name: String,

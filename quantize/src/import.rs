@@ -1,19 +1,27 @@
 //! Model files become graphs. Whatever the bytes are, a reader gives a sound graph or an error.
+//!
+//! The readers work in the caller's process, which suits files that the caller made itself (a build
+//! script's, say). A file made to harm may still take more memory or time than there is: the command line
+//! reads in a process of its own, with limits, and [`transfer`] brings back what that found.
 
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod tflite;
+pub mod transfer;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::graph::{FloatGraph, QuantizedGraph};
 use crate::validate::GraphError;
 
 /// A model as its file has it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Imported {
     /// What it computes.
     pub graph: ImportedGraph,
@@ -24,7 +32,7 @@ pub struct Imported {
 }
 
 /// The graph of a model file: to be quantized, or int8 already.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ImportedGraph {
     /// Computes with floats.
     Float(FloatGraph),
@@ -33,7 +41,7 @@ pub enum ImportedGraph {
 }
 
 /// What a model file says of itself, beside what it computes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// In a few sentences; may be empty.
     pub description: String,
@@ -42,12 +50,14 @@ pub struct Metadata {
 }
 
 /// What a user adds to a file that leaves it open.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportOptions {
     /// Shapes of inputs, by name.
     pub shapes: BTreeMap<String, Vec<usize>>,
     /// The batch, where an input's first extent is open; 1 where this is `None`.
     pub batch: Option<usize>,
+    /// Where the files lie that hold a model's weights apart from it; `None` where they are not read.
+    pub folder: Option<PathBuf>,
 }
 
 impl Imported {
@@ -76,20 +86,20 @@ impl From<ImportedGraph> for Imported {
 }
 
 /// Why a file cannot be read as a model.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
 pub enum ImportError {
     /// It is no file of this format, or it is damaged.
     #[error("not a readable {format} file: {reason}")]
     Unreadable {
         /// The format it was read as.
-        format: &'static str,
+        format: Cow<'static, str>,
         /// What was found, or missing.
         reason: String,
     },
     /// It uses operators that are not there: all of them.
     #[error("{}", UnsupportedList(.0))]
     UnsupportedOperators(Vec<UnsupportedOperator>),
-    /// It leaves the shapes of inputs open: all of those.
+    /// It leaves the shapes of inputs open: all inputs.
     #[error("{}", DynamicList(.0))]
     DynamicShapes(Vec<DynamicInput>),
     /// A tensor has a type that is not read.
@@ -100,7 +110,15 @@ pub enum ImportError {
         /// Its type.
         found: String,
         /// What would be read, as a sentence without its full stop.
-        expected: &'static str,
+        expected: Cow<'static, str>,
+    },
+    /// What the user says of an input does not fit the file, or the input is too large.
+    #[error("model input `{input}` {problem}")]
+    Input {
+        /// Its name.
+        input: String,
+        /// What is wrong, as the sentence goes on.
+        problem: String,
     },
     /// A node's tensors or options contradict each other.
     #[error("{operator} `{node}` {problem}")]
@@ -118,7 +136,7 @@ pub enum ImportError {
 }
 
 /// A node whose operator is not there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnsupportedOperator {
     /// The operator, in the file's words.
     pub operator: String,
@@ -135,14 +153,14 @@ pub struct UnsupportedOperator {
     pub reason: String,
 }
 
-/// An input with extents, beside the batch, that the file does not fix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An input of a file that does not fix every extent beside the batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DynamicInput {
     /// Its name.
     pub input: String,
     /// Its shape as the file has it: numbers and symbols.
     pub shape: Vec<String>,
-    /// Those of them that are no extents.
+    /// Those of them that are open; empty where none is.
     pub open: Vec<String>,
 }
 
@@ -152,9 +170,12 @@ impl fmt::Display for DynamicList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("every extent but the batch must be fixed:")?;
         for DynamicInput { input, shape, open } in self.0 {
-            write!(f, "\n  input `{input}` [{}] leaves open {}", shape.join(", "), open.join(", "))?;
+            write!(f, "\n  input `{input}` [{}]", shape.join(", "))?;
+            if !open.is_empty() {
+                write!(f, " leaves open {}", open.join(", "))?;
+            }
         }
-        f.write_str("\n\nhint: fix the input shapes when the model is exported")
+        Ok(())
     }
 }
 

@@ -5,8 +5,11 @@
 
 mod operator;
 
+use std::borrow::Cow;
+
 use edgepkg_format::DType;
 use edgepkg_format::tensor::MAX_RANK;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::graph::{QuantizedGraph, QuantizedTensor, TensorId};
@@ -18,7 +21,7 @@ pub const MAX_ELEMENTS: usize = 1 << 28;
 pub const MAX_IMAGE_EXTENT: usize = (1 << 15) - 1;
 
 /// Why a graph cannot be lowered.
-#[derive(Clone, Debug, PartialEq, Error)]
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
 pub enum GraphError {
     /// A tensor that is not one.
     #[error("tensor {index} `{name}` {problem}")]
@@ -28,7 +31,7 @@ pub enum GraphError {
         /// Its name.
         name: String,
         /// What is wrong, as the sentence goes on.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
     /// An operator whose parameters or operands contradict each other.
     #[error("{op} `{name}` (node {index}) {problem}")]
@@ -38,15 +41,15 @@ pub enum GraphError {
         /// Its name.
         name: String,
         /// The operator.
-        op: &'static str,
+        op: Cow<'static, str>,
         /// What is wrong, as the sentence goes on.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
     /// An id past the last tensor.
     #[error("{referrer} names tensor {id}, but there are {tensors}")]
     NoSuchTensor {
         /// What names it.
-        referrer: &'static str,
+        referrer: Cow<'static, str>,
         /// The id.
         id: usize,
         /// Tensors there are.
@@ -56,11 +59,11 @@ pub enum GraphError {
     #[error("model {direction} `{name}` {problem}")]
     Port {
         /// `input` or `output`.
-        direction: &'static str,
+        direction: Cow<'static, str>,
         /// The tensor's name.
         name: String,
         /// What is wrong, as the sentence goes on.
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
 }
 
@@ -82,13 +85,13 @@ pub fn validate(graph: &QuantizedGraph) -> Result<(), GraphError> {
         check_tensor(tensor).map_err(|problem| GraphError::Tensor {
             index,
             name: tensor.name.clone(),
-            problem,
+            problem: problem.into(),
         })?;
     }
     let mut known: Vec<bool> = graph.tensors.iter().map(|tensor| tensor.data.is_some()).collect();
     for &id in &graph.inputs {
         let tensor = find(graph, "an input", id)?;
-        let port = |problem| GraphError::Port { direction: "input", name: tensor.name.clone(), problem };
+        let port = |problem| port_error("input", tensor, problem);
         ensure(!known[id.0], "is a constant, or an input twice").map_err(port)?;
         check_activation(tensor).map_err(port)?;
         known[id.0] = true;
@@ -97,8 +100,12 @@ pub fn validate(graph: &QuantizedGraph) -> Result<(), GraphError> {
         for &id in node.inputs.iter().chain(&node.outputs) {
             find(graph, "a node", id)?;
         }
-        let problem =
-            |problem| GraphError::Node { index, name: node.name.clone(), op: node.op.name(), problem };
+        let problem = |problem: &'static str| GraphError::Node {
+            index,
+            name: node.name.clone(),
+            op: node.op.name().into(),
+            problem: problem.into(),
+        };
         ensure(node.inputs.iter().all(|id| known[id.0]), "reads what no earlier node writes")
             .map_err(problem)?;
         let [output] = node.outputs[..] else {
@@ -112,11 +119,15 @@ pub fn validate(graph: &QuantizedGraph) -> Result<(), GraphError> {
     }
     for &id in &graph.outputs {
         let tensor = find(graph, "an output", id)?;
-        let port = |problem| GraphError::Port { direction: "output", name: tensor.name.clone(), problem };
+        let port = |problem| port_error("output", tensor, problem);
         ensure(known[id.0] && tensor.data.is_none(), "is not computed").map_err(port)?;
         check_activation(tensor).map_err(port)?;
     }
     Ok(())
+}
+
+fn port_error(direction: &'static str, tensor: &QuantizedTensor, problem: &'static str) -> GraphError {
+    GraphError::Port { direction: direction.into(), name: tensor.name.clone(), problem: problem.into() }
 }
 
 fn find<'a>(
@@ -125,7 +136,7 @@ fn find<'a>(
     id: TensorId,
 ) -> Result<&'a QuantizedTensor, GraphError> {
     let tensors = graph.tensors.len();
-    graph.tensors.get(id.0).ok_or(GraphError::NoSuchTensor { referrer, id: id.0, tensors })
+    graph.tensors.get(id.0).ok_or(GraphError::NoSuchTensor { referrer: referrer.into(), id: id.0, tensors })
 }
 
 /// Elements of `shape`; `None` past [`MAX_ELEMENTS`].

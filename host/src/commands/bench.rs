@@ -10,7 +10,7 @@ use super::{Outcome, write_json};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::device::{Count, CountUnit, Device, DeviceError, Measurement};
 use crate::error::Error;
-use crate::model::{BoardModel, Model};
+use crate::model::BoardModel;
 use crate::table::{self, Align, Bytes, Percent, Table, short_name};
 
 /// How long runs are timed on this computer.
@@ -68,8 +68,7 @@ struct LayerCost {
 /// When the model or the board cannot be used.
 pub fn execute(arguments: &BenchArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = arguments.board.find()?;
-    let model =
-        Model::read(&arguments.package.package)?.for_board(&board, arguments.package.dead_channels())?;
+    let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
     let mut device = arguments.board.open(&board, &model.artifact, "bench")?;
     let inputs: Vec<Vec<u8>> = model.inputs.iter().map(|port| vec![0; port.bytes()]).collect();
     let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();

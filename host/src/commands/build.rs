@@ -12,7 +12,7 @@ use crate::cli::{OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::error::Error;
 use crate::fit::{Certificate, FlashUse, RamUse};
-use crate::model::{BoardModel, Model, read_file};
+use crate::model::{BoardModel, read_file};
 use crate::runners;
 use crate::table::Bytes;
 
@@ -55,8 +55,7 @@ struct BuildResult {
 /// When the model does not fit the board, or files cannot be written.
 pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = Board::find(&arguments.board)?;
-    let model =
-        Model::read(&arguments.package.package)?.for_board(&board, arguments.package.dead_channels())?;
+    let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
     let certificate = certify(&board, &model.artifact)?;
     let folder = &arguments.output;
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source })?;

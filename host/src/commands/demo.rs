@@ -19,7 +19,7 @@ use super::{Outcome, write_json};
 use crate::cli::OutputArguments;
 use crate::device::{Device as _, HostDevice};
 use crate::error::Error;
-use crate::model::BoardModel;
+use crate::model::{BoardModel, Importer};
 use crate::pack::{Keep, Request, pack};
 use crate::package::{Package, Version};
 use crate::progress::Progress;
@@ -100,6 +100,7 @@ fn request(files: &data::Files) -> Request {
     Request {
         model: files.model.clone(),
         import: ImportOptions::default(),
+        importer: Importer::InProcess,
         calibration: vec![files.calibration.clone()],
         test: vec![files.test.clone()],
         labels: Some(files.labels.clone()),

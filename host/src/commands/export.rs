@@ -73,7 +73,7 @@ struct ExportResult<'a> {
 /// When the package cannot be read, the format has no words for one of its layers, or the file cannot be
 /// written.
 pub fn execute(arguments: &ExportArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
-    let Model::Package(package) = Model::read(&arguments.package.package)? else {
+    let Model::Package(package) = arguments.package.read()? else {
         return Err(Error::NeedsPackage { command: "export" });
     };
     let (format, path) = (arguments.format, &arguments.output);

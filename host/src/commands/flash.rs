@@ -13,7 +13,7 @@ use crate::boot_folder::{self, BootFiles, WrittenFile};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::error::Error;
-use crate::model::{self, BoardModel, Model};
+use crate::model::{self, BoardModel};
 use crate::package::digest_text;
 use crate::runners;
 use crate::table::Bytes;
@@ -62,8 +62,7 @@ pub fn execute(arguments: &FlashArguments, out: &mut dyn Write) -> Result<Outcom
     if board.deploy == Deploy::BootFolder && arguments.boot_dir.is_none() && !arguments.board.emulate {
         return Err(Error::FlashWay { board: board.name });
     }
-    let model =
-        Model::read(&arguments.package.package)?.for_board(&board, arguments.package.dead_channels())?;
+    let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
     let result = match &arguments.boot_dir {
         Some(folder) => flash_boot_folder(&board, &model, folder)?,
         None => flash_device(arguments, &board, &model)?,

@@ -83,7 +83,7 @@ struct ArtifactResult<'a> {
 ///
 /// When it cannot be read.
 pub fn execute(arguments: &InspectArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
-    match Model::read(&arguments.package.package)? {
+    match arguments.package.read()? {
         Model::Package(package) => {
             let model = BoardModel::lower(&package, Isa::Portable, arguments.package.dead_channels())?;
             let result = package_result(&package, &model);

@@ -1,7 +1,10 @@
 //! `edgepkg quantize`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use edgepkg_format::Isa;
@@ -13,7 +16,7 @@ use edgepkg_quantize::report::{Accuracy, Calibration, LayerReport};
 use serde::Serialize;
 
 use super::{Outcome, write_json};
-use crate::cli::OutputArguments;
+use crate::cli::{ImportArguments, OutputArguments};
 use crate::error::Error;
 use crate::model::{self, BoardModel, ModelError};
 use crate::pack::{Keep, PackError, Request, pack};
@@ -65,6 +68,14 @@ pub struct QuantizeArguments {
     /// The package to write [default: NAME.edgepkg]
     #[arg(short, long, value_name = "NAME.edgepkg")]
     output: Option<PathBuf>,
+    /// Shape of an input that the model file leaves open; may be repeated
+    #[arg(long, value_name = "INPUT=1,3,96,96")]
+    shape: Vec<InputShape>,
+    /// The batch, where the model file leaves it open [default: 1]
+    #[arg(long, value_name = "N")]
+    batch: Option<NonZeroUsize>,
+    #[command(flatten)]
+    import: ImportArguments,
     #[command(flatten)]
     format: OutputArguments,
 }
@@ -78,6 +89,27 @@ enum CalibratorName {
     Percentile,
     /// The range with the least squared error
     Mse,
+}
+
+/// An input's shape, `NAME=1,3,96,96`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct InputShape {
+    input: String,
+    shape: Vec<usize>,
+}
+
+impl FromStr for InputShape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Names may have `=` in them, extents may not.
+        let (input, extents) = text.rsplit_once('=').ok_or("it has the form NAME=1,3,96,96")?;
+        let extent = |text: &str| match text.trim().parse() {
+            Ok(extent @ 1..) => Ok(extent),
+            _ => Err(format!("`{text}` is no extent: extents are whole numbers from 1")),
+        };
+        Ok(Self { input: input.to_owned(), shape: extents.split(',').map(extent).collect::<Result<_, _>>()? })
+    }
 }
 
 /// With fewer calibration samples the user is asked for more.
@@ -107,7 +139,8 @@ impl QuantizeArguments {
         };
         Ok(Request {
             model: self.model.clone(),
-            import: ImportOptions::default(),
+            import: self.import_options()?,
+            importer: self.import.importer(),
             calibration: self.calibration.clone(),
             test: self.test.clone(),
             labels: self.labels.clone(),
@@ -118,6 +151,16 @@ impl QuantizeArguments {
             head: self.head.clone(),
             keep: if self.keep_model { Keep::ModelFile } else { Keep::Result },
         })
+    }
+
+    fn import_options(&self) -> Result<ImportOptions, Error> {
+        let mut shapes = BTreeMap::new();
+        for InputShape { input, shape } in &self.shape {
+            if shapes.insert(input.clone(), shape.clone()).is_some_and(|before| before != *shape) {
+                return Err(PackError::ShapeTwice(input.clone()).into());
+            }
+        }
+        Ok(ImportOptions { shapes, batch: self.batch.map(NonZeroUsize::get), folder: None })
     }
 
     fn label_names(&self) -> Result<Vec<String>, Error> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Outcome, write_json};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::error::Error;
-use crate::model::{BoardModel, Model};
+use crate::model::BoardModel;
 use crate::package::Port;
 use crate::progress::Progress;
 use crate::samples::{self, Units};
@@ -73,8 +73,7 @@ struct OutputResult {
 pub fn execute(arguments: &RunArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let units = if arguments.raw { Units::Raw } else { Units::Real };
     let board = arguments.board.find()?;
-    let model =
-        Model::read(&arguments.package.package)?.for_board(&board, arguments.package.dead_channels())?;
+    let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
     let files = &arguments.output;
     if !files.is_empty() && files.len() != model.outputs.len() {
         return Err(Error::OutputCount { expected: model.outputs.len(), given: files.len() });

@@ -52,7 +52,7 @@ struct TestResult<'a> {
 /// When the package or the board cannot be used.
 pub fn execute(arguments: &TestArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = arguments.board.find()?;
-    let model = Model::read(&arguments.package.package)?;
+    let model = arguments.package.read()?;
     let dead_channels = arguments.package.dead_channels();
     let Model::Package(package) = &model else {
         model.for_board(&board, dead_channels)?;

@@ -7,8 +7,10 @@
 //! stand around each of them until [`crate::simplify`] takes them out.
 
 mod constants;
+mod external;
 mod geometry;
 mod infer;
+mod inputs;
 mod lower;
 mod operands;
 mod operators;
@@ -29,7 +31,7 @@ use crate::graph::FloatGraph;
 
 /// Reads an ONNX model.
 ///
-/// The batch, where the file leaves it open, is 1. Inputs and outputs keep the file's order, names and
+/// Extents that the file leaves open are those in `options`; the batch is 1 where neither fixes it. Inputs and outputs keep the file's order, names and
 /// layouts; nodes keep the file's names.
 ///
 /// # Errors
@@ -43,8 +45,8 @@ pub fn read(file: &[u8], options: &ImportOptions) -> Result<Imported, ImportErro
     Ok(ImportedGraph::Float(graph).into())
 }
 
-fn read_checked(file: &[u8], _options: &ImportOptions) -> Result<FloatGraph, ImportError> {
-    let mut model = Model::parse(file)?;
+fn read_checked(file: &[u8], options: &ImportOptions) -> Result<FloatGraph, ImportError> {
+    let mut model = Model::parse(file, options)?;
     let mut refused = report::unknown_operators(&model);
     let readable = report::readable_nodes(&model, &refused);
     let (mut inference, mut facts) = Inference::start(&mut model, readable)?;
@@ -86,5 +88,5 @@ fn infer(site: &Site<'_>, inference: &mut Inference) -> Result<Vec<Option<Fact>>
 }
 
 fn unreadable(reason: impl Into<String>) -> ImportError {
-    ImportError::Unreadable { format: "ONNX", reason: reason.into() }
+    ImportError::Unreadable { format: "ONNX".into(), reason: reason.into() }
 }

@@ -60,7 +60,7 @@ pub fn read(bytes: &[u8]) -> Result<Imported, ImportError> {
 }
 
 fn unreadable(reason: impl Into<String>) -> ImportError {
-    ImportError::Unreadable { format: FORMAT, reason: reason.into() }
+    ImportError::Unreadable { format: FORMAT.into(), reason: reason.into() }
 }
 
 /// What the verifier found, without the trace of where it was.

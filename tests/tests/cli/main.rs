@@ -6,6 +6,8 @@
 mod commands;
 mod errors;
 #[cfg(feature = "onnx")]
+mod import;
+#[cfg(feature = "onnx")]
 mod onnx;
 #[cfg(feature = "onnx")]
 mod onnx_file;

@@ -21,6 +21,18 @@ pub fn model(nodes: &[&str], x_dims: &[Dim]) -> Vec<u8> {
     [number(1, 8), field(7, &graph), field(8, &opset)].concat()
 }
 
+/// A model that adds inputs of these shapes, given by name.
+pub fn inputs_of_shapes(inputs: &[(&str, &[Dim])]) -> Vec<u8> {
+    let names = inputs.iter().map(|(name, _)| field(1, name.as_bytes()));
+    let mut node: Vec<u8> = names.flatten().collect();
+    node.extend([field(2, b"y"), field(3, b"add_0"), field(4, b"Add")].concat());
+    let mut graph = field(1, &node);
+    graph.extend(field(2, b"graph"));
+    graph.extend(inputs.iter().flat_map(|(name, dims)| field(11, &value(name, dims))));
+    graph.extend(field(12, &value("y", inputs[0].1)));
+    [number(1, 8), field(7, &graph), field(8, &number(2, 13))].concat()
+}
+
 /// An extent of a shape.
 pub enum Dim {
     Fixed(u64),

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, TensorProto};
 
+use super::external::is_external;
 use super::unreadable;
 use crate::import::ImportError;
 use crate::validate::elements;
@@ -34,14 +35,21 @@ pub(super) fn check_initializers(graph: &GraphProto) -> Result<(), ImportError> 
     Ok(())
 }
 
-/// Checks one constant; its size in bytes.
-pub(super) fn check(tensor: &TensorProto) -> Result<usize, ImportError> {
-    let problem = |problem: String| unreadable(format!("constant `{}` {problem}", tensor.name));
+/// A constant's size, by its shape and type.
+pub(super) struct Size {
+    pub bytes: usize,
+    elements: usize,
+    /// Elements in the field of its type.
+    stored: usize,
+}
+
+/// How large a constant is.
+pub(super) fn size(tensor: &TensorProto) -> Result<Size, ImportError> {
     let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
-    let count = shape
+    let elements = shape
         .filter(|shape| shape.len() <= super::geometry::MAX_RANK)
         .and_then(|shape| elements(&shape))
-        .ok_or_else(|| problem(format!("has shape {:?}", tensor.dims)))?;
+        .ok_or_else(|| problem(tensor, format!("has shape {:?}", tensor.dims)))?;
     let (width, stored) = match DataType::try_from(tensor.data_type) {
         Ok(DataType::Float) => (4, tensor.float_data.len()),
         Ok(DataType::Double) => (8, tensor.double_data.len()),
@@ -53,25 +61,34 @@ pub(super) fn check(tensor: &TensorProto) -> Result<usize, ImportError> {
             return Err(ImportError::TensorType {
                 tensor: tensor.name.clone(),
                 found: type_name(tensor.data_type),
-                expected: "constants must be floats, integers of up to 64 bits or booleans",
+                expected: "constants must be floats, integers of up to 64 bits or booleans".into(),
             });
         }
     };
-    if tensor.data_location == Some(DataLocation::External as i32) {
-        let hint = "\n\nhint: save the model in one file, with its weights inside";
-        return Err(problem(format!("lies in another file{hint}")));
+    Ok(Size { bytes: elements * width, elements, stored })
+}
+
+fn problem(tensor: &TensorProto, problem: impl std::fmt::Display) -> ImportError {
+    unreadable(format!("constant `{}` {problem}", tensor.name))
+}
+
+/// Checks one constant; its size in bytes.
+pub(super) fn check(tensor: &TensorProto) -> Result<usize, ImportError> {
+    let Size { bytes, elements, stored } = size(tensor)?;
+    if is_external(tensor) {
+        return Err(problem(tensor, "lies in another file"));
     }
     if tensor.segment.is_some() {
-        return Err(problem("is stored in segments".into()));
+        return Err(problem(tensor, "is stored in segments"));
     }
-    let bytes = count * width;
     if tensor.raw_data.is_empty() {
-        if stored != count {
-            return Err(problem(format!("has {stored} elements, where its shape says {count}")));
+        if stored != elements {
+            let found = format!("has {stored} elements, where its shape says {elements}");
+            return Err(problem(tensor, found));
         }
     } else if tensor.raw_data.len() != bytes {
         let found = tensor.raw_data.len();
-        return Err(problem(format!("has {found} bytes, where its shape says {bytes}")));
+        return Err(problem(tensor, format!("has {found} bytes, where its shape says {bytes}")));
     }
     Ok(bytes)
 }

@@ -2,15 +2,12 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Extent;
-use tract_onnx::pb::type_proto::Value as Type;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::Framework;
 
-use super::{constants, operators, unreadable};
-use crate::import::{DynamicInput, ImportError};
-use crate::validate::{MAX_ELEMENTS, elements};
+use super::inputs::inputs;
+use super::{constants, external, operators, unreadable};
+use crate::import::{ImportError, ImportOptions};
 
 /// The operator sets that are read; what comes after the last is not known yet.
 const OPSETS: std::ops::RangeInclusive<i64> = 1..=26;
@@ -23,21 +20,23 @@ pub(super) struct Model {
     pub proto: ModelProto,
     /// The version of the operator set.
     pub opset: i64,
-    /// Inputs that are no constants, with their shapes, the batch fixed.
+    /// Inputs that are no constants, with their shapes.
     pub inputs: Vec<(String, Vec<usize>)>,
 }
 
 impl Model {
     /// Decodes and checks a file.
-    pub fn parse(file: &[u8]) -> Result<Self, ImportError> {
-        let proto = tract_onnx::onnx()
+    pub fn parse(file: &[u8], options: &ImportOptions) -> Result<Self, ImportError> {
+        let mut proto = tract_onnx::onnx()
             .proto_model_for_read(&mut std::io::Cursor::new(file))
             .map_err(|error| unreadable(format!("{:#}", error.root_cause())))?;
-        let graph = proto.graph.as_ref().ok_or_else(|| unreadable("it holds no graph"))?;
-        let opset = opset(&proto)?;
+        let opset = opset(&proto);
+        let graph = proto.graph.as_mut().ok_or_else(|| unreadable("it holds no graph"))?;
+        let opset = opset?;
         check_sizes(graph)?;
+        external::load(graph, options.folder.as_deref())?;
         constants::check_initializers(graph)?;
-        let inputs = inputs(graph)?;
+        let inputs = inputs(graph, options)?;
         check_names(graph)?;
         for (index, node) in graph.node.iter().enumerate() {
             operators::check(node, index)?;
@@ -106,72 +105,6 @@ fn check_sizes(graph: &GraphProto) -> Result<(), ImportError> {
         return Err(unreadable("it has sparse initializers, which are not read"));
     }
     Ok(())
-}
-
-/// The inputs that are no initializers, with concrete shapes.
-fn inputs(graph: &GraphProto) -> Result<Vec<(String, Vec<usize>)>, ImportError> {
-    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| &*tensor.name).collect();
-    let mut inputs = Vec::new();
-    let mut dynamic = Vec::new();
-    for input in graph.input.iter().filter(|input| !constants.contains(&*input.name)) {
-        let dims = float_dims(input)?;
-        let mut shape = Vec::new();
-        let mut open = Vec::new();
-        for (axis, dim) in dims.iter().enumerate() {
-            match (axis, dim) {
-                (_, Ok(extent)) => shape.push(*extent),
-                (0, Err(_)) => shape.push(1),
-                (_, Err(symbol)) => open.push(symbol.clone()),
-            }
-        }
-        let dims = dims.into_iter().map(|dim| dim.map_or_else(|symbol| symbol, |extent| extent.to_string()));
-        if !open.is_empty() {
-            dynamic.push(DynamicInput { input: input.name.clone(), shape: dims.collect(), open });
-        } else if elements(&shape).is_none() {
-            return Err(unreadable(format!("input `{}` has more than {MAX_ELEMENTS} elements", input.name)));
-        }
-        inputs.push((input.name.clone(), shape));
-    }
-    if !dynamic.is_empty() {
-        return Err(ImportError::DynamicShapes(dynamic));
-    }
-    if inputs.is_empty() {
-        return Err(unreadable("it has no inputs"));
-    }
-    Ok(inputs)
-}
-
-/// The extents of a float input: a number, or what the file has in its place.
-fn float_dims(input: &ValueInfoProto) -> Result<Vec<Result<usize, String>>, ImportError> {
-    let Some(Type::TensorType(tensor)) = input.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
-        return Err(unreadable(format!("input `{}` has no tensor type", input.name)));
-    };
-    if tensor.elem_type != DataType::Float as i32 {
-        return Err(ImportError::TensorType {
-            tensor: input.name.clone(),
-            found: constants::type_name(tensor.elem_type),
-            expected: "inputs must be float32",
-        });
-    }
-    let shape = tensor.shape.as_ref().ok_or_else(|| {
-        ImportError::DynamicShapes(vec![DynamicInput {
-            input: input.name.clone(),
-            shape: vec!["...".into()],
-            open: vec!["its rank".into()],
-        }])
-    })?;
-    Ok(shape
-        .dim
-        .iter()
-        .map(|dim| match &dim.value {
-            Some(Extent::DimValue(extent)) if *extent > 0 => {
-                usize::try_from(*extent).map_err(|_| extent.to_string())
-            }
-            Some(Extent::DimValue(extent)) => Err(extent.to_string()),
-            Some(Extent::DimParam(symbol)) if !symbol.is_empty() => Err(symbol.clone()),
-            _ => Err("?".into()),
-        })
-        .collect())
 }
 
 /// Every name is written once, before it is read.

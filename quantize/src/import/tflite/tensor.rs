@@ -121,7 +121,8 @@ fn dtype(tensor: &Tensor) -> Result<DType, ImportError> {
             expected: match other {
                 FLOAT32 => "TensorFlow Lite files are read when they are quantized to int8 throughout",
                 _ => "activations and weights must be int8",
-            },
+            }
+            .into(),
         }),
     }
 }

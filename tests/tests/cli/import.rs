@@ -1,0 +1,58 @@
+//! What is imported, from whom, and within which limits.
+
+use crate::check;
+use crate::onnx_file::{Dim, inputs_of_shapes, model};
+use crate::sandbox::Sandbox;
+
+/// The shipped float model, and one whose inputs are open.
+fn models() -> Sandbox {
+    let kws = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/kws/model.onnx");
+    let open = || [Dim::Open("batch"), Dim::Open("time"), Dim::Fixed(8)];
+    Sandbox::with_kws()
+        .file("kws.onnx", &std::fs::read(kws).expect("the repository has it"))
+        .file("open.onnx", &model(&["Relu"], &open()))
+        .file("two.onnx", &inputs_of_shapes(&[("left", &open()), ("right", &open())]))
+        .tensor("x.npy", &[40, 1, 4, 8], 1.0)
+        .tensor("pairs.npy", &[40, 2, 4, 8], 1.0)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_takes_too_much_memory() {
+    check!(
+        "error_import_memory",
+        models(),
+        "inspect kws.tflite --import-memory 1
+         quantize kws.onnx --import-memory 1"
+    );
+}
+
+#[test]
+fn shapes_that_the_user_gives() {
+    check!(
+        "quantize_shapes",
+        models(),
+        "quantize open.onnx --shape x=1,4,8 --calibration x.npy -o x.edgepkg
+         quantize open.onnx --shape x=2,4,8 --calibration pairs.npy -o x.edgepkg
+         quantize two.onnx --shape left=1,4,8 --calibration x.npy --calibration x.npy -o x.edgepkg"
+    );
+}
+
+#[test]
+fn shapes_that_do_not_fit() {
+    check!(
+        "error_shapes",
+        models(),
+        "quantize open.onnx --batch 2 -o x.edgepkg
+         quantize two.onnx -o x.edgepkg
+         quantize two.onnx --shape left=1,4,8 --shape right=1,5,8 -o x.edgepkg
+         quantize open.onnx --shape x=1,4,9 -o x.edgepkg
+         quantize open.onnx --shape x=4,8 -o x.edgepkg
+         quantize open.onnx --shape y=1,4,8 -o x.edgepkg
+         quantize open.onnx --shape x=1,0,8 -o x.edgepkg
+         quantize open.onnx --shape 1,4,8 -o x.edgepkg
+         quantize open.onnx --shape x=1,4,8 --shape x=1,5,8 -o x.edgepkg
+         quantize open.onnx --shape x=1,4,8 --batch 2 -o x.edgepkg
+         quantize kws.tflite --batch 2 -o x.edgepkg"
+    );
+}

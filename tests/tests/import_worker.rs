@@ -1,0 +1,94 @@
+//! Workers that misbehave: whatever they do, the program that waits for them gets an error, in time.
+
+#![cfg(all(unix, feature = "onnx"))]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use edgepkg::import_worker::{Limits, Worker, WorkerError};
+use edgepkg::model::{Importer, ModelError, import};
+use edgepkg_quantize::import::ImportOptions;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_edgepkg-under-test");
+
+fn kws() -> (Vec<u8>, std::path::PathBuf) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/kws/model.onnx");
+    (fs::read(&path).expect("the repository has it"), path)
+}
+
+/// What comes of a worker that is this shell script.
+fn error_of(script: &str) -> WorkerError {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().join("worker");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("the folder is ours");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("it is ours");
+    let importer = Importer::Worker(Worker { program, limits: Limits { memory_mib: 1024, seconds: 2 } });
+    let (bytes, path) = kws();
+    let started = Instant::now();
+    let error = import(&bytes, &path, &ImportOptions::default(), &importer).expect_err("it gives no model");
+    assert!(started.elapsed() < Duration::from_secs(10), "{error}");
+    match error {
+        ModelError::Worker { source, .. } => source,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_worker_that_never_answers_is_ended() {
+    for script in ["exec sleep 60", "cat > /dev/null; exec sleep 60", "exec >&-; exec sleep 60"] {
+        assert!(matches!(error_of(script), WorkerError::Time { limit_seconds: 2 }), "{script}");
+    }
+}
+
+#[test]
+fn a_worker_that_dies_is_told_of() {
+    for (script, status) in
+        [("kill -9 $$", "signal: 9"), ("kill -6 $$", "signal: 6"), ("exit 3", "exit status: 3")]
+    {
+        match error_of(script) {
+            WorkerError::Died { status: found, .. } => assert!(found.contains(status), "{found}"),
+            other => panic!("{other}"),
+        }
+    }
+    let script = "echo memory allocation of 9 bytes failed >&2; kill -6 $$";
+    assert!(matches!(error_of(script), WorkerError::Memory { limit_mib: 1024 }));
+}
+
+#[test]
+fn an_answer_that_is_none_is_refused() {
+    for script in [
+        "true",
+        "cat > /dev/null; echo hello",
+        "printf '\\377\\377\\377\\377'",
+        "head -c 100000 /dev/urandom",
+    ] {
+        assert!(matches!(error_of(script), WorkerError::Answer(_)), "{script}");
+    }
+}
+
+#[test]
+fn a_program_that_is_none_is_named() {
+    let program = "/no/such/program".into();
+    let importer = Importer::Worker(Worker { program, limits: Limits::default() });
+    let (bytes, path) = kws();
+    let error =
+        import(&bytes, &path, &ImportOptions::default(), &importer).expect_err("it cannot be started");
+    assert!(matches!(error, ModelError::Worker { source: WorkerError::Start { .. }, .. }), "{error}");
+}
+
+#[test]
+fn a_worker_gives_what_this_process_gives() {
+    let worker = Importer::Worker(Worker { program: PROGRAM.into(), limits: Limits::default() });
+    let (bytes, path) = kws();
+    let options = ImportOptions::default();
+    let [mut here, mut there] =
+        [Importer::InProcess, worker].map(|importer| import(&bytes, &path, &options, &importer));
+    assert_eq!(here.as_mut().expect("a model file"), there.as_mut().expect("a model file"));
+    let cut = &bytes[..20_000];
+    let worker = Importer::Worker(Worker { program: PROGRAM.into(), limits: Limits::default() });
+    let [here, there] = [Importer::InProcess, worker]
+        .map(|importer| import(cut, &path, &options, &importer).expect_err("it is cut").to_string());
+    assert_eq!(here, there);
+}
