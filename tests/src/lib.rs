@@ -5,6 +5,8 @@ pub mod data_sets;
 pub mod host_session;
 pub mod import;
 pub mod models;
+pub mod mutants;
+pub mod onnx_file;
 pub mod pictures;
 pub mod random_graphs;
 pub mod round_trip;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use edgepkg::import_worker::{Limits, Worker, WorkerError};
 use edgepkg::model::{Importer, ModelError, import};
 use edgepkg_quantize::import::ImportOptions;
+use edgepkg_tests::onnx_file::{Constant, single};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_edgepkg-under-test");
 
@@ -91,4 +92,42 @@ fn a_worker_gives_what_this_process_gives() {
     let [here, there] = [Importer::InProcess, worker]
         .map(|importer| import(cut, &path, &options, &importer).expect_err("it is cut").to_string());
     assert_eq!(here, there);
+}
+
+/// What made the library behind the importer panic, take all memory, or never end.
+#[test]
+fn files_made_to_harm_are_refused() {
+    let kernel = || vec![Constant::zeros(&[3, 2, 3, 3])];
+    let text = || Constant { data_type: 8, dims: vec![3, 2, 3, 3], raw_data: vec![b'a'; 7] };
+    let conv = |attributes: &[(&str, &[i64])]| single("Conv", true, &kernel(), attributes, "y");
+    let transpose = |perm: &[i64]| single("Transpose", true, &[], &[("perm", perm)], "y");
+    let huge = || Constant::ints(&[1 << 20, 1 << 17]);
+    let files = [
+        ("string raw_data", single("Conv", true, &[text()], &[], "y"), "type string"),
+        ("stride 0", conv(&[("strides", &[0, 1])]), "`strides` of 0"),
+        ("short pads", conv(&[("pads", &[1, 1])]), "4 values are needed"),
+        ("missing graph output", single("Relu", true, &[], &[], "nowhere"), "no node writes its output"),
+        ("flatten axis -99", single("Flatten", true, &[], &[("axis", &[-99])], "y"), "`axis` of -99"),
+        ("zero kernel", single("Conv", true, &[Constant::zeros(&[3, 2, 0, 3])], &[], "y"), "[3, 2, 0, 3]"),
+        ("negative pad", conv(&[("pads", &[-1, 0, 0, 0])]), "`pads` of -1"),
+        ("perm out of range", transpose(&[0, 1, 2, 5]), "`perm` [0, 1, 2, 5]"),
+        ("perm of one axis", transpose(&[0, 0, 0, 0]), "`perm` [0, 0, 0, 0]"),
+        ("512 GiB", single("ConstantOfShape", false, &[huge()], &[], "y"), "makes a tensor of shape"),
+        (
+            "128 GiB",
+            single("Expand", false, &[Constant::zeros(&[1, 1]), huge()], &[], "y"),
+            "makes a tensor of shape",
+        ),
+        ("conv pads 2^40", conv(&[("pads", &[1 << 40; 4])]), "`pads` of 1099511627776"),
+    ];
+    for (what, file, part) in files {
+        let limits = Limits { memory_mib: 128, seconds: 10 };
+        let importer = Importer::Worker(Worker { program: PROGRAM.into(), limits });
+        let started = Instant::now();
+        let found = import(&file, Path::new("harmful.onnx"), &ImportOptions::default(), &importer);
+        let error = found.expect_err(what);
+        assert!(started.elapsed() < Duration::from_secs(5), "{what}");
+        let ModelError::Import { source, .. } = &error else { panic!("{what}: {error:?}") };
+        assert!(source.to_string().contains(part), "{what}: {source}");
+    }
 }

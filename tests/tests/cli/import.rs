@@ -1,8 +1,8 @@
 //! What is imported, from whom, and within which limits.
 
 use crate::check;
-use crate::onnx_file::{Dim, inputs_of_shapes, model};
 use crate::sandbox::Sandbox;
+use edgepkg_tests::onnx_file::{Dim, chain, inputs_of_shapes};
 
 /// The shipped float model, and one whose inputs are open.
 fn models() -> Sandbox {
@@ -10,7 +10,7 @@ fn models() -> Sandbox {
     let open = || [Dim::Open("batch"), Dim::Open("time"), Dim::Fixed(8)];
     Sandbox::with_kws()
         .file("kws.onnx", &std::fs::read(kws).expect("the repository has it"))
-        .file("open.onnx", &model(&["Relu"], &open()))
+        .file("open.onnx", &chain(&["Relu"], &open()))
         .file("two.onnx", &inputs_of_shapes(&[("left", &open()), ("right", &open())]))
         .tensor("x.npy", &[40, 1, 4, 8], 1.0)
         .tensor("pairs.npy", &[40, 2, 4, 8], 1.0)

@@ -9,8 +9,6 @@ mod errors;
 mod import;
 #[cfg(feature = "onnx")]
 mod onnx;
-#[cfg(feature = "onnx")]
-mod onnx_file;
 mod sandbox;
 
 /// Runs commands, one a line, in a sandbox and compares what a terminal shows with `tests/cli/NAME.snap`.

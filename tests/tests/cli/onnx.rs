@@ -4,8 +4,8 @@ use edgepkg::tensor_file::{self, TensorFile};
 use std::path::Path;
 
 use crate::check;
-use crate::onnx_file::{Dim, model};
 use crate::sandbox::Sandbox;
+use edgepkg_tests::onnx_file::{Dim, chain};
 
 /// The shipped float model with some of its samples, `calib.npy`, `x.npy` and `y.npy`.
 fn with_kws() -> Sandbox {
@@ -62,8 +62,8 @@ fn unsupported_operators_and_open_shapes() {
     let fixed = || [Dim::Fixed(1), Dim::Fixed(8)];
     let cut = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/kws/model.onnx"));
     let sandbox = Sandbox::new()
-        .file("unsupported.onnx", &model(&["Relu", "Shrink", "Tanh", "Hardmax"], &fixed()))
-        .file("dynamic.onnx", &model(&["Relu"], &[Dim::Open("batch"), Dim::Open("time"), Dim::Fixed(8)]))
+        .file("unsupported.onnx", &chain(&["Relu", "Shrink", "Tanh", "Hardmax"], &fixed()))
+        .file("dynamic.onnx", &chain(&["Relu"], &[Dim::Open("batch"), Dim::Open("time"), Dim::Fixed(8)]))
         .file("cut.onnx", &cut.expect("the repository has it")[..20_000])
         .file("notes.onnx", b"hello");
     check!(
