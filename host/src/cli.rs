@@ -1,10 +1,13 @@
 //! The command line: what can be asked for. What is then done is in `commands`.
 
+mod shapes;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 
+pub use self::shapes::ShapeArguments;
 use crate::commands::bench::BenchArguments;
 use crate::commands::boards::BoardsArguments;
 use crate::commands::build::BuildArguments;
@@ -46,7 +49,7 @@ pub enum Command {
     Demo(DemoArguments),
     /// Make a package of a trained model: ONNX, or int8 TensorFlow Lite
     Quantize(QuantizeArguments),
-    /// Show what is in a package: layers, memory, accuracy, where the error comes from
+    /// Show what is in a package or a model file: layers, memory, accuracy, where the error comes from
     Inspect(InspectArguments),
     /// Build a package for a board: artifact, runner image, fit certificate
     Build(BuildArguments),
@@ -92,7 +95,12 @@ impl PackageArgument {
     ///
     /// When it cannot be used.
     pub fn read(&self) -> Result<Model, ModelError> {
-        Model::read(&self.package, &self.import.importer())
+        Model::read(&self.package, &self.importer())
+    }
+
+    /// Where a model file is read.
+    pub fn importer(&self) -> Importer {
+        self.import.importer()
     }
 }
 

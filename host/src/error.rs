@@ -285,7 +285,7 @@ fn pack_hint(error: &PackError) -> Option<String> {
         PackError::LabelNames(_) => Some("the file has one name a line, as many as the model has classes".to_owned()),
         PackError::NoSuchNode(_) => Some("`edgepkg inspect` lists the layers of a package".to_owned()),
         PackError::Vectors(error) => error.hint(),
-        PackError::Quantize { .. } | PackError::ShapeTwice(_) => None,
+        PackError::Quantize { .. } => None,
     }
 }
 

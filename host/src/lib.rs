@@ -7,6 +7,7 @@ pub mod tensor_file;
 pub mod samples;
 pub mod model;
 pub mod import_worker;
+pub mod model_file;
 pub mod pack;
 pub mod package;
 pub mod whole_file;

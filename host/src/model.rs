@@ -88,6 +88,9 @@ pub enum ModelError {
     /// A float model where an int8 one is needed.
     #[error("`{}` is a float model and must be quantized first", .0.display())]
     NotQuantized(PathBuf),
+    /// Two shapes for one input.
+    #[error("`--shape` gives input `{0}` two shapes")]
+    ShapeTwice(String),
     /// Shapes for a file that has its own.
     #[error("`{}` is a TensorFlow Lite file, whose inputs have shapes already", .0.display())]
     FixedShapes(PathBuf),

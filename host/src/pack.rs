@@ -73,9 +73,6 @@ pub enum PackError {
     /// A file that is no model to be quantized.
     #[error("`{}` is not a model to be quantized: neither an ONNX nor a .tflite file", .0.display())]
     NotAModel(PathBuf),
-    /// Two shapes for one input.
-    #[error("`--shape` gives input `{0}` two shapes")]
-    ShapeTwice(String),
     /// Labels without samples.
     #[error("labels were given, and no test samples")]
     TestMissing,
@@ -145,7 +142,7 @@ pub fn pack(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Pac
 }
 
 /// The package name nearest to a model file's; the folder's, where the file is called `model`.
-fn name_of(path: &Path) -> PackageName {
+pub(crate) fn name_of(path: &Path) -> PackageName {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let folder = path.parent().and_then(Path::file_name);
     match folder {

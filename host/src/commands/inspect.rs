@@ -1,5 +1,7 @@
 //! `edgepkg inspect`.
 
+mod model_file;
+
 use std::io::Write;
 
 use clap::Args;
@@ -9,9 +11,10 @@ use edgepkg_quantize::wire::graph_digest;
 use serde::Serialize;
 
 use super::{Outcome, write_json};
-use crate::cli::{OutputArguments, PackageArgument};
+use crate::cli::{OutputArguments, PackageArgument, ShapeArguments};
 use crate::error::Error;
 use crate::model::{BoardModel, Model};
+use crate::model_file::ModelFile;
 use crate::package::{Package, Port, digest_text};
 use crate::table::{Align, Bytes, Count, Percent, Shape, Table, printable, short_name};
 
@@ -25,6 +28,8 @@ const LEAST_FALL_DB: f64 = 1.0;
 pub struct InspectArguments {
     #[command(flatten)]
     package: PackageArgument,
+    #[command(flatten)]
+    shapes: ShapeArguments,
     #[command(flatten)]
     format: OutputArguments,
 }
@@ -77,12 +82,22 @@ struct ArtifactResult<'a> {
     operators: Vec<&'static str>,
 }
 
-/// Shows what is in a package.
+/// Shows what is in a package, an artifact or a model file.
 ///
 /// # Errors
 ///
 /// When it cannot be read.
 pub fn execute(arguments: &InspectArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
+    let path = &arguments.package.package;
+    if ModelFile::is_one(path)? {
+        let options = arguments.shapes.import_options()?;
+        let file = ModelFile::read(path, &options, &arguments.package.importer())?;
+        match arguments.format.json {
+            true => write_json(out, &file)?,
+            false => model_file::write(out, &path.display().to_string(), &file)?,
+        }
+        return Ok(Outcome::Good);
+    }
     match arguments.package.read()? {
         Model::Package(package) => {
             let model = BoardModel::lower(&package, Isa::Portable, arguments.package.dead_channels())?;

@@ -1,22 +1,18 @@
 //! `edgepkg quantize`.
 
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use edgepkg_format::Isa;
 use edgepkg_quantize::calibrate::Calibrator;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
-use edgepkg_quantize::import::ImportOptions;
 use edgepkg_quantize::pipeline::{Options, Progress as Step};
 use edgepkg_quantize::report::{Accuracy, Calibration, LayerReport};
 use serde::Serialize;
 
 use super::{Outcome, write_json};
-use crate::cli::{ImportArguments, OutputArguments};
+use crate::cli::{ImportArguments, OutputArguments, ShapeArguments};
 use crate::error::Error;
 use crate::model::{self, BoardModel, ModelError};
 use crate::pack::{Keep, PackError, Request, pack};
@@ -68,12 +64,8 @@ pub struct QuantizeArguments {
     /// The package to write [default: NAME.edgepkg]
     #[arg(short, long, value_name = "NAME.edgepkg")]
     output: Option<PathBuf>,
-    /// Shape of an input that the model file leaves open; may be repeated
-    #[arg(long, value_name = "INPUT=1,3,96,96")]
-    shape: Vec<InputShape>,
-    /// The batch, where the model file leaves it open [default: 1]
-    #[arg(long, value_name = "N")]
-    batch: Option<NonZeroUsize>,
+    #[command(flatten)]
+    shapes: ShapeArguments,
     #[command(flatten)]
     import: ImportArguments,
     #[command(flatten)]
@@ -89,27 +81,6 @@ enum CalibratorName {
     Percentile,
     /// The range with the least squared error
     Mse,
-}
-
-/// An input's shape, `NAME=1,3,96,96`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct InputShape {
-    input: String,
-    shape: Vec<usize>,
-}
-
-impl FromStr for InputShape {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        // Names may have `=` in them, extents may not.
-        let (input, extents) = text.rsplit_once('=').ok_or("it has the form NAME=1,3,96,96")?;
-        let extent = |text: &str| match text.trim().parse() {
-            Ok(extent @ 1..) => Ok(extent),
-            _ => Err(format!("`{text}` is no extent: extents are whole numbers from 1")),
-        };
-        Ok(Self { input: input.to_owned(), shape: extents.split(',').map(extent).collect::<Result<_, _>>()? })
-    }
 }
 
 /// With fewer calibration samples the user is asked for more.
@@ -139,7 +110,7 @@ impl QuantizeArguments {
         };
         Ok(Request {
             model: self.model.clone(),
-            import: self.import_options()?,
+            import: self.shapes.import_options()?,
             importer: self.import.importer(),
             calibration: self.calibration.clone(),
             test: self.test.clone(),
@@ -151,16 +122,6 @@ impl QuantizeArguments {
             head: self.head.clone(),
             keep: if self.keep_model { Keep::ModelFile } else { Keep::Result },
         })
-    }
-
-    fn import_options(&self) -> Result<ImportOptions, Error> {
-        let mut shapes = BTreeMap::new();
-        for InputShape { input, shape } in &self.shape {
-            if shapes.insert(input.clone(), shape.clone()).is_some_and(|before| before != *shape) {
-                return Err(PackError::ShapeTwice(input.clone()).into());
-            }
-        }
-        Ok(ImportOptions { shapes, batch: self.batch.map(NonZeroUsize::get), folder: None })
     }
 
     fn label_names(&self) -> Result<Vec<String>, Error> {

@@ -56,3 +56,22 @@ fn shapes_that_do_not_fit() {
          quantize kws.tflite --batch 2 -o x.edgepkg"
     );
 }
+
+#[test]
+fn inspect_model_files() {
+    let sandbox = models().file(
+        "unsupported.onnx",
+        &chain(&["Relu", "Det", "Tanh", "Hardmax"], &[Dim::Fixed(1), Dim::Fixed(8)]),
+    );
+    check!(
+        "inspect_model_file",
+        sandbox,
+        "inspect kws.onnx
+         inspect kws.tflite
+         inspect two.onnx --shape left=1,4,8
+         inspect two.onnx --shape left=1,4,8 --json
+         inspect two.onnx
+         inspect unsupported.onnx
+         inspect unsupported.onnx --json"
+    );
+}
