@@ -271,7 +271,7 @@ pub(crate) fn read_in_process(
 }
 
 impl Model {
-    /// Reads what `path` names: a package's file or folder, an int8 `.tflite` file, a `.epa` file.
+    /// Reads what `path` names: a package's file or folder, an int8 `.tflite` or `.onnx` file, a `.epa` file.
     ///
     /// # Errors
     ///
@@ -284,7 +284,7 @@ impl Model {
         match FileKind::of(&bytes, path) {
             Some(FileKind::Package) => Ok(Model::Package(Box::new(Package::from_bytes(bytes, path)?))),
             Some(FileKind::Artifact) => Ok(Model::Artifact(ArtifactFile::new(&bytes, path)?)),
-            Some(FileKind::Tflite) => {
+            Some(FileKind::Tflite | FileKind::Onnx) => {
                 let imported = import(&bytes, path, &ImportOptions::default(), importer)?;
                 let labels = imported.metadata.labels.first().cloned().unwrap_or_default();
                 let graph = imported.into_quantized().ok_or_else(|| ModelError::NotQuantized(path.into()))?;
@@ -294,7 +294,6 @@ impl Model {
                 let vectors = TestVectors::default();
                 Ok(Model::Package(Box::new(Package { manifest, graph, vectors, report, source: None })))
             }
-            Some(FileKind::Onnx) => Err(ModelError::NotQuantized(path.into())),
             None => Err(ModelError::NotAModel(path.into())),
         }
     }

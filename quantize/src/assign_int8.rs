@@ -5,9 +5,9 @@
 //! share their neighbours' scale; where that cannot be, a requantize is put between.
 
 mod correct;
-mod parameters;
+pub(crate) mod parameters;
 mod sharing;
-mod weights;
+pub(crate) mod weights;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -32,3 +32,18 @@ pub fn float_onnx(bytes: &[u8]) -> Result<FloatGraph, ImportError> {
     use edgepkg_quantize::import::{ImportOptions, onnx};
     Ok(onnx::read(bytes, &ImportOptions::default())?.into_float().expect("a float model file"))
 }
+
+/// The graph of a quantized ONNX file.
+///
+/// # Errors
+///
+/// When it cannot be read.
+///
+/// # Panics
+///
+/// When it computes with floats.
+#[cfg(feature = "onnx")]
+pub fn int8_onnx(bytes: &[u8]) -> Result<QuantizedGraph, ImportError> {
+    use edgepkg_quantize::import::{ImportOptions, onnx};
+    Ok(onnx::read(bytes, &ImportOptions::default())?.into_quantized().expect("a quantized model file"))
+}

@@ -1,7 +1,7 @@
 //! Scale and zero point of a range, and values in them.
 
 use crate::calibrate::{Lattice, Range};
-use crate::graph::Quantization;
+use crate::graph::{Op, Quantization};
 
 /// The least scale of an activation or of weights, so that the product of two is a normal float32.
 pub(super) const LEAST_SCALE: f32 = 1.0 / (1_u64 << 60) as f32;
@@ -9,7 +9,7 @@ pub(super) const LEAST_SCALE: f32 = 1.0 / (1_u64 << 60) as f32;
 /// int8 over `range`, widened to hold 0, which is represented exactly.
 ///
 /// A tensor that was 0 throughout calibration gets [-1, 1].
-pub(super) fn of_range(range: Range) -> Quantization {
+pub(crate) fn of_range(range: Range) -> Quantization {
     let range = match range.including(0.0) {
         Range { min: 0.0, max: 0.0 } => Range { min: -1.0, max: 1.0 },
         range => range,
@@ -18,6 +18,15 @@ pub(super) fn of_range(range: Range) -> Quantization {
     let scale = scale.max(LEAST_SCALE);
     let zero_point = (-128.0 - f64::from(range.min) / f64::from(scale)).round();
     Quantization::per_tensor(scale, zero_point.clamp(-128.0, 127.0) as i32)
+}
+
+/// The parameters that an operator's arithmetic gives its output; `None` where it takes any.
+pub(crate) fn prescribed(op: &Op) -> Option<Quantization> {
+    match op {
+        Op::Softmax { .. } | Op::Logistic => Some(Quantization::per_tensor(1.0 / 256.0, -128)),
+        Op::Tanh => Some(Quantization::per_tensor(1.0 / 128.0, 0)),
+        _ => None,
+    }
 }
 
 /// The grid that an input's values lie on already.

@@ -1,6 +1,6 @@
 //! Which tensors share scale and zero point, and what these are.
 
-use super::parameters::{of_lattice, of_range, range_of};
+use super::parameters::{of_lattice, of_range, prescribed, range_of};
 use crate::calibrate::{CalibratedGraph, Range};
 use crate::graph::{Activation, FloatGraph, FloatTensor, Node, Op, Quantization, TensorId};
 
@@ -101,11 +101,11 @@ impl Sharing {
                     self.tie(input, node.output());
                 }
             }
-            Op::Softmax { .. } | Op::Logistic => {
-                self.prescribed[node.output().0] = Some(Quantization::per_tensor(1.0 / 256.0, -128));
+            op => {
+                if let Some(parameters) = prescribed(op) {
+                    self.prescribed[node.output().0] = Some(parameters);
+                }
             }
-            Op::Tanh => self.prescribed[node.output().0] = Some(Quantization::per_tensor(1.0 / 128.0, 0)),
-            _ => {}
         }
         self.graph.nodes.push(node);
     }

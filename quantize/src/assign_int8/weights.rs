@@ -8,21 +8,21 @@ const WEIGHT_MAX: f32 = 127.0;
 const BIAS_MAX: f32 = (1 << 30) as f32;
 
 /// Where the output channels lie in weights.
-pub(super) struct Channels {
+pub(crate) struct Channels {
     /// How many.
-    pub(super) count: usize,
+    pub(crate) count: usize,
     /// Elements from one to the next.
     stride: usize,
 }
 
 impl Channels {
     /// Those of weights of `shape`, along `axis`.
-    pub(super) fn new(shape: &[usize], axis: usize) -> Self {
+    pub(crate) fn new(shape: &[usize], axis: usize) -> Self {
         Self { count: shape[axis], stride: shape[axis + 1..].iter().product() }
     }
 
     /// The output channel of element `index`.
-    fn of(&self, index: usize) -> usize {
+    pub(crate) fn of(&self, index: usize) -> usize {
         index / self.stride % self.count
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn errors(values: &[f32], channels: &Channels, scales: &[f32], quanti
 }
 
 /// `bias` in its scales.
-pub(super) fn quantize_bias(bias: &[f32], scales: &[f32]) -> Vec<i32> {
+pub(crate) fn quantize_bias(bias: &[f32], scales: &[f32]) -> Vec<i32> {
     bias.iter()
         .zip(scales)
         .map(|(bias, scale)| (f64::from(*bias) / f64::from(*scale)).round() as i32)

@@ -4,7 +4,8 @@
 //! sizes. Then tract goes through it node by node, infers every shape and folds what is constant; before
 //! each of its steps the node's operands are checked against what the operator demands. Last, every node
 //! whose result is not constant becomes operators of ours: ONNX's images are NCHW, so that transposes
-//! stand around each of them until [`crate::simplify`] takes them out.
+//! stand around each of them until [`crate::simplify`] takes them out. Files that are quantized already go the
+//! same way, and are int8 at its end.
 
 mod constants;
 mod external;
@@ -15,6 +16,7 @@ mod lower;
 mod operands;
 mod operators;
 mod protobuf;
+mod quantized;
 mod report;
 mod shapes;
 mod site;
@@ -24,10 +26,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use infer::Inference;
 use lower::Lowering;
 use protobuf::Model;
+use quantized::Quantized;
 use site::{Fact, Refusal, Site};
 
-use super::{ImportError, ImportOptions, Imported, ImportedGraph};
-use crate::graph::FloatGraph;
+use super::{ImportError, ImportOptions, Imported};
 
 /// Reads an ONNX model.
 ///
@@ -40,13 +42,14 @@ use crate::graph::FloatGraph;
 /// named.
 pub fn read(file: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     // The checks before tract are there to keep it from panicking; this catches what they let through.
-    let graph = catch_unwind(AssertUnwindSafe(|| read_checked(file, options)))
-        .unwrap_or_else(|_| Err(unreadable("its contents contradict each other")))?;
-    Ok(ImportedGraph::Float(graph).into())
+    catch_unwind(AssertUnwindSafe(|| read_checked(file, options)))
+        .unwrap_or_else(|_| Err(unreadable("its contents contradict each other")))
 }
 
-fn read_checked(file: &[u8], options: &ImportOptions) -> Result<FloatGraph, ImportError> {
+fn read_checked(file: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     let mut model = Model::parse(file, options)?;
+    quantized::expand(&mut model)?;
+    let mut quantized = Quantized::new(&model);
     let mut refused = report::unknown_operators(&model);
     let readable = report::readable_nodes(&model, &refused);
     let (mut inference, mut facts) = Inference::start(&mut model, readable)?;
@@ -57,9 +60,13 @@ fn read_checked(file: &[u8], options: &ImportOptions) -> Result<FloatGraph, Impo
             continue;
         }
         let site = Site::new(node, index, model.opset, &facts);
-        let inferred = operands::check(&site).and_then(|()| infer(&site, &mut inference));
+        let inferred = operands::check(&site).and_then(|()| match quantized.infer(&site)? {
+            Some(written) => inference.take_stock(&site, written.iter().flatten()).map(|()| written),
+            None => infer(&site, &mut inference),
+        });
         let (written, lowered) = match inferred {
             Ok(written) => {
+                quantized.follow(&site);
                 let lowered = lowering.lower(&site, &written);
                 (written, lowered)
             }
@@ -76,7 +83,10 @@ fn read_checked(file: &[u8], options: &ImportOptions) -> Result<FloatGraph, Impo
             }
         }
     }
-    if refused.is_empty() { lowering.finish(&model) } else { Err(report::error(&model, &refused, &facts)) }
+    if !refused.is_empty() {
+        return Err(report::error(&model, &refused, &facts));
+    }
+    quantized.finish(lowering.finish(&model)?)
 }
 
 /// What a node writes, output by output.

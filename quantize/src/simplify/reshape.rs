@@ -101,7 +101,8 @@ fn on_unreshaped(editor: &Editor, index: usize) -> Option<(Op, Vec<Input>, Vec<u
         | Op::Relu6
         | Op::Clamp(_)
         | Op::LeakyRelu { .. }
-        | Op::Unary(_) => Some((node.op.clone(), single(), from.to_vec())),
+        | Op::Unary(_)
+        | Op::Requantize => Some((node.op.clone(), single(), from.to_vec())),
         Op::Add { .. } | Op::Mul { .. } if output == to => {
             let inputs = node.inputs.iter().map(|&id| unreshaped_operand(editor, index, id, (x, reshaped)));
             Some((node.op.clone(), inputs.collect::<Option<_>>()?, from.to_vec()))

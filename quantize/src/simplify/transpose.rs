@@ -97,7 +97,8 @@ fn on_untransposed(editor: &Editor, index: usize, perm: &[usize]) -> Option<(Op,
         | Op::Relu6
         | Op::Clamp(_)
         | Op::LeakyRelu { .. }
-        | Op::Unary(_) => node.op.clone(),
+        | Op::Unary(_)
+        | Op::Requantize => node.op.clone(),
         Op::Add { .. } | Op::Mul { .. } if output.len() == perm.len() => node.op.clone(),
         Op::Softmax { .. } if perm.last() == Some(&(perm.len() - 1)) => node.op.clone(),
         Op::Pad { before, after, value } => {

@@ -48,9 +48,11 @@ pub fn read_npy(path: &PathBuf) -> Vec<f32> {
     words.map(|word| f32::from_le_bytes(word.try_into().expect("four bytes"))).collect()
 }
 
-/// The graph of a float ONNX file.
+/// The graph of a float ONNX file; an error for any other.
 pub fn read_onnx(file: &[u8]) -> Result<FloatGraph, ImportError> {
-    Ok(onnx_import::read(file, &ImportOptions::default())?.into_float().expect("a float model file"))
+    let reason = "the model is quantized already".to_owned();
+    let quantized = ImportError::Unreadable { format: "float ONNX".into(), reason };
+    onnx_import::read(file, &ImportOptions::default())?.into_float().ok_or(quantized)
 }
 
 /// Runs `graph` in our interpreter.

@@ -22,6 +22,8 @@ use crate::validate::elements;
 
 /// What is known of each tensor, by name.
 pub(super) type Facts = HashMap<String, Fact>;
+/// What a node writes, output by output; `None` for those the file leaves out.
+pub(super) type Written = Vec<Option<Fact>>;
 
 /// tract's view of a model.
 pub(super) struct Inference {
@@ -57,7 +59,7 @@ impl Inference {
     }
 
     /// What a node writes, output by output; `None` for those the file leaves out.
-    pub fn infer(&mut self, site: &Site<'_>) -> Result<Vec<Option<Fact>>, Refusal> {
+    pub fn infer(&mut self, site: &Site<'_>) -> Result<Written, Refusal> {
         let id = self.outlets[&site.node.output[0]].node;
         let inputs: Vec<&Fact> = site.inputs().collect();
         let known: Vec<InferenceFact> = inputs.iter().map(|fact| fact.to_tract()).collect();

@@ -32,6 +32,12 @@ struct Declared<'a> {
 /// What the symbols stand for, each with the input that says so.
 type Bound<'a> = BTreeMap<&'a str, (usize, &'a str)>;
 
+/// The type of an input's elements; `None` where it has none that is known.
+pub(super) fn element_type(input: &ValueInfoProto) -> Option<DataType> {
+    let Type::TensorType(tensor) = input.r#type.as_ref()?.value.as_ref()?;
+    DataType::try_from(tensor.elem_type).ok()
+}
+
 /// The inputs that are no initializers, with concrete shapes.
 pub(super) fn inputs(
     graph: &GraphProto,
@@ -66,7 +72,7 @@ impl<'a> Declared<'a> {
         else {
             return Err(unreadable(format!("input `{}` has no tensor type", input.name)));
         };
-        if tensor.elem_type != DataType::Float as i32 {
+        if !matches!(element_type(input), Some(DataType::Float | DataType::Int8 | DataType::Uint8)) {
             return Err(ImportError::TensorType {
                 tensor: input.name.clone(),
                 found: constants::type_name(tensor.elem_type),

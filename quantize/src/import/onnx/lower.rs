@@ -175,6 +175,7 @@ impl Lowering {
             "SpaceToDepth" => self.space_to_depth(site, shape),
             "Sum" => self.sum_of_all(site),
             "Tile" => self.tile(site),
+            "QuantizeLinear" | "DequantizeLinear" => self.rounding(site, shape),
             "Transpose" => self.transposition(site, shape),
             "Pad" => self.pad(site, shape),
             "Concat" => self.concat(site, shape),
@@ -260,6 +261,15 @@ impl Lowering {
     fn unary(&mut self, site: &Site<'_>, op: Op, shape: &[usize]) -> Result<TensorId, Refusal> {
         let x = self.operand(site, 0)?;
         Ok(self.emit(site, op, vec![x], shape.to_vec()))
+    }
+
+    /// The mark of where the file rounds, called as what it writes, which no other node is.
+    fn rounding(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let x = self.operand(site, 0)?;
+        let output = self.tensor(&site.node.output[0], shape.to_vec());
+        let name = site.node.output[0].clone();
+        self.graph.nodes.push(Node { name, op: Op::Requantize, inputs: vec![x], outputs: vec![output] });
+        Ok(output)
     }
 
     /// A constant operand's shape and floats; `None` when it is not constant.

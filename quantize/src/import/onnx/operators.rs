@@ -6,7 +6,7 @@ use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto};
 
 use super::protobuf::node_error;
-use super::{constants, geometry::MAX_RANK};
+use super::{constants, geometry::MAX_RANK, quantized};
 use crate::import::ImportError;
 use crate::validate::MAX_IMAGE_EXTENT;
 
@@ -38,6 +38,9 @@ const AXIS: Values = Int(-RANK, RANK);
 const AXES: Values = Ints(-RANK, RANK);
 const AUTO_PAD: Values = Word(&["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]);
 const PADS: Values = Ints(0, EXTENT);
+/// The greatest number of an element type.
+const MAX_TYPE: i64 = 64;
+const BLOCK: Values = Int(0, i64::MAX);
 const STEPS: Values = Ints(1, EXTENT);
 const STEP: Values = Int(1, EXTENT);
 
@@ -107,6 +110,11 @@ static OPERATORS: &[Operator] = &[
     ),
     operator("Cos", 1..=1, &[]),
     operator("DepthToSpace", 1..=1, &[("blocksize", STEP), ("mode", Word(&["DCR", "CRD"]))]),
+    operator(
+        "DequantizeLinear",
+        2..=3,
+        &[("axis", AXIS), ("block_size", BLOCK), ("output_dtype", Int(0, MAX_TYPE))],
+    ),
     operator("Div", 2..=2, &[]),
     operator("Dropout", 1..=3, &[("ratio", Float), ("seed", Int(i64::MIN, i64::MAX))]),
     operator("Elu", 1..=1, &[("alpha", Float)]),
@@ -155,6 +163,17 @@ static OPERATORS: &[Operator] = &[
         &[("mode", Word(&["constant", "edge", "reflect", "wrap"])), ("pads", PADS), ("value", Float)],
     ),
     operator("Pow", 2..=2, &[]),
+    operator(
+        "QuantizeLinear",
+        2..=3,
+        &[
+            ("axis", AXIS),
+            ("block_size", BLOCK),
+            ("output_dtype", Int(0, MAX_TYPE)),
+            ("precision", Int(0, MAX_TYPE)),
+            ("saturate", FLAG),
+        ],
+    ),
     operator("Reciprocal", 1..=1, &[]),
     operator("ReduceMax", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("ReduceMean", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
@@ -265,7 +284,7 @@ pub(super) fn find(node: &NodeProto) -> Option<&'static Operator> {
 /// Why `node` is not read in version `opset` of the operator set, though the file may be right; empty where
 /// the operator is not there at all.
 pub(super) fn refusal(node: &NodeProto, opset: i64) -> Option<String> {
-    let Some(operator) = find(node) else { return Some(String::new()) };
+    let Some(operator) = find(node) else { return Some(quantized::reason(node)) };
     let earlier = SINCE_EARLIER.iter().find(|(name, _)| *name == operator.name);
     let since = earlier.map_or(SINCE, |(_, since)| *since);
     (opset < since).then(|| format!("it is read from version {since} of the operator set on"))

@@ -95,7 +95,8 @@ fn opset(proto: &ModelProto) -> Result<i64, ImportError> {
     Ok(set.version)
 }
 
-fn check_sizes(graph: &GraphProto) -> Result<(), ImportError> {
+/// Checks how much there is.
+pub(super) fn check_sizes(graph: &GraphProto) -> Result<(), ImportError> {
     for (count, what) in [(graph.node.len(), "nodes"), (graph.initializer.len(), "initializers")] {
         if count > MAX_NODES {
             return Err(unreadable(format!("it has {count} {what}; {MAX_NODES} are the most")));

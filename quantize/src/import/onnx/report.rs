@@ -9,6 +9,7 @@ use tract_onnx::pb::{NodeProto, ValueInfoProto};
 use super::infer::Facts;
 use super::operators;
 use super::protobuf::{Model, node_name};
+use super::quantized;
 use crate::import::{ImportError, UnsupportedOperator};
 
 /// Nodes that are not supported, by index, each with what about it is not; empty where it is the operator
@@ -29,7 +30,7 @@ pub(super) fn readable_nodes(model: &Model, refused: &Refused) -> Vec<NodeProto>
         if refused.contains_key(&index) || node.input.iter().any(|name| unknown.contains(&**name)) {
             unknown.extend(node.output.iter().map(|name| &**name));
         } else {
-            readable.push(node.clone());
+            readable.push(quantized::for_inference(node));
         }
     }
     readable

@@ -197,7 +197,12 @@ impl<'a> Site<'a> {
 
 /// The elements of a tensor as floats; `None` when they are no numbers.
 pub(super) fn floats(tensor: &Tensor) -> Option<Vec<f32>> {
-    tensor.cast_to::<f32>().ok().map(|tensor| elements(&tensor))
+    numbers(tensor)
+}
+
+/// The elements of a tensor of numbers as this type; `None` when they are none.
+pub(super) fn numbers<T: Datum + Copy>(tensor: &Tensor) -> Option<Vec<T>> {
+    tensor.cast_to::<T>().ok().map(|tensor| elements(&tensor))
 }
 
 /// The elements of a tensor of this very type.
