@@ -61,7 +61,7 @@ pub enum Command {
     Test(TestArguments),
     /// Count what a model costs on a board: instructions, arena, stack
     Bench(BenchArguments),
-    /// Write a package's model for other tools: int8 TensorFlow Lite
+    /// Write a package's model for other tools: int8 TensorFlow Lite, or ONNX in the QDQ form
     Export(ExportArguments),
     /// List the boards
     Boards(BoardsArguments),

@@ -1,5 +1,6 @@
 //! Quantized graphs as files of other people's tools. Every operator is written, or refused by name.
 
+pub mod onnx_qdq;
 pub mod tflite;
 
 use thiserror::Error;

@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod data_sets;
+pub mod elsewhere;
 pub mod host_session;
 pub mod import;
 pub mod models;
 pub mod mutants;
 pub mod onnx_file;
 pub mod pictures;
+pub mod python;
 pub mod random_graphs;
 pub mod round_trip;
 pub mod samples;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use edgepkg_format::DType;
 use edgepkg_quantize::graph::{
-    Activation, Conv, Graph, Node, Op, Padding, Pool, Quantization, QuantizedGraph, QuantizedTensor, TensorId,
+    Activation, Conv, Graph, Node, Op, Padding, Pool, Quantization, QuantizedGraph, QuantizedTensor,
+    TensorId, UnaryFunction,
 };
 
 /// The operators, by the names of [`graph`].
-pub const OPERATORS: [&str; 22] = [
+pub const OPERATORS: [&str; 23] = [
+    "elu",
     "conv",
     "grouped_conv",
     "depthwise_conv",
@@ -76,15 +78,16 @@ impl Random {
 ///
 /// When there is no such operator in [`OPERATORS`].
 pub fn graph(operator: &str, seed: u64) -> QuantizedGraph {
-    let graph = Graph {
-        name: operator.to_owned(),
-        tensors: Vec::new(),
-        nodes: Vec::new(),
-        inputs: Vec::new(),
-        outputs: Vec::new(),
-    };
-    let mut maker = Maker { random: Random::new(seed), graph };
+    let mut maker = Maker::new(operator, seed);
     let output = maker.operator(operator);
+    maker.graph.outputs.push(output);
+    maker.graph
+}
+
+/// A graph of a function of single elements.
+pub fn graph_of_function(function: UnaryFunction, seed: u64) -> QuantizedGraph {
+    let mut maker = Maker::new(function.name(), seed);
+    let output = maker.unary_of_any_scale(Op::Unary(function));
     maker.graph.outputs.push(output);
     maker.graph
 }
@@ -95,6 +98,17 @@ struct Maker {
 }
 
 impl Maker {
+    fn new(name: &str, seed: u64) -> Self {
+        let graph = Graph {
+            name: name.to_owned(),
+            tensors: Vec::new(),
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        };
+        Self { random: Random::new(seed), graph }
+    }
+
     fn operator(&mut self, operator: &str) -> TensorId {
         match operator {
             "conv" => self.conv(1),
@@ -128,6 +142,7 @@ impl Maker {
                 let alpha = self.random.real(0.01, 0.5);
                 self.unary_of_any_scale(Op::LeakyRelu { alpha })
             }
+            "elu" => self.unary_of_any_scale(Op::Unary(UnaryFunction::Elu { alpha: 1.0 })),
             "pad" => self.pad(),
             "concat" => self.concat(),
             "reshape" => self.moving(Op::Reshape, |shape, _| vec![shape.iter().product()]),

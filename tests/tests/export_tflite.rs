@@ -7,6 +7,7 @@ use edgepkg_quantize::export::tflite;
 use edgepkg_quantize::graph::{QuantizedGraph, Tensor as _};
 use edgepkg_quantize::import;
 use edgepkg_tests::host_session::HostSession;
+use edgepkg_tests::import::int8_tflite;
 use edgepkg_tests::models;
 use edgepkg_tests::random_graphs::{OPERATORS, Random, graph};
 use edgepkg_tests::round_trip::as_kept_by_tflite;
@@ -17,8 +18,7 @@ const GRAPHS_OF_AN_OPERATOR: u64 = 40;
 const RANDOM_SAMPLES: usize = 4;
 
 fn read(name: &str, bytes: &[u8]) -> QuantizedGraph {
-    let imported = import::tflite::read(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-    imported.into_quantized().expect("an int8 file")
+    int8_tflite(bytes).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn session(name: &str, graph: &QuantizedGraph) -> HostSession {

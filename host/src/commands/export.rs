@@ -20,7 +20,8 @@ use crate::whole_file;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  edgepkg export kws.edgepkg --format tflite -o kws.tflite")]
+  edgepkg export kws.edgepkg --format tflite -o kws.tflite
+  edgepkg export kws.edgepkg --format onnx-qdq -o kws.onnx")]
 pub struct ExportArguments {
     #[command(flatten)]
     package: PackageArgument,
@@ -39,12 +40,16 @@ pub struct ExportArguments {
 enum Format {
     /// Int8 TensorFlow Lite: TensorFlow Lite Micro gives the same bytes as every board here
     Tflite,
+    /// ONNX, opset 13, float operators between QuantizeLinear and DequantizeLinear: for ONNX Runtime and
+    /// compilers for accelerators, with answers that are the same to within rounding
+    OnnxQdq,
 }
 
 impl Format {
     fn name(self) -> &'static str {
         match self {
             Format::Tflite => "tflite",
+            Format::OnnxQdq => "onnx-qdq",
         }
     }
 
@@ -52,6 +57,7 @@ impl Format {
         let description = description(&package.manifest);
         match self {
             Format::Tflite => export::tflite::write(&package.graph, &description),
+            Format::OnnxQdq => export::onnx_qdq::write(&package.graph, &description),
         }
     }
 }

@@ -100,6 +100,7 @@ fn export() {
         sandbox,
         "export kws.edgepkg --format tflite -o exported.tflite
          export kws.edgepkg --format tflite -o exported.tflite --json
+         export kws.edgepkg --format onnx-qdq -o exported.onnx
          run exported.tflite --input x_i8.npy --raw --output y_i8.npy"
     );
     let expected = edgepkg_tests::models::kws().outputs.concat();

@@ -167,6 +167,7 @@ fn what_cannot_be_exported() {
         "error_export",
         sandbox,
         "export pool.edgepkg --format tflite -o pool.tflite
+         export pool.edgepkg --format onnx-qdq -o pool.onnx
          export kws.tflite --format tflite -o absent/kws.tflite
          export kws.tflite --format pytorch -o kws.pt
          export built/kws.epa --format tflite -o kws.tflite"

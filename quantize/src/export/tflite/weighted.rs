@@ -6,7 +6,7 @@ use super::activation::add_fusing;
 use super::draft::{Draft, Operator, Options, Tensor, words};
 use super::version;
 use super::window::{Scheme, Window};
-use crate::graph::{Activation, Conv, Node, Padding, Pool, Quantization, Tensor as _};
+use crate::graph::{Activation, Conv, Node, Op, Padding, Pool, Quantization, Tensor as _, TensorId};
 use crate::multiplier::type_range;
 use crate::tflite_schema::{Builtin, padding};
 
@@ -167,24 +167,38 @@ fn window_of_pool(draft: &Draft<'_>, node: &Node, pool: &Pool) -> Window {
     }
 }
 
-/// `input`, the weights, and the bias where there is one.
+/// `input`, the weights, and the bias. Convolutions must have one; fully connected layers need not.
 fn with_weights(draft: &mut Draft<'_>, node: &Node, input: i32) -> Vec<i32> {
     let mut inputs = vec![input, draft.tensor(node.inputs[1])];
-    if node.inputs.len() > 2 {
-        inputs.push(bias(draft, node));
+    match (node.inputs.get(2), &node.op) {
+        (Some(&id), _) => inputs.push(bias(draft, node, id)),
+        (None, Op::FullyConnected { .. }) => {}
+        (None, _) => inputs.push(zero_bias(draft, node)),
     }
     inputs
 }
 
+/// The scales of the sums that a bias is added to.
+fn scales_of_sums(draft: &Draft<'_>, node: &Node) -> Vec<f32> {
+    let [x, weights] = [0, 1].map(|index| &draft.graph.tensor(node.inputs[index]).quantization);
+    weights.scales.iter().map(|weight_scale| x.scale() * weight_scale).collect()
+}
+
+fn zero_bias(draft: &mut Draft<'_>, node: &Node) -> i32 {
+    let outputs = draft.graph.tensor(node.output()).shape[3];
+    let zeros = draft.indices(node, "bias", &[outputs], &vec![0; outputs]);
+    let quantization = Quantization::per_channel(scales_of_sums(draft, node), 0);
+    draft.tensors[zeros as usize].quantization = Some(Cow::Owned(quantization));
+    zeros
+}
+
 /// The bias, with the scales of the sums that it is added to where its own say something else: ours are not
 /// looked at, TensorFlow Lite's are.
-fn bias(draft: &mut Draft<'_>, node: &Node) -> i32 {
+fn bias(draft: &mut Draft<'_>, node: &Node, id: TensorId) -> i32 {
     let graph = draft.graph;
-    let [x, weights, bias] = [0, 1, 2].map(|index| graph.tensor(node.inputs[index]));
+    let bias = graph.tensor(id);
     let output_scale = f64::from(graph.tensor(node.output()).quantization.scale());
-    let input_scale = x.quantization.scale();
-    let products: Vec<f32> =
-        weights.quantization.scales.iter().map(|weight_scale| input_scale * weight_scale).collect();
+    let products = scales_of_sums(draft, node);
     let scales = &bias.quantization.scales;
     let agree = scales.len() == products.len()
         && scales.iter().zip(&products).all(|(&scale, &product)| {
@@ -192,7 +206,7 @@ fn bias(draft: &mut Draft<'_>, node: &Node) -> i32 {
         })
         && bias.quantization.zero_points.iter().all(|&zero_point| zero_point == 0);
     if agree {
-        return draft.tensor(node.inputs[2]);
+        return draft.tensor(id);
     }
     let quantization = Cow::Owned(Quantization::per_channel(products, 0));
     draft.add(Tensor { quantization: Some(quantization), ..Tensor::like(bias) })
