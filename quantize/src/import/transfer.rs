@@ -2,7 +2,8 @@
 //!
 //! The length of the structure, 4 bytes, little-endian; the structure (postcard) with empty constants; then
 //! the values of every constant, in the order of the tensors, as this machine has them in memory. The
-//! bytes may come from a process that the model file has taken over: they are checked as a file's are.
+//! bytes may come from a process that the model file has taken over: lengths are checked, and an int8 graph is
+//! validated. A float graph's shapes and ids are taken as they come.
 
 use std::io::{self, Write};
 use std::sync::Arc;
