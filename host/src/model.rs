@@ -287,10 +287,11 @@ impl Model {
             Some(FileKind::Tflite | FileKind::Onnx) => {
                 let imported = import(&bytes, path, &ImportOptions::default(), importer)?;
                 let labels = imported.metadata.labels.first().cloned().unwrap_or_default();
+                let notes = imported.notes.clone();
                 let graph = imported.into_quantized().ok_or_else(|| ModelError::NotQuantized(path.into()))?;
                 let name = PackageName::nearest(&path.file_stem().unwrap_or_default().to_string_lossy());
                 let manifest = Manifest::of(&graph, name, Version::initial(), labels);
-                let report = Report::of_int8_file(&graph);
+                let report = Report::of_int8_file(&graph, notes);
                 let vectors = TestVectors::default();
                 Ok(Model::Package(Box::new(Package { manifest, graph, vectors, report, source: None })))
             }

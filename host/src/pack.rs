@@ -120,8 +120,14 @@ pub fn pack(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Pac
     let imported = model::import(&bytes, &request.model, &request.import, &request.importer)?;
     let own_labels = imported.metadata.labels.first().cloned().unwrap_or_default();
     let Quantized { graph, report } = match imported.graph {
-        ImportedGraph::Quantized(graph) => Quantized { report: Report::of_int8_file(&graph), graph },
-        ImportedGraph::Float(graph) => quantize(graph, request, progress)?,
+        ImportedGraph::Quantized(graph) => {
+            Quantized { report: Report::of_int8_file(&graph, imported.notes), graph }
+        }
+        ImportedGraph::Float(graph) => {
+            let mut quantized = quantize(graph, request, progress)?;
+            quantized.report.notes = imported.notes;
+            quantized
+        }
     };
     let name = request.name.clone().unwrap_or_else(|| name_of(&request.model));
     let labels = if request.label_names.is_empty() { own_labels } else { request.label_names.clone() };

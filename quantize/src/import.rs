@@ -20,6 +20,9 @@ use thiserror::Error;
 use crate::graph::{FloatGraph, QuantizedGraph};
 use crate::validate::GraphError;
 
+/// The most bytes that all constants of a file together have, those included that are folded.
+const MAX_CONSTANT_BYTES: usize = 1 << 28;
+
 /// A model as its file has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Imported {

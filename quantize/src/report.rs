@@ -26,6 +26,9 @@ pub struct Report {
     /// `10 log10(sum ref^2 / sum (ref - int8)^2)` of the worst output, in dB; `None` where there is no
     /// float reference or no difference.
     pub sqnr_db: Option<f64>,
+    /// What a user should know of how the model file was read, as sentences without a full stop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The layers, in the order in which they run.
     pub layers: Vec<LayerReport>,
 }
@@ -102,19 +105,21 @@ impl Report {
             accuracy,
             top_1_agreement: share(answers.agreeing, answers.samples),
             sqnr_db: Some(score.worst_output_decibels()).filter(|decibels| decibels.is_finite()),
+            notes: Vec::new(),
             layers: layers(&assigned.graph, &sqnr),
         }
     }
 
     /// The report of a file that was int8 already: what it consists of, without a float model to compare
-    /// it with.
-    pub fn of_int8_file(graph: &QuantizedGraph) -> Self {
+    /// it with. `notes` are those of its import.
+    pub fn of_int8_file(graph: &QuantizedGraph, notes: Vec<String>) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             calibration: None,
             accuracy: None,
             top_1_agreement: None,
             sqnr_db: None,
+            notes,
             layers: layers(graph, &vec![None; graph.tensors.len()]),
         }
     }

@@ -111,7 +111,7 @@ pub(crate) mod field {
         pub(crate) const ACTIVATION: u16 = 1;
     }
 
-    /// Of additions and multiplications.
+    /// Of additions, subtractions, multiplications and divisions.
     pub(crate) mod elementwise {
         pub(crate) const ACTIVATION: u16 = 0;
     }
@@ -122,6 +122,16 @@ pub(crate) mod field {
 
     pub(crate) mod reshape {
         pub(crate) const NEW_SHAPE: u16 = 0;
+    }
+
+    pub(crate) mod strided_slice {
+        pub(crate) const BEGIN_MASK: u16 = 0;
+        pub(crate) const END_MASK: u16 = 1;
+        pub(crate) const ELLIPSIS_MASK: u16 = 2;
+        pub(crate) const NEW_AXIS_MASK: u16 = 3;
+        pub(crate) const SHRINK_AXIS_MASK: u16 = 4;
+        /// Whether ends count from the begins.
+        pub(crate) const OFFSET: u16 = 5;
     }
 
     /// Of options that are one float: softmax's beta, a leaky relu's slope.
@@ -142,16 +152,23 @@ pub(crate) mod options_type {
     pub(crate) const RESHAPE: u8 = 17;
     pub(crate) const MUL: u8 = 21;
     pub(crate) const REDUCER: u8 = 27;
+    pub(crate) const SUB: u8 = 28;
+    pub(crate) const DIV: u8 = 29;
+    pub(crate) const STRIDED_SLICE: u8 = 32;
     pub(crate) const LEAKY_RELU: u8 = 75;
 }
 
 /// Types of elements.
 pub(crate) mod tensor_type {
     pub(crate) const FLOAT32: i8 = 0;
+    pub(crate) const FLOAT16: i8 = 1;
     pub(crate) const INT32: i8 = 2;
+    pub(crate) const UINT8: i8 = 3;
     pub(crate) const INT64: i8 = 4;
     pub(crate) const INT16: i8 = 7;
     pub(crate) const INT8: i8 = 9;
+    pub(crate) const FLOAT64: i8 = 10;
+    pub(crate) const INT4: i8 = 17;
 }
 
 /// How a window stands in its image.
@@ -182,6 +199,7 @@ pub(crate) enum Builtin {
     MaxPool2d = 17,
     Mul = 18,
     Relu = 19,
+    ReluN1To1 = 20,
     Relu6 = 21,
     Reshape = 22,
     Softmax = 25,
@@ -189,20 +207,26 @@ pub(crate) enum Builtin {
     Pad = 34,
     Transpose = 39,
     Mean = 40,
+    Sub = 41,
+    Div = 42,
     Squeeze = 43,
+    StridedSlice = 45,
+    Split = 49,
     Maximum = 55,
     Minimum = 57,
     PadV2 = 60,
     Slice = 65,
     ExpandDims = 70,
+    ReduceMax = 82,
     LeakyRelu = 98,
     Elu = 111,
     Quantize = 114,
     HardSwish = 117,
+    Relu0To1 = 152,
 }
 
 impl Builtin {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::Add,
         Self::AveragePool2d,
         Self::Concatenation,
@@ -213,6 +237,7 @@ impl Builtin {
         Self::MaxPool2d,
         Self::Mul,
         Self::Relu,
+        Self::ReluN1To1,
         Self::Relu6,
         Self::Reshape,
         Self::Softmax,
@@ -220,15 +245,21 @@ impl Builtin {
         Self::Pad,
         Self::Transpose,
         Self::Mean,
+        Self::Sub,
+        Self::Div,
         Self::Squeeze,
+        Self::StridedSlice,
+        Self::Split,
         Self::Maximum,
         Self::Minimum,
         Self::PadV2,
         Self::Slice,
         Self::ExpandDims,
+        Self::ReduceMax,
         Self::LeakyRelu,
         Self::Elu,
         Self::Quantize,
         Self::HardSwish,
+        Self::Relu0To1,
     ];
 }

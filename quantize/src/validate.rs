@@ -1,18 +1,19 @@
-//! Whether a quantized graph is one: ids, shapes, arity and types agree.
+//! Whether a graph is one: ids, shapes, arity and types agree.
 //!
 //! Graphs come from files that anyone may have written. The stages after this one index and multiply
 //! without looking; what passes here cannot make them panic or overflow.
 
+mod operand;
 mod operator;
 
 use std::borrow::Cow;
 
-use edgepkg_format::DType;
 use edgepkg_format::tensor::MAX_RANK;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::graph::{QuantizedGraph, QuantizedTensor, TensorId};
+pub use self::operand::Operand;
+use crate::graph::{Graph, Tensor, TensorId};
 
 /// The most elements of a tensor, and the greatest extent.
 pub const MAX_ELEMENTS: usize = 1 << 28;
@@ -68,7 +69,7 @@ pub enum GraphError {
 }
 
 /// What is wrong with something, as the end of a sentence that begins with its name.
-type Checked = Result<(), &'static str>;
+pub(crate) type Checked = Result<(), &'static str>;
 
 fn ensure(condition: bool, problem: &'static str) -> Checked {
     if condition { Ok(()) } else { Err(problem) }
@@ -80,20 +81,20 @@ fn ensure(condition: bool, problem: &'static str) -> Checked {
 /// # Errors
 ///
 /// The first thing found wrong.
-pub fn validate(graph: &QuantizedGraph) -> Result<(), GraphError> {
+pub fn validate<T: Operand>(graph: &Graph<T>) -> Result<(), GraphError> {
     for (index, tensor) in graph.tensors.iter().enumerate() {
         check_tensor(tensor).map_err(|problem| GraphError::Tensor {
             index,
-            name: tensor.name.clone(),
+            name: tensor.name().to_owned(),
             problem: problem.into(),
         })?;
     }
-    let mut known: Vec<bool> = graph.tensors.iter().map(|tensor| tensor.data.is_some()).collect();
+    let mut known: Vec<bool> = graph.tensors.iter().map(T::is_constant).collect();
     for &id in &graph.inputs {
         let tensor = find(graph, "an input", id)?;
         let port = |problem| port_error("input", tensor, problem);
         ensure(!known[id.0], "is a constant, or an input twice").map_err(port)?;
-        check_activation(tensor).map_err(port)?;
+        tensor.check_activation().map_err(port)?;
         known[id.0] = true;
     }
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -113,28 +114,28 @@ pub fn validate(graph: &QuantizedGraph) -> Result<(), GraphError> {
         };
         ensure(!known[output.0], "writes a constant, an input, or what another node writes")
             .map_err(problem)?;
-        let inputs: Vec<&QuantizedTensor> = node.inputs.iter().map(|&id| graph.tensor(id)).collect();
+        let inputs: Vec<&T> = node.inputs.iter().map(|&id| graph.tensor(id)).collect();
         operator::check(&node.op, &inputs, graph.tensor(output)).map_err(problem)?;
         known[output.0] = true;
     }
     for &id in &graph.outputs {
         let tensor = find(graph, "an output", id)?;
         let port = |problem| port_error("output", tensor, problem);
-        ensure(known[id.0] && tensor.data.is_none(), "is not computed").map_err(port)?;
-        check_activation(tensor).map_err(port)?;
+        ensure(known[id.0] && !tensor.is_constant(), "is not computed").map_err(port)?;
+        tensor.check_activation().map_err(port)?;
     }
     Ok(())
 }
 
-fn port_error(direction: &'static str, tensor: &QuantizedTensor, problem: &'static str) -> GraphError {
-    GraphError::Port { direction: direction.into(), name: tensor.name.clone(), problem: problem.into() }
+fn port_error(direction: &'static str, tensor: &impl Tensor, problem: &'static str) -> GraphError {
+    GraphError::Port { direction: direction.into(), name: tensor.name().to_owned(), problem: problem.into() }
 }
 
-fn find<'a>(
-    graph: &'a QuantizedGraph,
+fn find<'a, T: Tensor>(
+    graph: &'a Graph<T>,
     referrer: &'static str,
     id: TensorId,
-) -> Result<&'a QuantizedTensor, GraphError> {
+) -> Result<&'a T, GraphError> {
     let tensors = graph.tensors.len();
     graph.tensors.get(id.0).ok_or(GraphError::NoSuchTensor { referrer: referrer.into(), id: id.0, tensors })
 }
@@ -146,38 +147,9 @@ pub fn elements(shape: &[usize]) -> Option<usize> {
     })
 }
 
-fn check_tensor(tensor: &QuantizedTensor) -> Checked {
-    ensure(tensor.shape.len() <= MAX_RANK, "has more than 6 dimensions")?;
-    ensure(!tensor.shape.contains(&0), "has no element")?;
-    let elements = elements(&tensor.shape).ok_or("has more than 2^28 elements")?;
-    let bytes = tensor.dtype.bytes(elements as u32).ok_or("is larger than 4 GiB")? as usize;
-    if let Some(data) = &tensor.data {
-        ensure(data.len() == bytes, "has more or less data than its shape")?;
-    }
-    let quantization = &tensor.quantization;
-    let count = quantization.scales.len();
-    ensure(count >= 1, "has no scale")?;
-    ensure(quantization.zero_points.len() == count, "has more or less zero points than scales")?;
-    let per_axis = tensor.shape.get(quantization.axis) == Some(&count);
-    ensure(count == 1 || per_axis, "has more or less scales than its axis is long")?;
-    ensure(
-        quantization.scales.iter().all(|scale| scale.is_finite() && *scale > 0.0),
-        "has a scale that is not positive",
-    )?;
-    let range = match tensor.dtype {
-        DType::Int4 => -8..=7,
-        DType::Int8 => i32::from(i8::MIN)..=i32::from(i8::MAX),
-        DType::Int16 => i32::from(i16::MIN)..=i32::from(i16::MAX),
-        DType::Int32 | DType::Int64 => i32::MIN..=i32::MAX,
-    };
-    ensure(
-        quantization.zero_points.iter().all(|zero_point| range.contains(zero_point)),
-        "has a zero point outside its type",
-    )
-}
-
-/// What moves between operators: int8 or int16 with one scale.
-fn check_activation(tensor: &QuantizedTensor) -> Checked {
-    ensure(matches!(tensor.dtype, DType::Int8 | DType::Int16), "is neither int8 nor int16")?;
-    ensure(tensor.quantization.scales.len() == 1, "has more than one scale")
+fn check_tensor<T: Operand>(tensor: &T) -> Checked {
+    ensure(tensor.shape().len() <= MAX_RANK, "has more than 6 dimensions")?;
+    ensure(!tensor.shape().contains(&0), "has no element")?;
+    let elements = elements(tensor.shape()).ok_or("has more than 2^28 elements")?;
+    tensor.check_content(elements)
 }

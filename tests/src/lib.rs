@@ -1,6 +1,7 @@
 //! What the end-to-end tests share.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod data_sets;
 pub mod elsewhere;
 pub mod host_session;
@@ -13,5 +14,6 @@ pub mod python;
 pub mod random_graphs;
 pub mod round_trip;
 pub mod samples;
+pub mod tflite_reference;
 pub mod tflm_ops;
 pub mod zoo;

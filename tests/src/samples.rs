@@ -5,7 +5,7 @@ use std::io::Cursor;
 use ndarray::{ArrayD, Axis};
 use ndarray_npy::{ReadNpyExt, ReadableElement};
 
-/// The bytes of each sample, little-endian, of an array of int8, int16 or int32 whose leading axis
+/// The bytes of each sample, little-endian, of an array of int8, uint8, int16 or int32 whose leading axis
 /// counts the samples.
 ///
 /// # Panics
@@ -13,9 +13,20 @@ use ndarray_npy::{ReadNpyExt, ReadableElement};
 /// When `npy` is no such array.
 pub fn integer_samples(npy: &[u8]) -> Vec<Vec<u8>> {
     read(npy, i8::to_le_bytes)
+        .or_else(|| read(npy, u8::to_le_bytes))
         .or_else(|| read(npy, i16::to_le_bytes))
         .or_else(|| read(npy, i32::to_le_bytes))
-        .expect("an array of int8, int16 or int32")
+        .expect("an array of int8, uint8, int16 or int32")
+}
+
+/// The elements of each sample of an array of float32 whose leading axis counts the samples.
+///
+/// # Panics
+///
+/// When `npy` is no such array.
+pub fn float_samples(npy: &[u8]) -> Vec<Vec<f32>> {
+    let array = ArrayD::<f32>::read_npy(Cursor::new(npy)).expect("an array of float32");
+    array.axis_iter(Axis(0)).map(|sample| sample.iter().copied().collect()).collect()
 }
 
 fn read<T: ReadableElement + Copy, const BYTES: usize>(

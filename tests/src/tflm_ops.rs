@@ -1,12 +1,10 @@
 //! The single-operator cases whose outputs TensorFlow Lite Micro computed: `data/tflm_ops.tar.xz`.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::archive;
 use crate::samples::integer_samples;
 
 /// A case as the archive's index describes it.
@@ -54,17 +52,10 @@ impl Cases {
     ///
     /// When it is not there or not sound.
     pub fn load() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/tflm_ops.tar.xz");
-        let file = BufReader::new(File::open(&path).expect("the archive is part of the repository"));
-        let mut archive = tar::Archive::new(lzma_rust2::XzReader::new(file, false));
-        let mut files = HashMap::new();
-        for entry in archive.entries().expect("a tar archive") {
-            let mut entry = entry.expect("an entry");
-            let path = entry.path().expect("a path").to_string_lossy().into_owned();
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).expect("the entry's bytes");
-            files.insert(path.trim_start_matches("tflm_ops/").to_owned(), bytes);
-        }
+        let files: HashMap<String, Vec<u8>> = archive::unpack("tflm_ops")
+            .into_iter()
+            .map(|(path, bytes)| (path.trim_start_matches("tflm_ops/").to_owned(), bytes))
+            .collect();
         let cases = serde_json::from_slice(&files["index.json"]).expect("an index");
         Self { cases, files }
     }

@@ -1,10 +1,18 @@
 //! Damaged TensorFlow Lite files: an error or a model that runs, never a panic.
 
+use edgepkg_quantize::graph::Tensor;
+use edgepkg_quantize::import::{ImportedGraph, tflite};
+use edgepkg_quantize::interpret::Interpreter;
+use edgepkg_quantize::simplify::simplify;
 use edgepkg_tests::host_session::HostSession;
 use edgepkg_tests::import::int8_tflite;
+use edgepkg_tests::tflite_reference::References;
 use edgepkg_tests::tflm_ops::{Case, Cases};
 
 const MUTANTS: usize = 2000;
+/// Elements of a damaged model's largest tensor, past which it is not run: that its shape is possible is
+/// not that it is small.
+const MOST_ELEMENTS: usize = 1 << 20;
 
 /// Marsaglia's xorshift: the same mutants on every machine.
 struct Random(u64);
@@ -49,9 +57,12 @@ fn damaged_files_give_an_error_or_a_model_that_runs() {
     for _ in 0..MUTANTS {
         let case = small[random.below(small.len())];
         let mutant = damage(cases.model(case), &mut random);
-        let Ok(graph) = int8_tflite(&mutant) else {
-            unreadable += 1;
-            continue;
+        let graph = match tflite::read(&mutant).map(|imported| imported.graph) {
+            Ok(ImportedGraph::Quantized(graph)) => graph,
+            Ok(ImportedGraph::Float(_)) | Err(_) => {
+                unreadable += 1;
+                continue;
+            }
         };
         match HostSession::new(&graph) {
             Ok(mut session) => {
@@ -62,5 +73,30 @@ fn damaged_files_give_an_error_or_a_model_that_runs() {
         }
     }
     println!("{unreadable} unreadable, {refused} refused, {ran} ran");
+    assert!(unreadable > 100 && ran > 100, "mutants of every kind");
+}
+
+#[test]
+fn damaged_float_files_give_an_error_or_a_model_that_runs() {
+    let references = References::load();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let (mut unreadable, mut ran) = (0, 0);
+    for index in 0..MUTANTS {
+        let made = &references.index.float[index % references.index.float.len()];
+        let mutant = damage(references.model(&made.name), &mut random);
+        let Ok(ImportedGraph::Float(graph)) = tflite::read(&mutant).map(|imported| imported.graph) else {
+            unreadable += 1;
+            continue;
+        };
+        let graph = simplify(graph);
+        if graph.tensors.iter().all(|tensor| tensor.len() <= MOST_ELEMENTS) {
+            let input = |&id| vec![0.5; graph.tensor(id).len()];
+            let inputs: Vec<Vec<f32>> = graph.inputs.iter().map(input).collect();
+            let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+            Interpreter::new(&graph).run(&inputs, |_, _| ());
+            ran += 1;
+        }
+    }
+    println!("{unreadable} unreadable, {ran} ran");
     assert!(unreadable > 100 && ran > 100, "mutants of every kind");
 }

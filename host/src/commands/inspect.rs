@@ -286,6 +286,9 @@ fn write_quality(out: &mut dyn Write, result: &PackageResult<'_>) -> Result<(), 
     if let Some(sqnr_db) = report.sqnr_db {
         writeln!(out, "  the worst output has a signal-to-quantization-noise ratio of {sqnr_db:.1} dB")?;
     }
+    for note in &report.notes {
+        writeln!(out, "  {}", printable(note))?;
+    }
     for (index, origin) in result.error_origins.iter().enumerate() {
         let verb = if index == 0 { "most of the error comes from" } else { "then from" };
         let (name, operator) = (printable(&short_name(&origin.name)), &origin.operator);

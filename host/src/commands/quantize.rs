@@ -18,7 +18,7 @@ use crate::model::{self, BoardModel, ModelError};
 use crate::pack::{Keep, PackError, Request, pack};
 use crate::package::{EXTENSION, Package, PackageName, Version};
 use crate::progress::Progress;
-use crate::table::{Bytes, Percent, Shape};
+use crate::table::{Bytes, Percent, Shape, printable};
 
 /// Arguments of `edgepkg quantize`.
 #[derive(Args, Debug)]
@@ -28,7 +28,7 @@ Examples:
   edgepkg quantize kws.onnx --calibration calib.npy --test x.npy --labels y.npy -o kws.edgepkg
   edgepkg quantize kws_int8.tflite -o kws.edgepkg")]
 pub struct QuantizeArguments {
-    /// The trained model: ONNX, or TensorFlow Lite that is int8 already (which passes through as it is)
+    /// The trained model: ONNX or TensorFlow Lite; one that is int8 already passes through as it is
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// Typical inputs (.npy), from which value ranges are learnt; once for each input of the model
@@ -98,6 +98,7 @@ struct QuantizeResult<'a> {
     accuracy: Option<&'a Accuracy>,
     top_1_agreement: Option<f64>,
     sqnr_db: Option<f64>,
+    notes: &'a [String],
     layers: &'a [LayerReport],
 }
 
@@ -160,6 +161,7 @@ pub fn execute(arguments: &QuantizeArguments, out: &mut dyn Write) -> Result<Out
         accuracy: report.accuracy.as_ref(),
         top_1_agreement: report.top_1_agreement,
         sqnr_db: report.sqnr_db,
+        notes: &report.notes,
         layers: &report.layers,
     };
     if arguments.format.json {
@@ -210,6 +212,9 @@ fn write_summary(out: &mut dyn Write, package: &Package, result: &QuantizeResult
     }
     if let Some(sqnr_db) = result.sqnr_db {
         writeln!(out, "  {:<10} {sqnr_db:.1} dB (signal to quantization noise, worst output)", "SQNR")?;
+    }
+    for note in result.notes {
+        writeln!(out, "  {:<10} {}", "note", printable(note))?;
     }
     let (model, arena) = (Bytes(result.model_bytes as u64), Bytes(result.arena_bytes.into()));
     writeln!(out, "  {:<10} {model} of flash, {arena} of RAM for its arena", "needs")?;

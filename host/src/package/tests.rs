@@ -67,6 +67,7 @@ fn tiny() -> Package {
             accuracy: Some(Accuracy { float: Some(0.75), int8: 0.5, samples: 4 }),
             top_1_agreement: Some(0.5),
             sqnr_db: Some(31.5),
+            notes: Vec::new(),
             layers: vec![layer("base", Some(40.25)), layer("head", None)],
         },
         source: Some(Source { file_name: "tiny.onnx".into(), bytes: vec![8, 1, 2] }),

@@ -1,25 +1,39 @@
-//! TensorFlow Lite files whose tensors are int8, floats at the model's edge apart.
+//! TensorFlow Lite files: int8 ones become the graph they are, float ones are to be quantized.
 //!
 //! The file's operators are the graph's. What the file gives in tensors of indices (axes, paddings,
-//! shapes) is moved into the operators; paddings that the file only names are computed.
+//! shapes) is moved into the operators; paddings that the file only names are computed. Operators that
+//! nothing but such tensors come from are left out.
+//!
+//! A file whose operators all write floats is a float model, whatever its weights are stored as; one whose
+//! operators all write integers is an int8 model, floats at its edge apart. A file with both is refused:
+//! what its integer part saturates to is known to its integers only.
 
+mod arithmetic;
 mod boundary;
+mod file;
 mod flatbuffer;
+mod float;
+mod int8;
+mod lower;
 mod names;
+mod needed;
+mod notes;
+mod number;
 mod operator;
 mod schema;
-mod tensor;
 
 use std::collections::HashMap;
 
 use flatbuffers::InvalidFlatbuffer;
 
+use self::arithmetic::Arithmetic;
 use self::boundary::Boundary;
-use self::schema::{Model, Operator, OperatorCode, SubGraph};
-use super::{ImportError, Imported, ImportedGraph, UnsupportedOperator};
-use crate::graph::{Graph, Node, QuantizedGraph, TensorId};
-use crate::tflite_schema::{ABSENT, Builtin, IDENTIFIER, VERSION};
-use crate::validate::validate;
+use self::file::File;
+use self::schema::{Model, Operator, OperatorCode};
+use super::{ImportError, Imported, ImportedGraph, MAX_CONSTANT_BYTES, Metadata};
+use crate::graph::{FloatTensor, Graph, QuantizedTensor, TensorId};
+use crate::tflite_schema::{Builtin, IDENTIFIER, VERSION};
+use crate::validate::{Operand, validate};
 
 const FORMAT: &str = "TensorFlow Lite";
 
@@ -28,7 +42,8 @@ const FORMAT: &str = "TensorFlow Lite";
 /// # Errors
 ///
 /// When `bytes` are no such file, when it uses operators that are not there (all are named), when it
-/// computes with floats or other types than int8, or when its graph is not sound.
+/// computes with floats in one part and integers in another or with types that are not read, or when its
+/// graph is not sound.
 pub fn read(bytes: &[u8]) -> Result<Imported, ImportError> {
     if bytes.get(4..8) != Some(IDENTIFIER.as_bytes()) {
         return Err(unreadable("it does not have the identifier TFL3"));
@@ -37,26 +52,23 @@ pub fn read(bytes: &[u8]) -> Result<Imported, ImportError> {
     if model.version != VERSION {
         return Err(unreadable(format!("its schema version is {}, not {VERSION}", model.version)));
     }
-    let Some(subgraph) = model.subgraphs.first() else {
-        return Err(unreadable("it has no graph"));
+    let file = File::new(bytes, &model)?;
+    let boundary = Boundary::of(&file);
+    let operators = needed::operators(&file, &boundary);
+    let arithmetic = Arithmetic::of(&file, &boundary, &operators);
+    let operators = arithmetic.supported(&file, &operators)?;
+    let (graph, read) = match arithmetic {
+        Arithmetic::Float => {
+            let importer = Importer::<FloatTensor>::read(&file, &boundary, &operators)?;
+            (ImportedGraph::Float(importer.graph), importer.ids)
+        }
+        Arithmetic::Integer => {
+            let importer = Importer::<QuantizedTensor>::read(&file, &boundary, &operators)?;
+            (ImportedGraph::Quantized(importer.graph), importer.ids)
+        }
     };
-    let boundary = Boundary::of(&model, subgraph);
-    let builtins = builtins(&model, subgraph, &boundary)?;
-    let mut importer = Importer::new(bytes, &model, subgraph);
-    for &input in &subgraph.inputs {
-        let id = importer.tensor(boundary.inside(input))?;
-        importer.graph.inputs.push(id);
-    }
-    for (index, builtin) in builtins {
-        let node = importer.node(index, builtin)?;
-        importer.graph.nodes.push(node);
-    }
-    for &output in &subgraph.outputs {
-        let id = importer.tensor(boundary.inside(output))?;
-        importer.graph.outputs.push(id);
-    }
-    validate(&importer.graph)?;
-    Ok(ImportedGraph::Quantized(importer.graph).into())
+    let notes = notes::of(&file, &graph, &read);
+    Ok(Imported { graph, metadata: Metadata::default(), notes })
 }
 
 fn unreadable(reason: impl Into<String>) -> ImportError {
@@ -76,101 +88,107 @@ fn damage(bytes: &[u8], error: &InvalidFlatbuffer) -> String {
     }
 }
 
-/// The operators of `subgraph` that become nodes, by their places.
-fn builtins(
-    model: &Model<'_>,
-    subgraph: &SubGraph,
-    boundary: &Boundary,
-) -> Result<Vec<(usize, Builtin)>, ImportError> {
-    let mut builtins = Vec::new();
-    let mut unsupported = Vec::new();
-    for (index, operator) in subgraph.operators.iter().enumerate() {
-        let Some(code) = model.operator_codes.get(operator.code as usize) else {
-            return Err(unreadable(format!("operator {index} has a code that is not there")));
-        };
-        if boundary.replaces(index) {
-            continue;
-        }
-        match Builtin::of(code, &operator.options) {
-            Ok(builtin) => builtins.push((index, builtin)),
-            Err(reason) => unsupported.push(UnsupportedOperator {
-                operator: operator_name(code),
-                node: node_name(subgraph, index, operator),
-                inputs: shapes(subgraph, &operator.inputs),
-                outputs: shapes(subgraph, &operator.outputs),
-                version: Some(i64::from(code.version)),
-                reason: reason.to_owned(),
-            }),
-        }
-    }
-    if unsupported.is_empty() { Ok(builtins) } else { Err(ImportError::UnsupportedOperators(unsupported)) }
-}
-
 fn operator_name(code: &OperatorCode) -> String {
     if code.custom.is_empty() { names::operator(code.builtin) } else { code.custom.clone() }
 }
 
-/// Operators have no names: a node is called after its first output.
-fn node_name(subgraph: &SubGraph, index: usize, operator: &Operator) -> String {
-    let output = operator.outputs.first().and_then(|&output| find(subgraph, output));
-    match output {
-        Some(tensor) if !tensor.name.is_empty() => tensor.name.clone(),
-        _ => format!("operator {index}"),
+/// A tensor of the graph that is read.
+trait Element: Operand + Sized {
+    /// The file's tensor `index`.
+    fn convert(file: &File<'_>, index: i32) -> Result<Self, ImportError>;
+
+    /// The file's tensor `index`, as weights.
+    fn convert_weights(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
+        Self::convert(file, index)
+    }
+
+    /// A tensor of another name and shape that is computed, with the same meaning of its elements.
+    fn like(&self, name: String, shape: Vec<usize>) -> Self;
+
+    /// Bytes of its data; 0 for what is computed.
+    fn constant_bytes(&self) -> usize;
+
+    /// Adds the nodes that compute `operator`.
+    fn lower(
+        importer: &mut Importer<'_, Self>,
+        operator: &Operator,
+        builtin: Builtin,
+    ) -> Result<(), ImportError> {
+        importer.lower(operator, builtin)
     }
 }
 
-fn find(subgraph: &SubGraph, index: i32) -> Option<&schema::Tensor> {
-    usize::try_from(index).ok().and_then(|index| subgraph.tensors.get(index))
-}
-
-fn shapes(subgraph: &SubGraph, indices: &[i32]) -> Vec<Vec<usize>> {
-    let shape = |tensor: &schema::Tensor| tensor.shape.iter().map(|&extent| extent.max(0) as usize).collect();
-    indices.iter().filter_map(|&index| find(subgraph, index)).map(shape).collect()
-}
-
-struct Importer<'b> {
-    bytes: &'b [u8],
-    model: &'b Model<'b>,
-    subgraph: &'b SubGraph,
-    graph: QuantizedGraph,
+struct Importer<'f, T> {
+    file: &'f File<'f>,
+    graph: Graph<T>,
     /// The graph's tensors by the file's; those that hold indices are in no graph.
     ids: HashMap<i32, TensorId>,
+    /// Bytes of the constants read so far, and of the results of operators on constants.
+    constant_bytes: usize,
 }
 
-impl<'b> Importer<'b> {
-    fn new(bytes: &'b [u8], model: &'b Model<'b>, subgraph: &'b SubGraph) -> Self {
+impl<'f, T: Element> Importer<'f, T> {
+    /// Reads the graph of `operators`.
+    fn read(
+        file: &'f File<'f>,
+        boundary: &Boundary,
+        operators: &[(usize, Builtin)],
+    ) -> Result<Self, ImportError> {
         let graph = Graph {
-            name: subgraph.name.clone(),
+            name: file.graph.name.clone(),
             tensors: Vec::new(),
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
         };
-        Self { bytes, model, subgraph, graph, ids: HashMap::new() }
+        let mut importer = Self { file, graph, ids: HashMap::new(), constant_bytes: 0 };
+        for &input in &file.graph.inputs {
+            let id = importer.tensor(boundary.inside(input))?;
+            importer.graph.inputs.push(id);
+        }
+        for &(index, builtin) in operators {
+            T::lower(&mut importer, &file.graph.operators[index], builtin)?;
+        }
+        for &output in &file.graph.outputs {
+            let id = importer.tensor(boundary.inside(output))?;
+            importer.graph.outputs.push(id);
+        }
+        validate(&importer.graph)?;
+        Ok(importer)
     }
 
-    fn node(&mut self, index: usize, builtin: Builtin) -> Result<Node, ImportError> {
-        let operator = &self.subgraph.operators[index];
-        let name = node_name(self.subgraph, index, operator);
-        let code = &self.model.operator_codes[operator.code as usize];
-        let problem = |problem: &'static str| ImportError::Node {
-            node: name.clone(),
-            operator: operator_name(code),
-            problem: problem.to_owned(),
-        };
-        let [output] = operator.outputs[..] else {
-            return Err(problem("has not one output"));
-        };
-        if find(self.subgraph, output).is_none() {
-            return Err(problem("has an output that is not there"));
+    /// The graph's tensor for the file's tensor `index`.
+    fn tensor(&mut self, index: i32) -> Result<TensorId, ImportError> {
+        self.converted(index, T::convert)
+    }
+
+    /// The graph's tensor for the file's tensor `index`, which an operator reads as its weights.
+    fn weights(&mut self, index: i32) -> Result<TensorId, ImportError> {
+        self.converted(index, T::convert_weights)
+    }
+
+    fn converted(
+        &mut self,
+        index: i32,
+        convert: impl FnOnce(&File<'_>, i32) -> Result<T, ImportError>,
+    ) -> Result<TensorId, ImportError> {
+        if let Some(&id) = self.ids.get(&index) {
+            return Ok(id);
         }
-        let op = operator::convert(self, operator, builtin).map_err(problem)?;
-        let read = &operator.inputs[..operator.inputs.len().min(builtin.operands())];
-        let inputs = read
-            .iter()
-            .filter(|&&input| input != ABSENT)
-            .map(|&input| self.tensor(input))
-            .collect::<Result<_, _>>()?;
-        Ok(Node { outputs: vec![self.tensor(output)?], name, op, inputs })
+        let converted = convert(self.file, index)?;
+        self.count_constant(converted.constant_bytes())?;
+        let id = self.graph.add_tensor(converted);
+        self.ids.insert(index, id);
+        Ok(id)
+    }
+
+    /// Many tensors may share one buffer, so that a small file has large constants.
+    fn count_constant(&mut self, bytes: usize) -> Result<(), ImportError> {
+        self.constant_bytes = self.constant_bytes.saturating_add(bytes);
+        if self.constant_bytes <= MAX_CONSTANT_BYTES {
+            Ok(())
+        } else {
+            Err(unreadable(format!("its constants have more than {MAX_CONSTANT_BYTES} bytes")))
+        }
     }
 }

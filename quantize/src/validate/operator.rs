@@ -1,22 +1,21 @@
 //! Whether an operator's parameters, operands and result agree.
 
-use edgepkg_format::DType;
-
-use super::{Checked, MAX_IMAGE_EXTENT, check_activation, ensure};
-use crate::graph::{Activation, Conv, Op, Padding, Pool, QuantizedTensor, Tensor};
+use super::operand::Operand;
+use super::{Checked, MAX_IMAGE_EXTENT, ensure};
+use crate::graph::{Activation, Conv, Op, Padding, Pool};
 
 const ARITY: &str = "has the wrong number of inputs";
 const SHAPE: &str = "has an output whose shape is not that of its result";
 
 /// Checks one operator. Extents and element counts are within [`super::validate`]'s limits already.
-pub(super) fn check(op: &Op, inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
-    check_activation(output).map_err(|_| "has an output that is not int8 or int16 with one scale")?;
+pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
+    output.check_activation().map_err(|_| "has an output that is not int8 or int16 with one scale")?;
     let x = *inputs.first().ok_or(ARITY)?;
-    check_activation(x).map_err(|_| "has an input that is not int8 or int16 with one scale")?;
+    x.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
     let wide_is_fine = matches!(op, Op::Requantize | Op::Reshape);
-    ensure(wide_is_fine || x.dtype == DType::Int8, "has an input that is not int8")?;
+    ensure(wide_is_fine || x.is_narrow(), "has an input that is not int8")?;
     let wide_output_is_fine = wide_is_fine || matches!(op, Op::Softmax { .. });
-    ensure(wide_output_is_fine || output.dtype == DType::Int8, "has an output that is not int8")?;
+    ensure(wide_output_is_fine || output.is_narrow(), "has an output that is not int8")?;
     match op {
         Op::Conv2d(conv) => check_conv(conv, inputs, output),
         Op::DepthwiseConv2d(conv) => check_depthwise(conv, inputs, output),
@@ -40,8 +39,8 @@ pub(super) fn check(op: &Op, inputs: &[&QuantizedTensor], output: &QuantizedTens
     }
 }
 
-fn check_unary(op: &Op, x: &QuantizedTensor, output: &QuantizedTensor) -> Checked {
-    let (from, to) = (&x.shape, &output.shape);
+fn check_unary<T: Operand>(op: &Op, x: &T, output: &T) -> Checked {
+    let (from, to) = (x.shape(), output.shape());
     match op {
         Op::Mean { axes } => check_mean(axes, from, to),
         Op::Softmax { beta } => {
@@ -70,7 +69,7 @@ fn check_unary(op: &Op, x: &QuantizedTensor, output: &QuantizedTensor) -> Checke
         }
         Op::Reshape => {
             ensure(x.len() == output.len(), SHAPE)?;
-            ensure(x.dtype == output.dtype, "changes the type")
+            ensure(x.has_type_of(output), "changes the type")
         }
         Op::Transpose { perm } => {
             let mut sorted = perm.clone();
@@ -99,8 +98,8 @@ fn check_range(activation: &Activation) -> Checked {
 }
 
 /// Batches, height, width and channels.
-fn image(tensor: &QuantizedTensor) -> Result<[usize; 4], &'static str> {
-    let image: [usize; 4] = tensor.shape[..].try_into().map_err(|_| "has an image without 4 dimensions")?;
+fn image<T: Operand>(tensor: &T) -> Result<[usize; 4], &'static str> {
+    let image: [usize; 4] = tensor.shape().try_into().map_err(|_| "has an image without 4 dimensions")?;
     ensure(image[1..3].iter().all(|&extent| extent <= MAX_IMAGE_EXTENT), "has an image of 2^15 or more")?;
     Ok(image)
 }
@@ -129,7 +128,7 @@ impl Window<'_> {
     }
 }
 
-fn check_conv(conv: &Conv, inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+fn check_conv<T: Operand>(conv: &Conv, inputs: &[&T], output: &T) -> Checked {
     let (x, weights) = weighted(inputs, output, 0)?;
     check_range(&conv.activation)?;
     let [batches, rows, columns, channels] = image(x)?;
@@ -141,7 +140,7 @@ fn check_conv(conv: &Conv, inputs: &[&QuantizedTensor], output: &QuantizedTensor
     ensure(image(output)? == [batches, to_rows, to_columns, out], SHAPE)
 }
 
-fn check_depthwise(conv: &Conv, inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+fn check_depthwise<T: Operand>(conv: &Conv, inputs: &[&T], output: &T) -> Checked {
     let (x, weights) = weighted(inputs, output, 3)?;
     check_range(&conv.activation)?;
     let [batches, rows, columns, channels] = image(x)?;
@@ -156,9 +155,9 @@ fn window_of(conv: &Conv, extents: [usize; 2]) -> Window<'_> {
     Window { extents, stride: &conv.stride, dilation: conv.dilation, padding: &conv.padding }
 }
 
-fn check_fully_connected(inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+fn check_fully_connected<T: Operand>(inputs: &[&T], output: &T) -> Checked {
     let (x, weights) = weighted(inputs, output, 0)?;
-    let [out, depth] = weights.shape[..] else {
+    let [out, depth] = *weights.shape() else {
         return Err("has weights without 2 dimensions");
     };
     ensure(x.len().is_multiple_of(depth), "has weights of another depth than its input")?;
@@ -167,45 +166,43 @@ fn check_fully_connected(inputs: &[&QuantizedTensor], output: &QuantizedTensor) 
 
 /// `x` and the weights of an operator whose weights and bias are constants, one scale for all outputs
 /// or one for each index of `axis`.
-fn weighted<'a>(
-    inputs: &[&'a QuantizedTensor],
-    output: &QuantizedTensor,
+fn weighted<'a, T: Operand>(
+    inputs: &[&'a T],
+    output: &T,
     axis: usize,
-) -> Result<(&'a QuantizedTensor, &'a QuantizedTensor), &'static str> {
+) -> Result<(&'a T, &'a T), &'static str> {
     let (x, weights, bias) = match *inputs {
         [x, weights] => (x, weights, None),
         [x, weights, bias] => (x, weights, Some(bias)),
         _ => return Err(ARITY),
     };
-    ensure(weights.dtype == DType::Int8 && weights.data.is_some(), "has weights that are no int8 constant")?;
-    let channels = *weights.shape.get(axis).ok_or("has weights with too few dimensions")?;
-    let per_channel = weights.quantization.scales.len() == 1 || weights.quantization.axis == axis;
-    ensure(per_channel, "has weights with scales along another axis than its outputs")?;
+    let channels = *weights.shape().get(axis).ok_or("has weights with too few dimensions")?;
+    weights.check_weights(axis)?;
     if let Some(bias) = bias {
-        ensure(bias.dtype == DType::Int32 && bias.data.is_some(), "has a bias that is no int32 constant")?;
+        bias.check_bias()?;
         ensure(bias.len() == channels, "has a bias of another length than its outputs")?;
     }
     ensure(output.len().is_multiple_of(channels), SHAPE)?;
     Ok((x, weights))
 }
 
-fn check_binary(inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
+fn check_binary<T: Operand>(inputs: &[&T], output: &T) -> Checked {
     let [a, b] = *inputs else { return Err(ARITY) };
-    check_activation(b).map_err(|_| "has an input that is not int8 with one scale")?;
-    ensure(b.dtype == DType::Int8, "has an input that is not int8")?;
-    let rank = a.shape.len().max(b.shape.len());
-    ensure(output.shape.len() == rank, SHAPE)?;
+    b.check_activation().map_err(|_| "has an input that is not int8 with one scale")?;
+    ensure(b.is_narrow(), "has an input that is not int8")?;
+    let rank = a.shape().len().max(b.shape().len());
+    ensure(output.shape().len() == rank, SHAPE)?;
     let extent =
         |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
-    for (axis, &to) in output.shape.iter().enumerate() {
-        let (a, b) = (extent(&a.shape, axis), extent(&b.shape, axis));
+    for (axis, &to) in output.shape().iter().enumerate() {
+        let (a, b) = (extent(a.shape(), axis), extent(b.shape(), axis));
         ensure(a == b || a == 1 || b == 1, "has inputs that cannot be broadcast")?;
         ensure(to == a.max(b), SHAPE)?;
     }
     Ok(())
 }
 
-fn check_pool(pool: &Pool, x: &QuantizedTensor, output: &QuantizedTensor) -> Checked {
+fn check_pool<T: Operand>(pool: &Pool, x: &T, output: &T) -> Checked {
     check_range(&pool.activation)?;
     let [batches, rows, columns, channels] = image(x)?;
     let window =
@@ -223,17 +220,17 @@ fn check_mean(axes: &[usize], from: &[usize], to: &[usize]) -> Checked {
     ensure(to.iter().copied().eq(kept) || to.iter().copied().eq(squeezed), SHAPE)
 }
 
-fn check_concat(axis: usize, inputs: &[&QuantizedTensor], output: &QuantizedTensor) -> Checked {
-    ensure(axis < output.shape.len(), "joins along a dimension that is not there")?;
+fn check_concat<T: Operand>(axis: usize, inputs: &[&T], output: &T) -> Checked {
+    ensure(axis < output.shape().len(), "joins along a dimension that is not there")?;
     let mut joined = 0usize;
     for x in inputs {
-        check_activation(x).map_err(|_| "has an input that is not int8 with one scale")?;
-        ensure(x.dtype == output.dtype, "has inputs of different types")?;
-        ensure(x.shape.len() == output.shape.len(), SHAPE)?;
+        x.check_activation().map_err(|_| "has an input that is not int8 with one scale")?;
+        ensure(x.has_type_of(output), "has inputs of different types")?;
+        ensure(x.shape().len() == output.shape().len(), SHAPE)?;
         let others_agree =
-            (0..x.shape.len()).all(|other| other == axis || x.shape[other] == output.shape[other]);
+            (0..x.shape().len()).all(|other| other == axis || x.shape()[other] == output.shape()[other]);
         ensure(others_agree, SHAPE)?;
-        joined += x.shape[axis];
+        joined += x.shape()[axis];
     }
-    ensure(joined == output.shape[axis], SHAPE)
+    ensure(joined == output.shape()[axis], SHAPE)
 }

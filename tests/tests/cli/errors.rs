@@ -158,7 +158,7 @@ fn what_cannot_be_exported() {
     let graph = graph.expect("there are such pools");
     let name = PackageName::nearest("pool");
     let manifest = Manifest::of(&graph, name, Version::initial(), Vec::new());
-    let (report, vectors) = (Report::of_int8_file(&graph), TestVectors::default());
+    let (report, vectors) = (Report::of_int8_file(&graph, Vec::new()), TestVectors::default());
     let package = Package { manifest, graph, vectors, report, source: None };
     let sandbox = Sandbox::with_kws();
     package.write(&sandbox.path("pool.edgepkg")).expect("the folder is ours");

@@ -7,11 +7,8 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 
 use super::external::is_external;
 use super::unreadable;
-use crate::import::ImportError;
+use crate::import::{ImportError, MAX_CONSTANT_BYTES};
 use crate::validate::elements;
-
-/// The most bytes that all constants together have, those included that are folded.
-pub(super) const MAX_CONSTANT_BYTES: usize = 1 << 28;
 
 /// An ONNX element type by its name.
 pub(super) fn type_name(data_type: i32) -> String {

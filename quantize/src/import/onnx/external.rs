@@ -10,9 +10,9 @@ use std::path::{Component, Path};
 use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::{GraphProto, TensorProto};
 
-use super::constants::{self, MAX_CONSTANT_BYTES};
+use super::constants;
 use super::unreadable;
-use crate::import::ImportError;
+use crate::import::{ImportError, MAX_CONSTANT_BYTES};
 
 /// Whether a constant's values lie in another file.
 pub(super) fn is_external(tensor: &TensorProto) -> bool {

@@ -11,13 +11,12 @@ use tract_onnx::tract_core::internal::{
 use tract_onnx::tract_hir::infer::{Factoid, GenericFactoid, InferenceFact, InferenceModel};
 use tract_onnx::tract_hir::ops::konst::Const;
 
-use super::constants::MAX_CONSTANT_BYTES;
 use super::geometry::MAX_RANK;
 use super::protobuf::Model;
 use super::shapes;
 use super::site::{Fact, Refusal, Site};
 use super::unreadable;
-use crate::import::ImportError;
+use crate::import::{ImportError, MAX_CONSTANT_BYTES};
 use crate::validate::elements;
 
 /// What is known of each tensor, by name.

@@ -1,38 +1,41 @@
-//! Floats at a model's edge: an input that is quantized at once, an output that is dequantized last.
+//! Other types at a model's edge: an input that is quantized at once, an output that is dequantized last.
 //!
 //! The integers behind them stand for the same reals, so they become the model's inputs and outputs.
 
 use std::collections::HashMap;
 
-use super::find;
-use super::schema::{Model, SubGraph};
-use crate::tflite_schema::tensor_type::FLOAT32;
+use super::file::File;
+use super::int8::{UINT8_OFFSET, quantization};
+use super::schema::Tensor;
+use crate::tflite_schema::Builtin;
+use crate::tflite_schema::tensor_type::{FLOAT32, INT8, UINT8};
 
-const DEQUANTIZE: i32 = 6;
-const QUANTIZE: i32 = 114;
+pub(super) const DEQUANTIZE: i32 = 6;
+const QUANTIZE: i32 = Builtin::Quantize as i32;
 
-/// The operators between floats outside and integers inside.
+/// The operators between another type outside and integers inside.
 pub(super) struct Boundary {
-    /// The float tensor's integer one.
+    /// The outer tensor's inner one.
     inside: HashMap<i32, i32>,
     /// Places of the operators between them.
     operators: Vec<usize>,
 }
 
 impl Boundary {
-    /// The boundary of `subgraph`.
-    pub(super) fn of(model: &Model<'_>, subgraph: &SubGraph) -> Self {
+    /// The boundary of the file's graph.
+    pub(super) fn of(file: &File<'_>) -> Self {
         let mut boundary = Self { inside: HashMap::new(), operators: Vec::new() };
-        for (index, operator) in subgraph.operators.iter().enumerate() {
-            let code = model.operator_codes.get(operator.code as usize).map(|code| code.builtin);
+        for (index, operator) in file.graph.operators.iter().enumerate() {
             let ([input], [output]) = (&operator.inputs[..], &operator.outputs[..]) else { continue };
-            let (ports, outside, inside) = match code {
-                Some(QUANTIZE) => (&subgraph.inputs, *input, *output),
-                Some(DEQUANTIZE) => (&subgraph.outputs, *output, *input),
+            let (inputs, outputs) = (&file.graph.inputs, &file.graph.outputs);
+            let (outside, inside) = match file.code(operator).builtin {
+                QUANTIZE if inputs.contains(input) => (*input, *output),
+                DEQUANTIZE | QUANTIZE if outputs.contains(output) => (*output, *input),
                 _ => continue,
             };
-            let is_float = find(subgraph, outside).is_some_and(|tensor| tensor.kind == FLOAT32);
-            if is_float && ports.contains(&outside) && !boundary.inside.contains_key(&outside) {
+            let (Some(outer), Some(inner)) = (file.tensor(outside), file.tensor(inside)) else { continue };
+            let is_same = outer.kind == FLOAT32 || is_shifted(outer, inner);
+            if is_same && !boundary.inside.contains_key(&outside) {
                 boundary.inside.insert(outside, inside);
                 boundary.operators.push(index);
             }
@@ -49,4 +52,14 @@ impl Boundary {
     pub(super) fn inside(&self, tensor: i32) -> i32 {
         self.inside.get(&tensor).copied().unwrap_or(tensor)
     }
+}
+
+/// Whether the uint8 tensor `outer` and the int8 tensor `inner` stand for the same reals.
+fn is_shifted(outer: &Tensor, inner: &Tensor) -> bool {
+    let parameters = |tensor| quantization(tensor).ok().flatten();
+    let (Some(outside), Some(inside)) = (parameters(outer), parameters(inner)) else { return false };
+    let shifted = inside.zero_points.iter().map(|zero_point| zero_point.saturating_add(UINT8_OFFSET));
+    (outer.kind, inner.kind) == (UINT8, INT8)
+        && outside.scales == inside.scales
+        && outside.zero_points.into_iter().eq(shifted)
 }

@@ -1,6 +1,8 @@
 //! Operators: which there are, and what their options and index tensors mean.
 
-use super::Importer;
+use super::arithmetic::Arithmetic;
+use super::file::File;
+use super::number::{are_alike, value_like};
 use super::schema::{Operator, OperatorCode, Options, Pool2d};
 use crate::graph::{Activation, Conv, Op, Padding, Pool, UnaryFunction};
 use crate::tflite_schema::{ABSENT, Builtin, activation as code, padding as scheme};
@@ -30,19 +32,53 @@ impl Builtin {
                 0
             }
             Options::Elementwise(elementwise) => elementwise.activation,
+            Options::StridedSlice(slice) => {
+                if slice.has_ellipsis || slice.adds_dimensions {
+                    return Err("it has an ellipsis or adds dimensions");
+                }
+                0
+            }
             Options::None | Options::Softmax { .. } | Options::LeakyRelu { .. } => 0,
         };
         activation(fused).map(|_| builtin)
     }
 
-    /// How many of its inputs carry values; those after them carry indices.
-    pub(super) fn operands(self) -> usize {
+    /// Whether it can be read with these operands.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not supported.
+    pub(super) fn check(
+        self,
+        arithmetic: Arithmetic,
+        file: &File<'_>,
+        operator: &Operator,
+    ) -> Result<(), &'static str> {
+        let is_constant =
+            |position: usize| operator.inputs.get(position).is_some_and(|&input| file.is_constant(input));
         match self {
-            Self::Concatenation => usize::MAX,
-            Self::Conv2d | Self::DepthwiseConv2d | Self::FullyConnected => 3,
-            Self::Add | Self::Mul => 2,
-            _ => 1,
+            Self::Sub | Self::Div if arithmetic == Arithmetic::Integer => {
+                Err("it is read in float models only")
+            }
+            Self::Quantize if arithmetic == Arithmetic::Float => Err("it writes floats"),
+            Self::Div | Self::Maximum | Self::Minimum if !is_constant(1) => {
+                Err("its second operand is not constant")
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Those of the operator's inputs that carry values; the others carry indices.
+    pub(super) fn values(self, operator: &Operator) -> &[i32] {
+        let (first, count) = match self {
+            Self::Concatenation => (0, usize::MAX),
+            Self::Conv2d | Self::DepthwiseConv2d | Self::FullyConnected => (0, 3),
+            Self::Add | Self::Mul | Self::Sub | Self::Div => (0, 2),
+            Self::Split => (1, 1),
+            _ => (0, 1),
+        };
+        let values = operator.inputs.get(first..).unwrap_or_default();
+        &values[..values.len().min(count)]
     }
 }
 
@@ -62,31 +98,20 @@ fn activation(fused: i8) -> Result<Activation, &'static str> {
 /// # Errors
 ///
 /// What is wrong, as the end of a sentence that begins with the operator.
-pub(super) fn convert(
-    importer: &Importer<'_>,
-    operator: &Operator,
-    builtin: Builtin,
-) -> Result<Op, &'static str> {
+pub(super) fn convert(file: &File<'_>, operator: &Operator, builtin: Builtin) -> Result<Op, &'static str> {
     let (inputs, output) = (&operator.inputs, operator.outputs[0]);
     let input =
         |index: usize| inputs.get(index).copied().filter(|&input| input != ABSENT).ok_or("lacks an input");
     let x = input(0)?;
     Ok(match builtin {
-        Builtin::Conv2d => Op::Conv2d(conv(importer, operator)?),
-        Builtin::DepthwiseConv2d => Op::DepthwiseConv2d(conv(importer, operator)?),
+        Builtin::Conv2d => Op::Conv2d(conv(file, operator)?),
+        Builtin::DepthwiseConv2d => Op::DepthwiseConv2d(conv(file, operator)?),
         Builtin::FullyConnected => Op::FullyConnected { activation: fused(&operator.options)? },
         Builtin::Add => Op::Add { activation: fused(&operator.options)? },
         Builtin::Mul => Op::Mul { activation: fused(&operator.options)? },
-        Builtin::AveragePool2d => Op::AveragePool2d(pool(importer, operator)?),
-        Builtin::MaxPool2d => Op::MaxPool2d(pool(importer, operator)?),
-        Builtin::Mean => {
-            let rank = importer.shape(x)?.len();
-            let axes = importer.indices(input(1)?)?.into_iter().map(|index| axis(index, rank));
-            let mut axes = axes.collect::<Result<Vec<_>, _>>()?;
-            axes.sort_unstable();
-            axes.dedup();
-            Op::Mean { axes }
-        }
+        Builtin::AveragePool2d => Op::AveragePool2d(pool(file, operator)?),
+        Builtin::MaxPool2d => Op::MaxPool2d(pool(file, operator)?),
+        Builtin::Mean => Op::Mean { axes: axes(file, x, input(1)?)? },
         Builtin::Softmax => match operator.options {
             Options::Softmax { beta } => Op::Softmax { beta },
             _ => return Err(NO_OPTIONS),
@@ -94,55 +119,60 @@ pub(super) fn convert(
         Builtin::Logistic => Op::Logistic,
         Builtin::Tanh => Op::Tanh,
         Builtin::Relu => Op::Relu,
+        Builtin::ReluN1To1 => Op::Clamp(Activation::RELU_N1_TO_1),
+        Builtin::Relu0To1 => Op::Clamp(Activation { min: Some(0.0), max: Some(1.0) }),
         Builtin::Relu6 => Op::Relu6,
         Builtin::LeakyRelu => match operator.options {
             Options::LeakyRelu { alpha } => Op::LeakyRelu { alpha },
             _ => return Err(NO_OPTIONS),
         },
-        Builtin::Pad => pad(&importer.indices(input(1)?)?, 0.0)?,
-        Builtin::PadV2 => pad(&importer.indices(input(1)?)?, importer.scalar_like(input(2)?, output)?)?,
+        Builtin::Pad => pad(&file.indices(input(1)?)?, 0.0)?,
+        Builtin::PadV2 => pad(&file.indices(input(1)?)?, value_like(file, input(2)?, output)?)?,
         Builtin::Concatenation => match &operator.options {
             Options::Concatenation(options) => {
-                Op::Concat { axis: axis(i64::from(options.axis), importer.shape(x)?.len())? }
+                Op::Concat { axis: axis(i64::from(options.axis), file.shape(x)?.len())? }
             }
             _ => return Err(NO_OPTIONS),
         },
         Builtin::Reshape | Builtin::Squeeze | Builtin::ExpandDims => Op::Reshape,
         Builtin::Transpose => {
-            let rank = importer.shape(x)?.len();
-            let perm = importer.indices(input(1)?)?.into_iter().map(|index| axis(index, rank));
+            let rank = file.shape(x)?.len();
+            let perm = file.indices(input(1)?)?.into_iter().map(|index| axis(index, rank));
             Op::Transpose { perm: perm.collect::<Result<_, _>>()? }
         }
         Builtin::Slice => {
-            let begin = importer.indices(input(1)?)?;
+            let begin = file.indices(input(1)?)?;
             let begin = begin.into_iter().map(|begin| usize::try_from(begin).map_err(|_| "begins before 0"));
             let begin = begin.collect::<Result<Vec<_>, _>>()?;
-            let taken = importer.indices(input(2)?)?;
-            check_taken(&importer.shape(x)?, &begin, &taken, &importer.shape(output)?)?;
+            let taken = file.indices(input(2)?)?;
+            check_taken(&file.shape(x)?, &begin, &taken, &file.shape(output)?)?;
             Op::Slice { begin }
         }
         Builtin::Elu => Op::Unary(UnaryFunction::Elu { alpha: 1.0 }),
         Builtin::HardSwish => Op::Unary(UnaryFunction::HardSwish),
         Builtin::Quantize => Op::Requantize,
-        Builtin::Maximum => Op::Clamp(Activation { min: Some(bound(importer, operator)?), max: None }),
-        Builtin::Minimum => Op::Clamp(Activation { min: None, max: Some(bound(importer, operator)?) }),
+        Builtin::Maximum => Op::Clamp(Activation { min: Some(bound(file, operator)?), max: None }),
+        Builtin::Minimum => Op::Clamp(Activation { min: None, max: Some(bound(file, operator)?) }),
+        Builtin::Sub | Builtin::Div | Builtin::StridedSlice | Builtin::Split | Builtin::ReduceMax => {
+            return Err("is made of several operators");
+        }
     })
 }
 
 /// The constant that a minimum or maximum compares with. Raw values are compared, so that everything has one
 /// scale and zero point.
-fn bound(importer: &Importer<'_>, operator: &Operator) -> Result<f32, &'static str> {
+fn bound(file: &File<'_>, operator: &Operator) -> Result<f32, &'static str> {
     let [x, bound] = operator.inputs[..] else {
         return Err("has not two inputs");
     };
     let output = operator.outputs[0];
-    if !importer.are_alike(x, output) {
+    if !are_alike(file, x, output)? {
         return Err("has an input with another scale or zero point than its output");
     }
-    importer.scalar_like(bound, output)
+    value_like(file, bound, output)
 }
 
-const NO_OPTIONS: &str = "lacks its options";
+pub(super) const NO_OPTIONS: &str = "lacks its options";
 
 /// A dimension that may be counted from the last one.
 fn axis(index: i64, rank: usize) -> Result<usize, &'static str> {
@@ -150,8 +180,18 @@ fn axis(index: i64, rank: usize) -> Result<usize, &'static str> {
     usize::try_from(from_first).ok().filter(|&axis| axis < rank).ok_or("names a dimension that is not there")
 }
 
+/// Dimensions of `x`, ascending.
+pub(super) fn axes(file: &File<'_>, x: i32, indices: i32) -> Result<Vec<usize>, &'static str> {
+    let rank = file.shape(x)?.len();
+    let axes = file.indices(indices)?.into_iter().map(|index| axis(index, rank));
+    let mut axes = axes.collect::<Result<Vec<_>, _>>()?;
+    axes.sort_unstable();
+    axes.dedup();
+    Ok(axes)
+}
+
 /// The activation of operators that do the same without their options.
-fn fused(options: &Options) -> Result<Activation, &'static str> {
+pub(super) fn fused(options: &Options) -> Result<Activation, &'static str> {
     match options {
         Options::FullyConnected(options) => activation(options.activation),
         Options::Elementwise(options) => activation(options.activation),
@@ -159,31 +199,31 @@ fn fused(options: &Options) -> Result<Activation, &'static str> {
     }
 }
 
-fn conv(importer: &Importer<'_>, operator: &Operator) -> Result<Conv, &'static str> {
+fn conv(file: &File<'_>, operator: &Operator) -> Result<Conv, &'static str> {
     let Options::Conv2d(options) = &operator.options else {
         return Err(NO_OPTIONS);
     };
     let [x, weights, ..] = operator.inputs[..] else {
         return Err("lacks an input");
     };
-    let weights = importer.shape(weights)?;
+    let weights = file.shape(weights)?;
     let [_, height, width, _] = weights[..] else {
         return Err("has weights without 4 dimensions");
     };
     let (stride, dilation) = (counts(options.stride)?, counts(options.dilation)?);
     let window = Window { extents: [height, width], stride, dilation };
-    let padding = padding(options.padding, &importer.shape(x)?, &window)?;
+    let padding = padding(options.padding, &file.shape(x)?, &window)?;
     Ok(Conv { stride, dilation, padding, activation: activation(options.activation)? })
 }
 
-fn pool(importer: &Importer<'_>, operator: &Operator) -> Result<Pool, &'static str> {
+fn pool(file: &File<'_>, operator: &Operator) -> Result<Pool, &'static str> {
     let Options::Pool2d(Pool2d { padding: scheme, stride, window, activation: fused }) = operator.options
     else {
         return Err(NO_OPTIONS);
     };
     let (extents, stride) = (counts(window)?, counts(stride)?);
     let window = Window { extents, stride, dilation: [1, 1] };
-    let padding = padding(scheme, &importer.shape(operator.inputs[0])?, &window)?;
+    let padding = padding(scheme, &file.shape(operator.inputs[0])?, &window)?;
     Ok(Pool { window: extents, stride, padding, activation: activation(fused)? })
 }
 

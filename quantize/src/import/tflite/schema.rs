@@ -164,8 +164,11 @@ impl FromTable<'_> for Operator {
                 options_type::CONCATENATION => {
                     fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Concatenation)
                 }
-                options_type::ADD | options_type::MUL => {
+                options_type::ADD | options_type::MUL | options_type::SUB | options_type::DIV => {
                     fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Elementwise)
+                }
+                options_type::STRIDED_SLICE => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::StridedSlice)
                 }
                 options_type::LEAKY_RELU => fields
                     .table::<Number>(field::operator::OPTIONS)?
@@ -186,6 +189,7 @@ pub(super) enum Options {
     Concatenation(Concatenation),
     Elementwise(Elementwise),
     LeakyRelu { alpha: f32 },
+    StridedSlice(StridedSlice),
 }
 
 /// Of convolutions, depthwise or not. Rows first.
@@ -289,7 +293,7 @@ impl FromTable<'_> for Concatenation {
     }
 }
 
-/// Of additions and multiplications.
+/// Of additions, subtractions, multiplications and divisions.
 pub(super) struct Elementwise {
     pub(super) activation: i8,
 }
@@ -297,6 +301,34 @@ pub(super) struct Elementwise {
 impl FromTable<'_> for Elementwise {
     fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
         Ok(Self { activation: fields.scalar(field::elementwise::ACTIVATION, 0)? })
+    }
+}
+
+/// Of slices. Bit `i` of a mask is the slice's dimension `i`.
+pub(super) struct StridedSlice {
+    /// Where the begin given does not count.
+    pub(super) begin_mask: u32,
+    /// Where the end given does not count.
+    pub(super) end_mask: u32,
+    pub(super) has_ellipsis: bool,
+    pub(super) adds_dimensions: bool,
+    /// Dimensions that are left out after one element is taken.
+    pub(super) shrink_mask: u32,
+    /// Whether ends count from the begins.
+    pub(super) has_offsets: bool,
+}
+
+impl FromTable<'_> for StridedSlice {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        use field::strided_slice as field;
+        Ok(Self {
+            begin_mask: fields.scalar(field::BEGIN_MASK, 0)?,
+            end_mask: fields.scalar(field::END_MASK, 0)?,
+            has_ellipsis: fields.scalar(field::ELLIPSIS_MASK, 0u32)? != 0,
+            adds_dimensions: fields.scalar(field::NEW_AXIS_MASK, 0u32)? != 0,
+            shrink_mask: fields.scalar(field::SHRINK_AXIS_MASK, 0)?,
+            has_offsets: fields.scalar(field::OFFSET, 0u8)? != 0,
+        })
     }
 }
 

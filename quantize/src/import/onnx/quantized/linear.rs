@@ -2,12 +2,12 @@
 
 use tract_onnx::tract_core::internal::{Datum, DatumType, Tensor};
 
-use super::super::constants::MAX_CONSTANT_BYTES;
 use super::super::infer::Written;
 use super::super::site::{Fact, Refusal, Site, numbers, unsupported};
 use super::constants::Constant;
 use super::{Grid, Quantized};
 use crate::graph::Quantization;
+use crate::import::MAX_CONSTANT_BYTES;
 
 /// Types by the numbers that ONNX gives them.
 const STATED_TYPES: [(i64, DatumType); 2] = [(2, DatumType::U8), (3, DatumType::I8)];

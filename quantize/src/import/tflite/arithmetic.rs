@@ -1,0 +1,85 @@
+//! Whether a file computes with floats or with integers.
+
+use super::boundary::Boundary;
+use super::file::File;
+use super::operator_name;
+use super::schema::Operator;
+use crate::import::{ImportError, UnsupportedOperator};
+use crate::tflite_schema::Builtin;
+use crate::tflite_schema::tensor_type::{FLOAT16, FLOAT32, FLOAT64};
+
+/// What most operators of a file write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arithmetic {
+    Float,
+    Integer,
+}
+
+impl Arithmetic {
+    /// That of the operators at the places `needed`; of the outputs, where there are none.
+    pub(super) fn of(file: &File<'_>, boundary: &Boundary, needed: &[usize]) -> Self {
+        let floats =
+            needed.iter().filter(|&&index| writes_floats(file, &file.graph.operators[index])).count();
+        let float_outputs =
+            || file.graph.outputs.iter().any(|&output| is_float(file, boundary.inside(output)));
+        if 2 * floats > needed.len() || needed.is_empty() && float_outputs() {
+            Self::Float
+        } else {
+            Self::Integer
+        }
+    }
+
+    /// The operators at the places `needed`, with what they are.
+    ///
+    /// # Errors
+    ///
+    /// All that are not supported, or of the other arithmetic.
+    pub(super) fn supported(
+        self,
+        file: &File<'_>,
+        needed: &[usize],
+    ) -> Result<Vec<(usize, Builtin)>, ImportError> {
+        let mut builtins = Vec::new();
+        let mut unsupported = Vec::new();
+        for &index in needed {
+            let operator = &file.graph.operators[index];
+            let code = file.code(operator);
+            match self.builtin(file, operator) {
+                Ok(builtin) => builtins.push((index, builtin)),
+                Err(reason) => unsupported.push(UnsupportedOperator {
+                    operator: operator_name(code),
+                    node: file.node_name(operator),
+                    inputs: file.shapes(&operator.inputs),
+                    outputs: file.shapes(&operator.outputs),
+                    version: Some(i64::from(code.version)),
+                    reason: reason.to_owned(),
+                }),
+            }
+        }
+        if unsupported.is_empty() {
+            Ok(builtins)
+        } else {
+            Err(ImportError::UnsupportedOperators(unsupported))
+        }
+    }
+
+    fn builtin(self, file: &File<'_>, operator: &Operator) -> Result<Builtin, &'static str> {
+        match (self, writes_floats(file, operator)) {
+            (Self::Float, false) => Err("it writes integers, and most of the model floats"),
+            (Self::Integer, true) => Err("it writes floats, and most of the model integers"),
+            _ => {
+                let builtin = Builtin::of(file.code(operator), &operator.options)?;
+                builtin.check(self, file, operator)?;
+                Ok(builtin)
+            }
+        }
+    }
+}
+
+fn writes_floats(file: &File<'_>, operator: &Operator) -> bool {
+    operator.outputs.first().is_some_and(|&output| is_float(file, output))
+}
+
+fn is_float(file: &File<'_>, index: i32) -> bool {
+    file.tensor(index).is_some_and(|tensor| matches!(tensor.kind, FLOAT32 | FLOAT16 | FLOAT64))
+}

@@ -1,0 +1,87 @@
+//! Tensors and operators of files that compute with floats.
+
+use std::sync::Arc;
+
+use super::file::File;
+use super::operator::fused;
+use super::schema::Operator;
+use super::{Element, Importer, names, number};
+use crate::graph::{Activation, FloatTensor, Op, TensorId};
+use crate::import::ImportError;
+use crate::tflite_schema::Builtin;
+use crate::tflite_schema::tensor_type::{FLOAT32, UINT8};
+
+impl Element for FloatTensor {
+    /// Constants may be stored as something else; what is computed must be float32.
+    fn convert(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
+        let tensor = file.readable(index)?;
+        let shape = tensor.extents().ok_or_else(|| tensor.problem("has a negative extent"))?;
+        let is_constant = file.is_constant(index);
+        let refused = |expected: &'static str| ImportError::TensorType {
+            tensor: tensor.name.clone(),
+            found: names::tensor_type(tensor.kind),
+            expected: expected.into(),
+        };
+        if is_constant && tensor.kind == UINT8 {
+            // Between floats, old files hold int8 under this type.
+            return Err(refused(number::FLOAT_CONSTANTS));
+        }
+        if !is_constant && tensor.kind != FLOAT32 {
+            return Err(refused("what a float model computes must be float32"));
+        }
+        let data = is_constant.then(|| number::reals(file, index)).transpose()?.map(Arc::from);
+        Ok(Self { name: tensor.name.clone(), shape, data })
+    }
+
+    fn like(&self, name: String, shape: Vec<usize>) -> Self {
+        Self { name, shape, data: None }
+    }
+
+    fn constant_bytes(&self) -> usize {
+        self.data.as_ref().map_or(0, |data| size_of_val(&data[..]))
+    }
+
+    fn lower(
+        importer: &mut Importer<'_, Self>,
+        operator: &Operator,
+        builtin: Builtin,
+    ) -> Result<(), ImportError> {
+        match builtin {
+            Builtin::Sub => importer.difference(operator),
+            Builtin::Div => importer.quotient(operator),
+            _ => importer.lower(operator, builtin),
+        }
+    }
+}
+
+impl Importer<'_, FloatTensor> {
+    /// `a - b` is `a + -1 * b`.
+    fn difference(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let (a, b, activation) = self.binary(operator)?;
+        let minus_one = FloatTensor { name: "-1".to_owned(), shape: vec![1], data: Some([-1.0].into()) };
+        let minus_one = self.graph.add_tensor(minus_one);
+        let FloatTensor { name, shape, .. } = self.graph.tensor(b).clone();
+        let negated = self.graph.add_tensor(FloatTensor { name, shape, data: None });
+        self.push(operator, Op::Mul { activation: Activation::NONE }, vec![b, minus_one], negated)?;
+        let output = self.output(operator)?;
+        self.push(operator, Op::Add { activation }, vec![a, negated], output)
+    }
+
+    /// `a / b` with a constant `b` is `a * (1 / b)`.
+    fn quotient(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let (a, b, activation) = self.binary(operator)?;
+        let FloatTensor { name, shape, data } = self.graph.tensor(b).clone();
+        let inverses = data.iter().flat_map(|data| data.iter().map(|value| value.recip())).collect();
+        let inverse = self.graph.add_tensor(FloatTensor { name, shape, data: Some(inverses) });
+        let output = self.output(operator)?;
+        self.push(operator, Op::Mul { activation }, vec![a, inverse], output)
+    }
+
+    /// The operands and the activation of an operator that has two.
+    fn binary(&mut self, operator: &Operator) -> Result<(TensorId, TensorId, Activation), ImportError> {
+        let problem = |problem| self.file.problem(operator, problem);
+        let &[a, b] = &operator.inputs[..] else { return Err(problem("lacks an input")) };
+        let activation = fused(&operator.options).map_err(problem)?;
+        Ok((self.tensor(a)?, self.tensor(b)?, activation))
+    }
+}

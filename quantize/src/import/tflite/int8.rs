@@ -1,0 +1,112 @@
+//! Tensors of files that compute with integers.
+
+use std::sync::Arc;
+
+use edgepkg_format::DType;
+
+use super::file::File;
+use super::schema::{Quantization as Parameters, Tensor};
+use super::{Element, names};
+use crate::graph::{Quantization, QuantizedTensor};
+use crate::import::ImportError;
+use crate::tflite_schema::tensor_type::{FLOAT32, INT8, INT16, INT32, INT64, UINT8};
+
+/// By how much a uint8 and its zero point are greater than the int8 that stands for the same real.
+pub(super) const UINT8_OFFSET: i32 = 128;
+
+impl Element for QuantizedTensor {
+    fn convert(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
+        let tensor = file.readable(index)?;
+        let dtype = dtype(tensor)?;
+        let shape = tensor.extents().ok_or_else(|| tensor.problem("has a negative extent"))?;
+        let data = file.data(tensor).ok_or_else(|| tensor.problem("has data that is not there"))?;
+        let mut quantization = match quantization(tensor)? {
+            Some(quantization) => quantization,
+            // Biases need none: theirs follows from the input's and the weights'.
+            None if dtype == DType::Int32 => Quantization::per_tensor(1.0, 0),
+            None => return Err(tensor.problem("has no scale")),
+        };
+        let mut data = (!data.is_empty()).then(|| Arc::from(data));
+        if tensor.kind == UINT8 {
+            quantization.zero_points.iter_mut().for_each(|zero_point| {
+                *zero_point = zero_point.saturating_sub(UINT8_OFFSET);
+            });
+            let shifted = |data: Arc<[u8]>| data.iter().map(|byte| byte ^ 0x80).collect();
+            data = data.map(shifted);
+        }
+        Ok(QuantizedTensor { name: tensor.name.clone(), shape, dtype, quantization, data })
+    }
+
+    /// Weights have the zero point 0; those of a uint8 file may have another.
+    fn convert_weights(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
+        let mut weights = Self::convert(file, index)?;
+        let tensor = file.readable(index)?;
+        if let (UINT8, [zero_point], Some(data)) =
+            (tensor.kind, &mut weights.quantization.zero_points[..], &weights.data)
+        {
+            let centred =
+                |&byte: &u8| i8::try_from(i32::from(byte as i8) - *zero_point).map(|value| value as u8);
+            let data: Result<Arc<[u8]>, _> = data.iter().map(centred).collect();
+            let range = "has uint8 weights further from their zero point than int8 reaches";
+            weights.data = Some(data.map_err(|_| tensor.problem(range))?);
+            *zero_point = 0;
+        }
+        Ok(weights)
+    }
+
+    fn like(&self, name: String, shape: Vec<usize>) -> Self {
+        Self { name, shape, data: None, ..self.clone() }
+    }
+
+    fn constant_bytes(&self) -> usize {
+        self.data.as_ref().map_or(0, |data| data.len())
+    }
+}
+
+fn dtype(tensor: &Tensor) -> Result<DType, ImportError> {
+    match tensor.kind {
+        INT8 | UINT8 => Ok(DType::Int8),
+        INT16 => Ok(DType::Int16),
+        INT32 => Ok(DType::Int32),
+        INT64 => Ok(DType::Int64),
+        other => Err(ImportError::TensorType {
+            tensor: tensor.name.clone(),
+            found: names::tensor_type(other),
+            expected: match other {
+                FLOAT32 => "a model must be float or int8 throughout, floats at its inputs and outputs apart",
+                _ => "activations and weights must be int8",
+            }
+            .into(),
+        }),
+    }
+}
+
+/// A tensor's scales and zero points, as many of them; `None` where it has none.
+pub(super) fn quantization(tensor: &Tensor) -> Result<Option<Quantization>, ImportError> {
+    match tensor.quantization.as_ref().filter(|parameters| !parameters.scales.is_empty()) {
+        Some(parameters) => converted(parameters).map(Some).map_err(|problem| tensor.problem(problem)),
+        None => Ok(None),
+    }
+}
+
+fn converted(parameters: &Parameters) -> Result<Quantization, &'static str> {
+    if parameters.details != 0 {
+        return Err("is quantized in another way than by scales and zero points");
+    }
+    let scales = parameters.scales.clone();
+    let zero_points = parameters
+        .zero_points
+        .iter()
+        .map(|&zero_point| i32::try_from(zero_point).map_err(|_| "has a zero point outside its type"))
+        .collect::<Result<Vec<i32>, _>>()?;
+    let zero_points = match zero_points[..] {
+        [] => vec![0; scales.len()],
+        [one] => vec![one; scales.len()],
+        _ => zero_points,
+    };
+    let axis = match scales.len() {
+        1 => 0,
+        _ => usize::try_from(parameters.dimension).map_err(|_| "has scales along a negative dimension")?,
+    };
+    Ok(Quantization { scales, zero_points, axis })
+}

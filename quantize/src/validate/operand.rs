@@ -1,0 +1,124 @@
+//! What is asked of tensors of one type or the other.
+
+use edgepkg_format::DType;
+
+use super::{Checked, ensure};
+use crate::graph::{FloatTensor, QuantizedTensor, Tensor};
+
+/// A tensor that operators read and write.
+pub trait Operand: Tensor {
+    /// Whether its data has a value for each of `elements`, and its type says what they mean.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, as the sentence goes on.
+    fn check_content(&self, elements: usize) -> Checked;
+
+    /// Whether it may move between operators.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, as the sentence goes on.
+    fn check_activation(&self) -> Checked;
+
+    /// Whether it has the type that every operator takes.
+    fn is_narrow(&self) -> bool;
+
+    /// Whether it has the element type of `other`.
+    fn has_type_of(&self, other: &Self) -> bool;
+
+    /// Whether it may be weights whose outputs lie along `axis`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operator that reads it, as the sentence goes on.
+    fn check_weights(&self, axis: usize) -> Checked;
+
+    /// Whether it may be a bias.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operator that reads it, as the sentence goes on.
+    fn check_bias(&self) -> Checked;
+}
+
+impl Operand for QuantizedTensor {
+    fn check_content(&self, elements: usize) -> Checked {
+        let bytes = self.dtype.bytes(elements as u32).ok_or("is larger than 4 GiB")? as usize;
+        if let Some(data) = &self.data {
+            ensure(data.len() == bytes, "has more or less data than its shape")?;
+        }
+        let quantization = &self.quantization;
+        let count = quantization.scales.len();
+        ensure(count >= 1, "has no scale")?;
+        ensure(quantization.zero_points.len() == count, "has more or less zero points than scales")?;
+        let per_axis = self.shape.get(quantization.axis) == Some(&count);
+        ensure(count == 1 || per_axis, "has more or less scales than its axis is long")?;
+        ensure(
+            quantization.scales.iter().all(|scale| scale.is_finite() && *scale > 0.0),
+            "has a scale that is not positive",
+        )?;
+        let range = match self.dtype {
+            DType::Int4 => -8..=7,
+            DType::Int8 => i32::from(i8::MIN)..=i32::from(i8::MAX),
+            DType::Int16 => i32::from(i16::MIN)..=i32::from(i16::MAX),
+            DType::Int32 | DType::Int64 => i32::MIN..=i32::MAX,
+        };
+        ensure(
+            quantization.zero_points.iter().all(|zero_point| range.contains(zero_point)),
+            "has a zero point outside its type",
+        )
+    }
+
+    /// int8 or int16 with one scale.
+    fn check_activation(&self) -> Checked {
+        ensure(matches!(self.dtype, DType::Int8 | DType::Int16), "is neither int8 nor int16")?;
+        ensure(self.quantization.scales.len() == 1, "has more than one scale")
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.dtype == DType::Int8
+    }
+
+    fn has_type_of(&self, other: &Self) -> bool {
+        self.dtype == other.dtype
+    }
+
+    fn check_weights(&self, axis: usize) -> Checked {
+        ensure(self.dtype == DType::Int8 && self.data.is_some(), "has weights that are no int8 constant")?;
+        let per_channel = self.quantization.scales.len() == 1 || self.quantization.axis == axis;
+        ensure(per_channel, "has weights with scales along another axis than its outputs")
+    }
+
+    fn check_bias(&self) -> Checked {
+        ensure(self.dtype == DType::Int32 && self.data.is_some(), "has a bias that is no int32 constant")
+    }
+}
+
+impl Operand for FloatTensor {
+    fn check_content(&self, elements: usize) -> Checked {
+        let Some(data) = &self.data else { return Ok(()) };
+        ensure(data.len() == elements, "has more or less data than its shape")?;
+        ensure(data.iter().all(|value| value.is_finite()), "has a value that is not finite")
+    }
+
+    fn check_activation(&self) -> Checked {
+        Ok(())
+    }
+
+    fn is_narrow(&self) -> bool {
+        true
+    }
+
+    fn has_type_of(&self, _: &Self) -> bool {
+        true
+    }
+
+    fn check_weights(&self, _: usize) -> Checked {
+        ensure(self.data.is_some(), "has weights that are not constant")
+    }
+
+    fn check_bias(&self) -> Checked {
+        ensure(self.data.is_some(), "has a bias that is not constant")
+    }
+}
