@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::graph::{FloatGraph, QuantizedGraph};
+use crate::graph::{FloatGraph, Graph, QuantizedGraph, Tensor};
 use crate::validate::GraphError;
 
 /// The most bytes that all constants of a file together have, those included that are folded.
@@ -41,6 +41,19 @@ pub enum ImportedGraph {
     Float(FloatGraph),
     /// Computes with integers.
     Quantized(QuantizedGraph),
+}
+
+impl ImportedGraph {
+    /// Extents of the outputs.
+    fn output_shapes(&self) -> Vec<Vec<usize>> {
+        fn of<T: Tensor>(graph: &Graph<T>) -> Vec<Vec<usize>> {
+            graph.outputs.iter().map(|&id| graph.tensor(id).shape().to_vec()).collect()
+        }
+        match self {
+            Self::Float(graph) => of(graph),
+            Self::Quantized(graph) => of(graph),
+        }
+    }
 }
 
 /// What a model file says of itself, beside what it computes.

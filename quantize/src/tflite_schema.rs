@@ -21,6 +21,12 @@ pub(crate) mod field {
         pub(crate) const SUBGRAPHS: u16 = 2;
         pub(crate) const DESCRIPTION: u16 = 3;
         pub(crate) const BUFFERS: u16 = 4;
+        pub(crate) const METADATA: u16 = 6;
+    }
+
+    pub(crate) mod named_buffer {
+        pub(crate) const NAME: u16 = 0;
+        pub(crate) const BUFFER: u16 = 1;
     }
 
     pub(crate) mod operator_code {

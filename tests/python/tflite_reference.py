@@ -14,6 +14,7 @@ import json
 import lzma
 import os
 import tarfile
+import zipfile
 from pathlib import Path
 
 import flatbuffers
@@ -217,6 +218,126 @@ def with_uint8(content):
     return packed(model)
 
 
+def with_labels(content, labels, compression):
+    """The model with TensorFlow Lite metadata that names the classes of its output."""
+    builder = flatbuffers.Builder(256)
+    text = builder.CreateString
+    name, description = text("labels.txt"), text("Tells digits apart.")
+
+    def table(fields, write):
+        builder.StartObject(fields)
+        write()
+        return builder.EndObject()
+
+    def vector(item):
+        builder.StartVector(4, 1, 4)
+        builder.PrependUOffsetTRelative(item)
+        return builder.EndVector()
+
+    offset = lambda field, target: builder.PrependUOffsetTRelativeSlot(field, target, 0)
+    axis_labels = lambda: (offset(0, name), builder.PrependInt8Slot(2, 2, 0))
+    files = vector(table(4, axis_labels))
+    tensors = vector(table(7, lambda: offset(6, files)))
+    graphs = vector(table(7, lambda: offset(3, tensors)))
+    root = table(8, lambda: (offset(1, description), offset(3, graphs)))
+    builder.Finish(root, b"M001")
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(bytes(builder.Output()), np.uint8)
+    model.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = b"TFLITE_METADATA", len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    file = io.BytesIO(packed(model))
+    with zipfile.ZipFile(file, "a", compression) as archive:
+        member = zipfile.ZipInfo("labels.txt")
+        archive.writestr(member, "\n".join(labels) + "\n", compression)
+    return file.getvalue()
+
+
+def one_operator(code, shape, output_shape, constants=(), options=None, x_last=False, outputs=1):
+    """A float model of one operator on `x` and constants."""
+    model = schema.ModelT()
+    model.version = 3
+    model.buffers = [schema.BufferT()]
+    graph = schema.SubGraphT()
+    graph.tensors = []
+
+    def tensor(name, shape, values=None):
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape = name.encode(), list(shape)
+        tensor.type = schema.TensorType.FLOAT32
+        if values is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+            model.buffers.append(buffer)
+            tensor.buffer = len(model.buffers) - 1
+            if values.dtype == np.int32:
+                tensor.type = schema.TensorType.INT32
+        graph.tensors.append(tensor)
+        return len(graph.tensors) - 1
+
+    x = tensor("x", shape)
+    read = [tensor(f"constant{index}", values.shape, values) for index, values in enumerate(constants)]
+    written = [tensor(f"output{index}", output_shape) for index in range(outputs)]
+    operator = schema.OperatorT()
+    operator.inputs = [*read, x] if x_last else [x, *read]
+    operator.outputs = written
+    if options is not None:
+        operator.builtinOptions = options
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
+    opcode = schema.OperatorCodeT()
+    # As files before 2020 have it.
+    opcode.deprecatedBuiltinCode = min(code, 127)
+    opcode.builtinCode = code if code > 127 else 0
+    opcode.version = 1
+    model.operatorCodes = [opcode]
+    graph.inputs, graph.outputs, graph.operators = [x], [written[-1]], [operator]
+    model.subgraphs = [graph]
+    return packed(model)
+
+
+def with_fields(options, **fields):
+    for name, value in fields.items():
+        setattr(options, name, value)
+    return options
+
+
+def operators():
+    """Models of operators that the models above lack."""
+    code = schema.BuiltinOperator
+    floats = lambda *values: np.array(values, np.float32)
+    ints = lambda *values: np.array(values, np.int32)
+    shape = [1, 4, 6, 2]
+    relu = schema.ActivationFunctionType.RELU
+    yield "SUB", one_operator(code.SUB, shape, shape, [floats(0.5, -1)], schema.SubOptionsT())
+    sub = with_fields(schema.SubOptionsT(), fusedActivationFunction=relu)
+    yield "SUB_from_constant", one_operator(code.SUB, shape, shape, [floats(0.5, -1)], sub, x_last=True)
+    div = with_fields(schema.DivOptionsT(), fusedActivationFunction=relu)
+    yield "DIV", one_operator(code.DIV, shape, shape, [floats(4, -0.3)], div)
+    yield "MINIMUM", one_operator(code.MINIMUM, shape, shape, [floats(0.25)])
+    yield "MAXIMUM", one_operator(code.MAXIMUM, shape, shape, [floats(-0.75)])
+    yield "RELU_N1_TO_1", one_operator(code.RELU_N1_TO_1, shape, shape)
+    yield "RELU_0_TO_1", one_operator(code.RELU_0_TO_1, shape, shape)
+    window = [ints(0, 1, -4, 0), ints(0, 3, -1, 0), ints(1, 1, 1, 1)]
+    masks = with_fields(schema.StridedSliceOptionsT(), beginMask=1, endMask=9)
+    yield "STRIDED_SLICE", one_operator(code.STRIDED_SLICE, shape, [1, 2, 3, 2], window, masks)
+    window = [ints(0, -2, 1), ints(1, 0, 5), ints(1, 1, 1)]
+    masks = with_fields(schema.StridedSliceOptionsT(), shrinkAxisMask=2)
+    yield "STRIDED_SLICE_shrunk", one_operator(code.STRIDED_SLICE, shape, [1, 4, 2], window, masks)
+    split = with_fields(schema.SplitOptionsT(), numSplits=3)
+    axis = [np.array(2, np.int32)]
+    yield "SPLIT", one_operator(code.SPLIT, shape, [1, 4, 2, 2], axis, split, x_last=True, outputs=3)
+    kept = with_fields(schema.ReducerOptionsT(), keepDims=True)
+    yield "REDUCE_MAX", one_operator(code.REDUCE_MAX, shape, [1, 2], [ints(1, 2)], schema.ReducerOptionsT())
+    yield "REDUCE_MAX_kept", one_operator(code.REDUCE_MAX, shape, [1, 4, 6, 1], [ints(-1)], kept)
+    yield "MEAN", one_operator(code.MEAN, shape, [1, 4, 1, 2], [ints(2)], kept)
+    paddings = np.array([[0, 0], [1, 2], [0, 1], [0, 0]], np.int32)
+    yield "PAD", one_operator(code.PAD, shape, [1, 7, 7, 2], [paddings], schema.PadOptionsT())
+    yield "PADV2", one_operator(code.PADV2, shape, [1, 7, 7, 2], [paddings, floats(-1.5)], schema.PadV2OptionsT())
+
+
 class Archive:
     def __init__(self):
         self.files = {}
@@ -269,6 +390,21 @@ def main():
             archive.array(f"{made}/outputs.npy", outputs)
             index["uint8"].append({"name": made, "of": name})
         print(name, port["dtype"].__name__, integers.shape, list(tensors)[-1])
+    random = np.random.default_rng(7)
+    for name, model in operators():
+        inputs = random.normal(size=[8, 1, 4, 6, 2]).astype(np.float32)
+        archive.files[f"{name}/model.tflite"] = model
+        archive.array(f"{name}/inputs.npy", inputs)
+        archive.array(f"{name}/outputs.npy", np.stack([outputs_of(model, [x]) for x in inputs]))
+        index["float"].append({"name": name, "of": name, "weights": "float32"})
+    digits = (ZOO / "digits_cnn/reference_int8.tflite").read_bytes()
+    names = "zero one two three four five six seven eight nine".split()
+    for made, labels, compression in [
+        ("labels_deflated", names, zipfile.ZIP_DEFLATED),
+        ("labels_stored", names, zipfile.ZIP_STORED),
+        ("too_few_labels", names[1:], zipfile.ZIP_STORED),
+    ]:
+        archive.files[f"{made}/model.tflite"] = with_labels(digits, labels, compression)
     archive.files["index.json"] = json.dumps(index, indent=1).encode()
     archive.write(TARGET)
     print(TARGET, TARGET.stat().st_size)

@@ -100,3 +100,23 @@ fn damaged_float_files_give_an_error_or_a_model_that_runs() {
     println!("{unreadable} unreadable, {ran} ran");
     assert!(unreadable > 100 && ran > 100, "mutants of every kind");
 }
+
+#[test]
+fn damaged_metadata_is_left_out() {
+    let references = References::load();
+    let model = references.model("labels_deflated");
+    let mut random = Random(0x1234_5678_9abc_def1);
+    let (mut whole, mut left_out) = (0, 0);
+    for index in 0..MUTANTS {
+        // The archive and the flatbuffer before it, or anything.
+        let start = if index % 2 == 0 { model.len() - 512 } else { 0 };
+        let mutant = [&model[..start], &damage(&model[start..], &mut random)].concat();
+        let Ok(imported) = tflite::read(&mutant) else { continue };
+        match imported.metadata.labels.iter().any(|labels| !labels.is_empty()) {
+            true => whole += 1,
+            false => left_out += 1,
+        }
+    }
+    println!("{whole} whole, {left_out} left out");
+    assert!(whole > 100 && left_out > 100, "mutants of every kind");
+}

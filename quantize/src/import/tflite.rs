@@ -15,6 +15,7 @@ mod flatbuffer;
 mod float;
 mod int8;
 mod lower;
+mod metadata;
 mod names;
 mod needed;
 mod notes;
@@ -30,7 +31,7 @@ use self::arithmetic::Arithmetic;
 use self::boundary::Boundary;
 use self::file::File;
 use self::schema::{Model, Operator, OperatorCode};
-use super::{ImportError, Imported, ImportedGraph, MAX_CONSTANT_BYTES, Metadata};
+use super::{ImportError, Imported, ImportedGraph, MAX_CONSTANT_BYTES};
 use crate::graph::{FloatTensor, Graph, QuantizedTensor, TensorId};
 use crate::tflite_schema::{Builtin, IDENTIFIER, VERSION};
 use crate::validate::{Operand, validate};
@@ -67,8 +68,9 @@ pub fn read(bytes: &[u8]) -> Result<Imported, ImportError> {
             (ImportedGraph::Quantized(importer.graph), importer.ids)
         }
     };
-    let notes = notes::of(&file, &graph, &read);
-    Ok(Imported { graph, metadata: Metadata::default(), notes })
+    let mut notes = notes::of(&file, &graph, &read);
+    let metadata = metadata::of(&file, &graph.output_shapes(), &mut notes);
+    Ok(Imported { graph, metadata, notes })
 }
 
 fn unreadable(reason: impl Into<String>) -> ImportError {

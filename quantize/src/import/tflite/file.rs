@@ -10,7 +10,7 @@ use crate::tflite_schema::tensor_type::{INT32, INT64};
 
 /// A file and the graph in it that is the model: the first.
 pub(super) struct File<'b> {
-    bytes: &'b [u8],
+    pub(super) bytes: &'b [u8],
     pub(super) model: &'b Model<'b>,
     pub(super) graph: &'b SubGraph,
     /// The constant that a DEQUANTIZE writes as floats, by its output.

@@ -9,6 +9,8 @@ pub(super) struct Model<'b> {
     pub(super) operator_codes: Vec<OperatorCode>,
     pub(super) subgraphs: Vec<SubGraph>,
     pub(super) buffers: Vec<Buffer<'b>>,
+    pub(super) description: String,
+    pub(super) metadata: Vec<NamedBuffer>,
 }
 
 impl<'b> FromTable<'b> for Model<'b> {
@@ -18,6 +20,23 @@ impl<'b> FromTable<'b> for Model<'b> {
             operator_codes: fields.tables(field::model::OPERATOR_CODES)?,
             subgraphs: fields.tables(field::model::SUBGRAPHS)?,
             buffers: fields.tables(field::model::BUFFERS)?,
+            description: fields.text(field::model::DESCRIPTION)?,
+            metadata: fields.tables(field::model::METADATA)?,
+        })
+    }
+}
+
+/// A buffer that is no tensor's.
+pub(super) struct NamedBuffer {
+    pub(super) name: String,
+    pub(super) buffer: u32,
+}
+
+impl FromTable<'_> for NamedBuffer {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self {
+            name: fields.text(field::named_buffer::NAME)?,
+            buffer: fields.scalar(field::named_buffer::BUFFER, 0)?,
         })
     }
 }
