@@ -1,6 +1,7 @@
 //! The zoo's models, quantized here and exported: TensorFlow Lite and ONNX Runtime answer as we do.
 #![cfg(feature = "onnx")]
 
+use edgepkg_quantize::export::tflite;
 use edgepkg_quantize::graph::QuantizedGraph;
 use edgepkg_quantize::multiplier::quantize as quantized;
 use edgepkg_quantize::pipeline::{Options, quantize};
@@ -8,7 +9,8 @@ use edgepkg_quantize::samples::Samples;
 use edgepkg_quantize::simplify::simplify;
 use edgepkg_tests::data_sets::data_set;
 use edgepkg_tests::elsewhere::{Elsewhere, Tool};
-use edgepkg_tests::import::float_onnx;
+use edgepkg_tests::host_session::HostSession;
+use edgepkg_tests::import::{float_onnx, int8_tflite};
 use edgepkg_tests::zoo;
 
 const MODELS: [&str; 9] = [
@@ -40,6 +42,17 @@ fn top_1(values: &[i8]) -> usize {
     (0..values.len()).rev().max_by_key(|&index| values[index]).unwrap_or(0)
 }
 
+/// The exported TensorFlow Lite file, read back, gives the same bytes.
+fn assert_read_back(model: &str, graph: &QuantizedGraph, samples: &[Vec<Vec<u8>>]) {
+    let file = tflite::write(graph, "").expect("every operator is there");
+    let back = int8_tflite(&file).expect("what was written is read");
+    let session = |graph| HostSession::new(graph).expect("the model runs");
+    let (mut before, mut after) = (session(graph), session(&back));
+    for inputs in samples {
+        assert_eq!(before.run(inputs), after.run(inputs), "{model}");
+    }
+}
+
 #[test]
 fn exported_models_answer_as_ours() {
     let Some(zoo) = zoo::folder() else { return };
@@ -50,7 +63,9 @@ fn exported_models_answer_as_ours() {
         let data = data_set(&zoo, model, &float);
         let own = quantize(float, &data.calibration, None, &Options::default(), &mut |_| {});
         let graph = own.expect("the model is quantized").graph;
-        let refusals = elsewhere.add(model, &graph, &as_int8(&graph, &data.test));
+        let samples = as_int8(&graph, &data.test);
+        assert_read_back(model, &graph, &samples);
+        let refusals = elsewhere.add(model, &graph, &samples);
         assert!(refusals.is_empty(), "{model}: {refusals:?}");
     }
     let Some(all) = elsewhere.run() else { return };
