@@ -60,7 +60,7 @@ fn encode(found: &Result<Imported, ImportError>, structure: &mut Vec<u8>) {
     *structure = postcard::to_extend(found, std::mem::take(structure)).expect("memory is the only limit");
 }
 
-/// What the import found that [`write`] wrote these bytes of.
+/// What the import found that [`write()`] wrote these bytes of.
 ///
 /// # Errors
 ///
