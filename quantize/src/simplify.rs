@@ -1,6 +1,6 @@
 //! Rewrites a float graph into fewer operators that compute the same.
 //!
-//! Constants are folded, scales and biases go into the weights before them, clamps into the operator
+//! Constants are folded, functions that are written as several operators become one, scales and biases go into the weights before them, clamps into the operator
 //! before them, pads into the window behind them. Transposes and reshapes move towards the outputs until
 //! two of them cancel, one is absorbed by a fully connected layer's weights, or the model ends: a model in
 //! NCHW becomes one in NHWC, with its inputs and outputs as they were.
@@ -11,6 +11,7 @@
 
 mod editor;
 mod fold;
+mod function;
 mod fuse;
 mod identity;
 mod reshape;
@@ -37,6 +38,7 @@ const RULES: &[Rule] = &[
     reshape::below_operator,
     weights::without_transpose,
     weights::depthwise,
+    function::recognize,
     fuse::scale,
     fuse::bias,
     fuse::activation,

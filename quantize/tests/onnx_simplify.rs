@@ -241,3 +241,82 @@ fn windows_that_reach_beyond_the_image_count_what_is_there() {
         assert_eq!(operators(&export.simplified(&y)).len(), 3);
     }
 }
+
+#[test]
+fn functions_written_as_several_operators_become_one() {
+    let written = |write: fn(&mut Export, &str) -> String, function: &str| {
+        let mut export = Export::new(&[1, 3, 8]);
+        let x = export.node("Neg", &["x"]);
+        let y = write(&mut export, &x);
+        assert_eq!(operators(&export.simplified(&y)), ["Neg", function]);
+    };
+    fn scalar(export: &mut Export, value: f32) -> String {
+        export.file.floats(&[], vec![value])
+    }
+    fn gate(export: &mut Export, x: &str) -> String {
+        let [three, zero, six] = [3.0, 0.0, 6.0].map(|value| scalar(export, value));
+        let raised = export.node("Add", &[x, &three]);
+        export.node("Clip", &[&raised, &zero, &six])
+    }
+    let silu = |export: &mut Export, x: &str| {
+        let gate = export.node("Sigmoid", &[x]);
+        export.node("Mul", &[x, &gate])
+    };
+    written(silu, "Silu");
+    let hard_swish_by_six = |export: &mut Export, x: &str| {
+        let (gate, six) = (gate(export, x), scalar(export, 6.0));
+        let gate = export.node("Div", &[&gate, &six]);
+        export.node("Mul", &[x, &gate])
+    };
+    written(hard_swish_by_six, "HardSwish");
+    let hard_swish_of_product = |export: &mut Export, x: &str| {
+        let (gate, sixth) = (gate(export, x), scalar(export, 1.0 / 6.0));
+        let product = export.node("Mul", &[x, &gate]);
+        export.node("Mul", &[&sixth, &product])
+    };
+    written(hard_swish_of_product, "HardSwish");
+    let hard_swish_by_sigmoid = |export: &mut Export, x: &str| {
+        let slope = vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)];
+        let gate = export.file.node("HardSigmoid", &[x], slope);
+        export.node("Mul", &[&gate, x])
+    };
+    written(hard_swish_by_sigmoid, "HardSwish");
+    let mish = |export: &mut Export, x: &str| {
+        let y = export.node("Softplus", &[x]);
+        let y = export.node("Tanh", &[&y]);
+        export.node("Mul", &[x, &y])
+    };
+    written(mish, "Mish");
+    let gelu = |export: &mut Export, x: &str| {
+        let [root, one, half] = [2.0_f32.sqrt(), 1.0, 0.5].map(|value| scalar(export, value));
+        let y = export.node("Div", &[x, &root]);
+        let y = export.node("Erf", &[&y]);
+        let y = export.node("Add", &[&y, &one]);
+        let y = export.node("Mul", &[x, &y]);
+        export.node("Mul", &[&y, &half])
+    };
+    written(gelu, "Gelu");
+    let gelu_by_tanh = |export: &mut Export, x: &str| {
+        let constants = [3.0, 0.044_715, 0.797_884_6, 1.0, 0.5].map(|value| scalar(export, value));
+        let [three, cubic, slope, one, half] = &constants;
+        let y = export.node("Pow", &[x, three]);
+        let y = export.node("Mul", &[&y, cubic]);
+        let y = export.node("Add", &[x, &y]);
+        let y = export.node("Mul", &[&y, slope]);
+        let y = export.node("Tanh", &[&y]);
+        let y = export.node("Add", &[&y, one]);
+        let x = export.node("Mul", &[x, half]);
+        export.node("Mul", &[&x, &y])
+    };
+    written(gelu_by_tanh, "GeluTanh");
+}
+
+#[test]
+fn products_that_are_no_function_stay() {
+    let mut export = Export::new(&[1, 3, 8]);
+    let slower = export.file.floats(&[], vec![0.99]);
+    let y = export.node("Mul", &["x", &slower]);
+    let y = export.node("Sigmoid", &[&y]);
+    let y = export.node("Mul", &["x", &y]);
+    assert_eq!(operators(&export.simplified(&y)), ["Mul", "Logistic", "Mul"]);
+}
