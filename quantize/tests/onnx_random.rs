@@ -77,7 +77,7 @@ impl Generator {
         let x = self.values[at].clone();
         let rank = x.shape.len();
         let image = (3..=4).contains(&rank);
-        match self.random.within(0..=28) {
+        match self.random.within(0..=30) {
             0..=2 if image => self.convolution(&x),
             3 if image => self.pool(&x),
             4 if image => self.global(&x),
@@ -101,6 +101,7 @@ impl Generator {
             26 => self.split(&x),
             27 => self.tile_or_gather(&x),
             28 if rank == 4 => self.blocks(&x),
+            29 | 30 if image && self.file.opset >= 11 => self.resize(&x),
             21 => {
                 let op = if self.random.flip() { "Identity" } else { "Dropout" };
                 self.push(op, &[&x.name], vec![], x.shape.clone());
@@ -327,6 +328,25 @@ impl Generator {
         shape[axis] = count;
         let indices = self.file.ints(&indices);
         self.push("Gather", &[&x.name, &indices], vec![int("axis", axis as i64)], shape);
+    }
+
+    fn resize(&mut self, x: &Value) {
+        let mut factors = vec![1.0; x.shape.len()];
+        factors[2..].iter_mut().for_each(|factor| *factor = *self.random.pick(&[1.0, 2.0, 3.0]));
+        let attributes = if self.random.flip() {
+            vec![word("coordinate_transformation_mode", "asymmetric"), word("nearest_mode", "floor")]
+        } else {
+            vec![word("mode", "linear"), word("coordinate_transformation_mode", "half_pixel")]
+        };
+        let grown = x.shape.iter().zip(&factors).map(|(extent, &factor)| extent * factor as usize);
+        let shape: Vec<usize> = grown.collect();
+        if shape.iter().product::<usize>() > 4000 {
+            return;
+        }
+        let factors = self.file.floats(&[factors.len()], factors);
+        // tract takes the region for the factors where it is left out.
+        let region = self.file.floats(&[0], vec![]);
+        self.push("Resize", &[&x.name, &region, &factors], attributes, shape);
     }
 
     fn blocks(&mut self, x: &Value) {

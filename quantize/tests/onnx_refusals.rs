@@ -293,6 +293,9 @@ fn network() -> OnnxFile {
     let factors = file.floats(&[3], vec![0.5; 3]);
     let z = file.node("LayerNormalization", &[&z, &factors], vec![int("axis", -1)]);
     let indices = file.ints(&[1, 0, -1]);
+    let scales = file.floats(&[4], vec![1.0, 1.0, 1.5, 2.0]);
+    let resized = vec![word("mode", "cubic"), float("cubic_coeff_a", -0.5), int("antialias", 1)];
+    let z = file.node("Resize", &[&z, "", &scales], resized);
     let z = file.node("Gather", &[&z, &indices], vec![int("axis", 1)]);
     let sizes = file.ints(&[1, 2]);
     let z = file.node("Split", &[&z, &sizes], vec![int("axis", 1)]);
@@ -334,7 +337,7 @@ fn files_with_changed_bytes_are_read_or_refused() {
 #[test]
 fn files_with_changed_structure_are_read_or_refused() {
     const INTS: [i64; 14] = [0, 1, -1, 2, 3, 4, 7, -2, -99, 64, 40_000, 1 << 31, 1 << 40, i64::MIN];
-    const OPERATORS: [&str; 27] = [
+    const OPERATORS: [&str; 29] = [
         "Add",
         "MatMul",
         "Expand",
@@ -362,6 +365,8 @@ fn files_with_changed_structure_are_read_or_refused() {
         "InstanceNormalization",
         "DepthToSpace",
         "SpaceToDepth",
+        "Resize",
+        "Upsample",
     ];
     let mut random = Random::new(11);
     for _ in 0..4000 {

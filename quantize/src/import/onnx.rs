@@ -18,6 +18,7 @@ mod operators;
 mod protobuf;
 mod quantized;
 mod report;
+mod resampling;
 mod shapes;
 mod site;
 

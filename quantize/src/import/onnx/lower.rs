@@ -11,6 +11,7 @@ mod normalization;
 mod pieces;
 mod product;
 mod reduction;
+mod resize;
 mod together;
 
 use std::collections::{HashMap, HashSet};
@@ -172,6 +173,7 @@ impl Lowering {
             "ReduceMax" => self.reduce_extreme(site, Extreme::Greatest, shape),
             "ReduceMin" => self.reduce_extreme(site, Extreme::Least, shape),
             "ReduceSum" => self.reduce_sum(site, shape),
+            "Resize" | "Upsample" => self.resize(site, shape),
             "SpaceToDepth" => self.space_to_depth(site, shape),
             "Sum" => self.sum_of_all(site),
             "Tile" => self.tile(site),

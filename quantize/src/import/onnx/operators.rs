@@ -44,6 +44,16 @@ const BLOCK: Values = Int(0, i64::MAX);
 const STEPS: Values = Ints(1, EXTENT);
 const STEP: Values = Int(1, EXTENT);
 
+const COORDINATES: Values = Word(&[
+    "half_pixel",
+    "half_pixel_symmetric",
+    "pytorch_half_pixel",
+    "align_corners",
+    "asymmetric",
+    "tf_half_pixel_for_nn",
+    "tf_crop_and_resize",
+]);
+
 const fn operator(
     name: &'static str,
     inputs: RangeInclusive<usize>,
@@ -181,6 +191,21 @@ static OPERATORS: &[Operator] = &[
     operator("ReduceSum", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("Relu", 1..=1, &[]),
     operator("Reshape", 2..=2, &[("allowzero", FLAG)]),
+    operator(
+        "Resize",
+        1..=4,
+        &[
+            ("antialias", FLAG),
+            ("axes", AXES),
+            ("coordinate_transformation_mode", COORDINATES),
+            ("cubic_coeff_a", Float),
+            ("exclude_outside", FLAG),
+            ("extrapolation_value", Float),
+            ("keep_aspect_ratio_policy", Word(&["stretch", "not_larger", "not_smaller"])),
+            ("mode", Word(&["nearest", "linear", "cubic"])),
+            ("nearest_mode", Word(&["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])),
+        ],
+    ),
     operator("Round", 1..=1, &[]),
     operator("Selu", 1..=1, &[("alpha", Float), ("gamma", Float)]),
     operator("Shape", 1..=1, &[("end", Int(i64::MIN, i64::MAX)), ("start", Int(i64::MIN, i64::MAX))]),
@@ -206,6 +231,7 @@ static OPERATORS: &[Operator] = &[
     operator("Tile", 2..=2, &[]),
     operator("Transpose", 1..=1, &[("perm", Ints(0, RANK))]),
     operator("Unsqueeze", 1..=2, &[("axes", AXES)]),
+    operator("Upsample", 1..=2, &[("mode", Word(&["nearest", "linear"])), ("scales", Floats)]),
 ];
 
 /// The version of the operator set from which on most operators are read: before it, broadcasting meant

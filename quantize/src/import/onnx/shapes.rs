@@ -6,6 +6,7 @@ use tract_onnx::tract_core::internal::{Datum, DatumType};
 
 use super::geometry::{MAX_RANK, broadcast};
 use super::operands::{check_size, check_softmax, operand, padded, stated_shape};
+use super::resampling;
 use super::site::{Fact, Refusal, Site, unsupported};
 
 /// Checks a node's operands and gives the shapes of its outputs, or of the first of them.
@@ -49,6 +50,7 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("ReduceMax", First, |site| reduced(site, 18)),
     ("ReduceMin", First, |site| reduced(site, 18)),
     ("ReduceSum", First, |site| reduced(site, 13)),
+    ("Resize", First, |site| Ok(vec![resampling::shape(site)?])),
     ("Round", All, unchanged),
     ("Selu", All, unchanged),
     ("Sign", All, unchanged),
@@ -61,6 +63,7 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("Sum", All, broadcast_together),
     ("ThresholdedRelu", All, unchanged),
     ("Tile", First, tiled),
+    ("Upsample", First, |site| Ok(vec![resampling::shape(site)?])),
 ];
 
 fn find(node: &NodeProto) -> Option<&'static (&'static str, Floats, Shapes)> {

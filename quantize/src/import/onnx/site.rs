@@ -122,6 +122,11 @@ impl<'a> Site<'a> {
         Some(self.ints(name)?.iter().map(|&value| value as usize).collect())
     }
 
+    /// A list attribute of floats.
+    pub fn floats(&self, name: &str) -> Option<&'a [f32]> {
+        self.attribute(name).map(|attribute| &*attribute.floats)
+    }
+
     /// A float attribute.
     pub fn float(&self, name: &str) -> Option<f32> {
         self.attribute(name).map(|attribute| attribute.f)

@@ -57,7 +57,7 @@ fn image_shape(shape: &[usize]) -> Vec<usize> {
 
 impl Lowering {
     /// The first operand as an NHWC image.
-    fn image(&mut self, site: &Site<'_>) -> Result<TensorId, Refusal> {
+    pub(super) fn image(&mut self, site: &Site<'_>) -> Result<TensorId, Refusal> {
         let x = self.operand(site, 0)?;
         let shape = image_shape(self.shape(x));
         let perm = if site.rank() == 3 { vec![0, 2, 1] } else { vec![0, 2, 3, 1] };
@@ -66,7 +66,7 @@ impl Lowering {
     }
 
     /// An NHWC image back in the file's layout.
-    fn restore(&mut self, site: &Site<'_>, image: TensorId, shape: &[usize]) -> TensorId {
+    pub(super) fn restore(&mut self, site: &Site<'_>, image: TensorId, shape: &[usize]) -> TensorId {
         if shape.len() == 3 {
             let image = self.reshaped(site, image, &[shape[0], shape[2], shape[1]]);
             self.transposed(site, image, vec![0, 2, 1])

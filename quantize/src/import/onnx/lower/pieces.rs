@@ -76,7 +76,12 @@ impl Lowering {
     }
 
     /// `x` repeated along each dimension.
-    fn repeated(&mut self, site: &Site<'_>, mut x: TensorId, repeats: &[usize]) -> Result<TensorId, Refusal> {
+    pub(super) fn repeated(
+        &mut self,
+        site: &Site<'_>,
+        mut x: TensorId,
+        repeats: &[usize],
+    ) -> Result<TensorId, Refusal> {
         for (axis, &count) in repeats.iter().enumerate().filter(|(_, count)| **count > 1) {
             if count > MAX_PIECES {
                 return unsupported(format!("{count} repetitions; up to {MAX_PIECES} are joined"));

@@ -64,6 +64,21 @@ impl Lowering {
         self.emit(site, FULLY_CONNECTED, inputs, shape)
     }
 
+    /// `weights [out, in]` times every row of `x`, plus `addends`.
+    pub(super) fn mapped(
+        &mut self,
+        site: &Site<'_>,
+        x: TensorId,
+        [rows, columns]: [usize; 2],
+        weights: Vec<f32>,
+        addends: Vec<f32>,
+    ) -> TensorId {
+        let name = format!("{}/weights", site.name());
+        let bias = addends.iter().any(|&addend| addend != 0.0);
+        let bias = bias.then(|| self.constant(format!("{}/addend", site.name()), vec![rows], addends));
+        self.multiplied(site, x, (&name, Matrix { rows, columns, data: weights }), bias)
+    }
+
     fn last_two_swapped(&mut self, site: &Site<'_>, x: TensorId) -> TensorId {
         let rank = self.shape(x).len();
         let mut perm: Vec<usize> = (0..rank).collect();
