@@ -77,7 +77,7 @@ impl Generator {
         let x = self.values[at].clone();
         let rank = x.shape.len();
         let image = (3..=4).contains(&rank);
-        match self.random.within(0..=30) {
+        match self.random.within(0..=31) {
             0..=2 if image => self.convolution(&x),
             3 if image => self.pool(&x),
             4 if image => self.global(&x),
@@ -101,6 +101,7 @@ impl Generator {
             26 => self.split(&x),
             27 => self.tile_or_gather(&x),
             28 if rank == 4 => self.blocks(&x),
+            31 if image => self.transposed_convolution(&x),
             29 | 30 if image && self.file.opset >= 11 => self.resize(&x),
             21 => {
                 let op = if self.random.flip() { "Identity" } else { "Dropout" };
@@ -124,6 +125,32 @@ impl Generator {
         let inputs: Vec<&str> = inputs.iter().map(|input| &**input).collect();
         let attributes = [attributes, vec![int("group", group as i64)]].concat();
         self.push("Conv", &inputs, attributes, [&[x.shape[0], out], &*to].concat());
+    }
+
+    fn transposed_convolution(&mut self, x: &Value) {
+        let (channels, extents) = (x.shape[1], &x.shape[2..]);
+        let out = self.random.within(1..=3);
+        let kernel: Vec<usize> = extents.iter().map(|_| self.random.within(1..=3)).collect();
+        let strides: Vec<usize> = extents.iter().map(|_| self.random.within(1..=3)).collect();
+        let cut: Vec<usize> = kernel.iter().map(|&reach| self.random.within(0..=reach - 1) / 2).collect();
+        let window = strides.iter().zip(&kernel).zip(&cut);
+        let to: Vec<usize> = extents
+            .iter()
+            .zip(window)
+            .map(|(extent, ((stride, kernel), cut))| stride * (extent - 1) + kernel - 2 * cut)
+            .collect();
+        let shape = [&[x.shape[0], out], &*to].concat();
+        if shape.iter().product::<usize>() > 4000 || to.contains(&0) {
+            return;
+        }
+        let weights = self.constant(&[&[channels, out], &*kernel].concat());
+        let as_ints = |values: &[usize]| values.iter().map(|&value| value as i64).collect::<Vec<_>>();
+        let attributes = vec![
+            ints("kernel_shape", &as_ints(&kernel)),
+            ints("strides", &as_ints(&strides)),
+            ints("pads", &as_ints(&[&*cut, &*cut].concat())),
+        ];
+        self.push("ConvTranspose", &[&x.name, &weights], attributes, shape);
     }
 
     /// Attributes, kernel and positions of a window over `extents`.

@@ -293,6 +293,10 @@ fn network() -> OnnxFile {
     let factors = file.floats(&[3], vec![0.5; 3]);
     let z = file.node("LayerNormalization", &[&z, &factors], vec![int("axis", -1)]);
     let indices = file.ints(&[1, 0, -1]);
+    let weights = file.floats(&[2, 2, 2, 1], vec![0.5; 8]);
+    let spread =
+        [vec![ints("strides", &[2, 1]), ints("pads", &[0; 4])], vec![ints("output_padding", &[1, 0])]];
+    let z = file.node("ConvTranspose", &[&z, &weights], spread.concat());
     let scales = file.floats(&[4], vec![1.0, 1.0, 1.5, 2.0]);
     let resized = vec![word("mode", "cubic"), float("cubic_coeff_a", -0.5), int("antialias", 1)];
     let z = file.node("Resize", &[&z, "", &scales], resized);
@@ -337,7 +341,7 @@ fn files_with_changed_bytes_are_read_or_refused() {
 #[test]
 fn files_with_changed_structure_are_read_or_refused() {
     const INTS: [i64; 14] = [0, 1, -1, 2, 3, 4, 7, -2, -99, 64, 40_000, 1 << 31, 1 << 40, i64::MIN];
-    const OPERATORS: [&str; 29] = [
+    const OPERATORS: [&str; 30] = [
         "Add",
         "MatMul",
         "Expand",
@@ -367,6 +371,7 @@ fn files_with_changed_structure_are_read_or_refused() {
         "SpaceToDepth",
         "Resize",
         "Upsample",
+        "ConvTranspose",
     ];
     let mut random = Random::new(11);
     for _ in 0..4000 {

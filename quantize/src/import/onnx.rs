@@ -21,6 +21,7 @@ mod report;
 mod resampling;
 mod shapes;
 mod site;
+mod spreading;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -12,6 +12,7 @@ mod pieces;
 mod product;
 mod reduction;
 mod resize;
+mod spread;
 mod together;
 
 use std::collections::{HashMap, HashSet};
@@ -159,6 +160,7 @@ impl Lowering {
             "Cast" if *shape == *site.x().shape && site.x().datum_type == DatumType::F32 => {
                 self.unary(site, Op::Reshape, shape)
             }
+            "ConvTranspose" => self.transposed_convolution(site, shape),
             "DepthToSpace" => self.depth_to_space(site, shape),
             "Expand" => self.expand(site, shape),
             "Gather" => self.gather(site, shape),

@@ -118,6 +118,20 @@ static OPERATORS: &[Operator] = &[
             ("strides", STEPS),
         ],
     ),
+    operator(
+        "ConvTranspose",
+        2..=3,
+        &[
+            ("auto_pad", AUTO_PAD),
+            ("dilations", STEPS),
+            ("group", Int(1, 1 << 20)),
+            ("kernel_shape", STEPS),
+            ("output_padding", PADS),
+            ("output_shape", STEPS),
+            ("pads", PADS),
+            ("strides", STEPS),
+        ],
+    ),
     operator("Cos", 1..=1, &[]),
     operator("DepthToSpace", 1..=1, &[("blocksize", STEP), ("mode", Word(&["DCR", "CRD"]))]),
     operator(
@@ -247,6 +261,7 @@ static SINCE_EARLIER: &[(&str, i64)] = &[
     ("Concat", 4),
     ("Constant", 1),
     ("Conv", 1),
+    ("ConvTranspose", 1),
     ("DepthToSpace", 1),
     ("Elu", 6),
     ("Exp", 6),

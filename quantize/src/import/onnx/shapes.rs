@@ -8,6 +8,7 @@ use super::geometry::{MAX_RANK, broadcast};
 use super::operands::{check_size, check_softmax, operand, padded, stated_shape};
 use super::resampling;
 use super::site::{Fact, Refusal, Site, unsupported};
+use super::spreading;
 
 /// Checks a node's operands and gives the shapes of its outputs, or of the first of them.
 type Shapes = fn(&Site<'_>) -> Result<Vec<Vec<usize>>, Refusal>;
@@ -25,6 +26,7 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("Abs", All, unchanged),
     ("Ceil", All, unchanged),
     ("Celu", All, unchanged),
+    ("ConvTranspose", All, |site| Ok(vec![spreading::shape(site)?])),
     ("Cos", All, unchanged),
     ("DepthToSpace", All, depth_to_space),
     ("Elu", All, unchanged),

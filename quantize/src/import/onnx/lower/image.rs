@@ -50,7 +50,7 @@ fn plane<V: AsRef<[usize]> + ?Sized>(values: &V, missing: usize) -> [usize; 2] {
 }
 
 /// The shape of NCHW or NCW as an NHWC image.
-fn image_shape(shape: &[usize]) -> Vec<usize> {
+pub(super) fn image_shape(shape: &[usize]) -> Vec<usize> {
     let [rows, columns] = plane(&shape[2..], 1);
     vec![shape[0], rows, columns, shape[1]]
 }
