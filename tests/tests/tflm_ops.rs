@@ -7,7 +7,7 @@ use edgepkg_tests::import::int8_tflite;
 use edgepkg_tests::tflm_ops::{Case, Cases};
 
 /// The operators there are, int8.
-const GROUPS: [&str; 25] = [
+const GROUPS: [&str; 26] = [
     "ADD",
     "AVERAGE_POOL_2D",
     "CONCATENATION",
@@ -30,6 +30,7 @@ const GROUPS: [&str; 25] = [
     "RESHAPE",
     "SLICE",
     "SOFTMAX",
+    "SPLIT",
     "SQUEEZE",
     "TANH",
     "TRANSPOSE",

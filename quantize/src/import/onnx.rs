@@ -32,11 +32,12 @@ use quantized::Quantized;
 use site::{Fact, Refusal, Site};
 
 use super::{ImportError, ImportOptions, Imported};
+use crate::validate::validate;
 
 /// Reads an ONNX model.
 ///
-/// Extents that the file leaves open are those in `options`; the batch is 1 where neither fixes it. Inputs and outputs keep the file's order, names and
-/// layouts; nodes keep the file's names.
+/// Extents that the file leaves open are those in `options`; the batch is 1 where neither fixes it. Inputs and
+/// outputs keep the file's order, names and layouts; nodes keep the file's names.
 ///
 /// # Errors
 ///
@@ -88,7 +89,9 @@ fn read_checked(file: &[u8], options: &ImportOptions) -> Result<Imported, Import
     if !refused.is_empty() {
         return Err(report::error(&model, &refused, &facts));
     }
-    quantized.finish(lowering.finish(&model)?)
+    let graph = lowering.finish(&model)?;
+    validate(&graph)?;
+    quantized.finish(graph)
 }
 
 /// What a node writes, output by output.

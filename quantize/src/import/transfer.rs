@@ -2,8 +2,8 @@
 //!
 //! The length of the structure, 4 bytes, little-endian; the structure (postcard) with empty constants; then
 //! the values of every constant, in the order of the tensors, as this machine has them in memory. The
-//! bytes may come from a process that the model file has taken over: lengths are checked, and an int8 graph is
-//! validated. A float graph's shapes and ids are taken as they come.
+//! bytes may come from a process that the model file has taken over: lengths are checked, and the graph is
+//! validated.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub fn read(bytes: &[u8]) -> Result<Result<Imported, ImportError>, TransferError
     }
     if let Ok(imported) = &found {
         match &imported.graph {
-            ImportedGraph::Float(_) => {}
+            ImportedGraph::Float(graph) => validate(graph)?,
             ImportedGraph::Quantized(graph) => validate(graph)?,
         }
     }
@@ -182,11 +182,7 @@ mod tests {
         };
         let graph = Graph {
             name: "test".into(),
-            tensors: vec![
-                tensor("x", None),
-                tensor("c", Some(&[1.0, f32::INFINITY, -0.5])),
-                tensor("y", None),
-            ],
+            tensors: vec![tensor("x", None), tensor("c", Some(&[1.0, f32::MAX, -0.5])), tensor("y", None)],
             nodes: vec![Node {
                 name: "add".into(),
                 op: Op::Add { activation: Default::default() },
