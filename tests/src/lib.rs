@@ -14,6 +14,7 @@ pub mod python;
 pub mod random_graphs;
 pub mod round_trip;
 pub mod samples;
+pub mod tflite_file;
 pub mod tflite_reference;
 pub mod tflm_ops;
 pub mod zoo;

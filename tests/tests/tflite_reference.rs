@@ -107,13 +107,10 @@ fn uint8_files_are_the_int8_files() {
     for made in &references.index.uint8 {
         let graph = int8_tflite(references.model(&made.name)).expect("a uint8 model file");
         assert_eq!(graph, int8_tflite(references.model(&made.of)).expect("an int8 model file"));
-        let mut session = HostSession::new(&graph).expect("the model can be lowered");
+        // Of the interpreter's answers too each is the int8 file's, so that how far ours are is committed.
         let shifted = |bytes: &[u8]| -> Vec<u8> { bytes.iter().map(|byte| byte ^ 0x80).collect() };
-        let mut histogram = BTreeMap::new();
-        for (input, expected) in references.runs(&made.name) {
-            count(&mut histogram, &session.run(&[shifted(&input)])[0], &shifted(&expected));
-        }
-        println!("{}: {histogram:?}", made.name);
-        assert!(histogram["0"] >= 55, "{}: {histogram:?}", made.name);
+        let runs = references.runs(&made.name).into_iter();
+        let runs: Vec<_> = runs.map(|(input, output)| (shifted(&input), shifted(&output))).collect();
+        assert_eq!(runs, references.runs(&made.of), "{}", made.name);
     }
 }

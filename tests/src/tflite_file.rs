@@ -1,0 +1,205 @@
+//! Small TensorFlow Lite files, table by table.
+
+use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, TableFinishedWIPOffset, Vector, WIPOffset};
+
+/// Types of elements, by the schema's numbers.
+pub mod kind {
+    /// float32.
+    pub const FLOAT32: i8 = 0;
+    /// uint8.
+    pub const UINT8: i8 = 3;
+    /// int8.
+    pub const INT8: i8 = 9;
+    /// int4, two in a byte.
+    pub const INT4: i8 = 17;
+}
+
+/// Operators, by the schema's numbers.
+pub mod code {
+    /// From integers to floats.
+    pub const DEQUANTIZE: i32 = 6;
+    /// Weights times the input; its options are table 8.
+    pub const FULLY_CONNECTED: i32 = 9;
+    /// The logistic function.
+    pub const LOGISTIC: i32 = 14;
+    /// What is less than 0 becomes 0.
+    pub const RELU: i32 = 19;
+    /// The hyperbolic tangent.
+    pub const TANH: i32 = 28;
+    /// To integers, from floats or others.
+    pub const QUANTIZE: i32 = 114;
+    /// Runs another graph of the file, once.
+    pub const CALL_ONCE: i32 = 129;
+}
+
+type Table = WIPOffset<TableFinishedWIPOffset>;
+type Tables<'b> = WIPOffset<Vector<'b, ForwardsUOffset<TableFinishedWIPOffset>>>;
+
+/// A graph of a file.
+#[derive(Clone, Debug, Default)]
+pub struct FileGraph {
+    /// What it is called.
+    pub name: &'static str,
+    /// Its tensors, which the others name by their places.
+    pub tensors: Vec<FileTensor>,
+    /// Tensors.
+    pub inputs: Vec<i32>,
+    /// Tensors.
+    pub outputs: Vec<i32>,
+    /// In the order in which they run.
+    pub operators: Vec<FileOperator>,
+}
+
+/// A tensor of a file.
+#[derive(Clone, Debug)]
+pub struct FileTensor {
+    name: &'static str,
+    shape: Vec<i32>,
+    kind: i8,
+    scales: Vec<f32>,
+    zero_points: Vec<i64>,
+    data: Vec<u8>,
+}
+
+impl FileTensor {
+    /// A tensor that is computed, without scales.
+    pub fn new(name: &'static str, kind: i8, shape: &[i32]) -> Self {
+        let (scales, zero_points) = (Vec::new(), Vec::new());
+        Self { name, shape: shape.to_vec(), kind, scales, zero_points, data: Vec::new() }
+    }
+
+    /// With a scale for each row, or for all of them.
+    pub fn scaled(mut self, scales: &[f32], zero_point: i64) -> Self {
+        self.scales = scales.to_vec();
+        self.zero_points = vec![zero_point; scales.len()];
+        self
+    }
+
+    /// A constant of these bytes.
+    pub fn holding(self, data: &[u8]) -> Self {
+        Self { data: data.to_vec(), ..self }
+    }
+}
+
+/// An operator of a file.
+#[derive(Clone, Debug)]
+pub struct FileOperator {
+    code: i32,
+    inputs: Vec<i32>,
+    output: i32,
+}
+
+impl FileOperator {
+    /// The operator `code`, with options that are all 0.
+    pub fn new(code: i32, inputs: &[i32], output: i32) -> Self {
+        Self { code, inputs: inputs.to_vec(), output }
+    }
+}
+
+/// The file that holds `graphs`.
+pub fn file(graphs: &[FileGraph]) -> Vec<u8> {
+    let mut builder = FlatBufferBuilder::new();
+    let codes: Vec<i32> =
+        graphs.iter().flat_map(|graph| &graph.operators).map(|operator| operator.code).collect();
+    let mut buffers = vec![buffer(&mut builder, &[])];
+    let mut written = Vec::new();
+    for graph in graphs {
+        written.push(write_graph(&mut builder, graph, &codes, &mut buffers));
+    }
+    let graphs = builder.create_vector(&written);
+    let mut write_code = |code: &i32| {
+        let start = builder.start_table();
+        builder.push_slot(slot(0), (*code).min(127) as i8, 0);
+        builder.push_slot(slot(3), *code, 0);
+        WIPOffset::new(builder.end_table(start).value())
+    };
+    let codes: Vec<Table> = codes.iter().map(&mut write_code).collect();
+    let codes = builder.create_vector(&codes);
+    let buffers = builder.create_vector(&buffers);
+    let start = builder.start_table();
+    builder.push_slot(slot(0), 3u32, 0);
+    builder.push_slot_always(slot(1), codes);
+    builder.push_slot_always(slot(2), graphs);
+    builder.push_slot_always(slot(4), buffers);
+    let root = builder.end_table(start);
+    builder.finish(root, Some("TFL3"));
+    builder.finished_data().to_vec()
+}
+
+/// Where a table's directory has the field at `place`.
+fn slot(place: u16) -> u16 {
+    4 + 2 * place
+}
+
+fn buffer(builder: &mut FlatBufferBuilder<'_>, data: &[u8]) -> Table {
+    let data = builder.create_vector(data);
+    let start = builder.start_table();
+    builder.push_slot_always(slot(0), data);
+    WIPOffset::new(builder.end_table(start).value())
+}
+
+fn write_graph(
+    builder: &mut FlatBufferBuilder<'_>,
+    graph: &FileGraph,
+    codes: &[i32],
+    buffers: &mut Vec<Table>,
+) -> Table {
+    let mut tensors = Vec::new();
+    for tensor in &graph.tensors {
+        if !tensor.data.is_empty() {
+            buffers.push(buffer(builder, &tensor.data));
+        }
+        let place = if tensor.data.is_empty() { 0 } else { buffers.len() as u32 - 1 };
+        tensors.push(write_tensor(builder, tensor, place));
+    }
+    let tensors: Tables<'_> = builder.create_vector(&tensors);
+    let mut operators = Vec::new();
+    for operator in &graph.operators {
+        operators.push(write_operator(builder, operator, codes));
+    }
+    let operators: Tables<'_> = builder.create_vector(&operators);
+    let [inputs, outputs] = [&graph.inputs, &graph.outputs].map(|places| builder.create_vector(places));
+    let name = builder.create_string(graph.name);
+    let start = builder.start_table();
+    builder.push_slot_always(slot(0), tensors);
+    builder.push_slot_always(slot(1), inputs);
+    builder.push_slot_always(slot(2), outputs);
+    builder.push_slot_always(slot(3), operators);
+    builder.push_slot_always(slot(4), name);
+    WIPOffset::new(builder.end_table(start).value())
+}
+
+fn write_tensor(builder: &mut FlatBufferBuilder<'_>, tensor: &FileTensor, buffer: u32) -> Table {
+    let scales = builder.create_vector(&tensor.scales);
+    let zero_points = builder.create_vector(&tensor.zero_points);
+    let start = builder.start_table();
+    builder.push_slot_always(slot(2), scales);
+    builder.push_slot_always(slot(3), zero_points);
+    let quantization = builder.end_table(start);
+    let shape = builder.create_vector(&tensor.shape);
+    let name = builder.create_string(tensor.name);
+    let start = builder.start_table();
+    builder.push_slot_always(slot(0), shape);
+    builder.push_slot(slot(1), tensor.kind, 0);
+    builder.push_slot(slot(2), buffer, 0);
+    builder.push_slot_always(slot(3), name);
+    builder.push_slot_always(slot(4), quantization);
+    WIPOffset::new(builder.end_table(start).value())
+}
+
+fn write_operator(builder: &mut FlatBufferBuilder<'_>, operator: &FileOperator, codes: &[i32]) -> Table {
+    let place = codes.iter().position(|&code| code == operator.code).expect("every code is listed");
+    let inputs = builder.create_vector(&operator.inputs);
+    let outputs = builder.create_vector(&[operator.output]);
+    let start = builder.start_table();
+    let options = builder.end_table(start);
+    let start = builder.start_table();
+    builder.push_slot(slot(0), place as u32, 0);
+    builder.push_slot_always(slot(1), inputs);
+    builder.push_slot_always(slot(2), outputs);
+    if operator.code == code::FULLY_CONNECTED {
+        builder.push_slot_always(slot(3), 8u8);
+        builder.push_slot_always(slot(4), options);
+    }
+    WIPOffset::new(builder.end_table(start).value())
+}
