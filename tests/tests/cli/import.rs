@@ -3,6 +3,7 @@
 use crate::check;
 use crate::sandbox::Sandbox;
 use edgepkg_tests::onnx_file::{Dim, chain, inputs_of_shapes};
+use edgepkg_tests::tflite_reference::References;
 
 /// The shipped float model, and one whose inputs are open.
 fn models() -> Sandbox {
@@ -73,5 +74,22 @@ fn inspect_model_files() {
          inspect two.onnx
          inspect unsupported.onnx
          inspect unsupported.onnx --json"
+    );
+}
+
+#[test]
+fn what_is_noted_of_a_file() {
+    let references = References::load();
+    let sandbox = Sandbox::new()
+        .file("hybrid.tflite", references.model("digits_cnn_int8_weights"))
+        .file("uint8.tflite", references.model("hello_world_sine_uint8"))
+        .tensor("x.npy", &[40, 8, 8, 1], 0.5);
+    check!(
+        "notes",
+        sandbox,
+        "inspect hybrid.tflite
+         quantize hybrid.tflite --calibration x.npy -o hybrid.edgepkg
+         inspect hybrid.edgepkg
+         quantize uint8.tflite -o uint8.edgepkg"
     );
 }
