@@ -27,9 +27,9 @@ struct Confined {
 const CONFINED: &[Confined] = &[
     Confined {
         dependency: "tract",
-        manifests: &["Cargo.toml", "quantize/Cargo.toml"],
-        // It is also the oracle that the interpreter is tested against.
-        sources: &["quantize/src/import", "quantize/tests"],
+        manifests: &["Cargo.toml", "quantize/Cargo.toml", "tests/Cargo.toml"],
+        // It is also the oracle that the interpreter is tested against, and what a worker's limits hold.
+        sources: &["quantize/src/import", "quantize/tests", "tests/src/bin/unvalidated-worker.rs"],
     },
     Confined {
         dependency: "probe-rs",

@@ -13,6 +13,7 @@ use edgepkg_quantize::import::ImportOptions;
 use edgepkg_tests::onnx_file::{Constant, single};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_edgepkg-under-test");
+const UNVALIDATED: &str = env!("CARGO_BIN_EXE_unvalidated-worker");
 
 fn kws() -> (Vec<u8>, std::path::PathBuf) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/kws/model.onnx");
@@ -130,4 +131,28 @@ fn files_made_to_harm_are_refused() {
         let ModelError::Import { source, .. } = &error else { panic!("{what}: {error:?}") };
         assert!(source.to_string().contains(part), "{what}: {source}");
     }
+}
+
+/// What the importer refuses, given to the library behind it as it is: all memory, or all time.
+#[cfg(target_os = "linux")]
+#[test]
+fn limits_hold_where_nothing_validates() {
+    let limits = Limits { memory_mib: 256, seconds: 2 };
+    let error_of = |file: &[u8]| {
+        let importer = Importer::Worker(Worker { program: UNVALIDATED.into(), limits });
+        let started = Instant::now();
+        let found = import(file, Path::new("harmful.onnx"), &ImportOptions::default(), &importer);
+        assert!(started.elapsed() < Duration::from_secs(10));
+        match found.expect_err("it gives no model") {
+            ModelError::Worker { source, .. } => source,
+            other => panic!("{other}"),
+        }
+    };
+    // Without a limit this one took 8 GB.
+    let transpose = single("Transpose", true, &[], &[("perm", &[0, 0, 0, 0])], "y");
+    let memory = error_of(&transpose);
+    assert!(matches!(memory, WorkerError::Memory { limit_mib: 256 }), "{memory}");
+    let kernel = [Constant::zeros(&[3, 2, 3, 3])];
+    let time = error_of(&single("Conv", true, &kernel, &[("pads", &[1 << 40; 4])], "y"));
+    assert!(matches!(time, WorkerError::Time { limit_seconds: 2 }), "{time}");
 }
