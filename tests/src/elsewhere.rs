@@ -83,6 +83,12 @@ impl Steps {
         self.0.keys().next_back().copied().unwrap_or(0)
     }
 
+    /// The share of values that differ by at most `most` steps.
+    pub fn share_within(&self, most: i32) -> f64 {
+        let within: usize = self.0.range(..=most).map(|(_, count)| count).sum();
+        within as f64 / self.0.values().sum::<usize>() as f64
+    }
+
     /// Counts those of `other` too.
     pub fn add(&mut self, other: &Self) {
         for (&steps, count) in &other.0 {

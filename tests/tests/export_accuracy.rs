@@ -13,9 +13,14 @@ use edgepkg_tests::host_session::HostSession;
 use edgepkg_tests::import::{float_onnx, int8_tflite};
 use edgepkg_tests::zoo;
 
-const MODELS: [&str; 9] = [
+const MODELS: [&str; 14] = [
     "kws",
     "ic",
+    "vww",
+    "ad",
+    "kws_alibaba",
+    "mnist_cntk",
+    "hello_world_sine",
     "digits_cnn",
     "digits_dsres",
     "digits_mlp",
@@ -24,6 +29,10 @@ const MODELS: [&str; 9] = [
     "magic_wand",
     "micro_speech",
 ];
+/// Those whose answers are numbers, not classes.
+const REGRESSIONS: [&str; 2] = ["ad", "hello_world_sine"];
+/// The least share of values within a step of TensorFlow Lite's.
+const LEAST_SHARE_WITHIN_A_STEP: f64 = 0.99;
 /// Samples of a model that are compared at most.
 const MOST_SAMPLES: usize = 200;
 
@@ -83,5 +92,11 @@ fn exported_models_answer_as_ours() {
             Tool::OnnxRuntime => (answers.ours.len() as f64 * 0.98) as usize,
         };
         assert!(agreeing >= least, "{} in {:?}", answers.name, answers.tool);
+        if answers.tool == Tool::Tflite {
+            let share = answers.steps.share_within(1);
+            assert!(share >= LEAST_SHARE_WITHIN_A_STEP, "{}: {}", answers.name, answers.steps);
+            let is_regression = REGRESSIONS.contains(&&*answers.name);
+            assert!(!is_regression || answers.steps.largest() <= 1, "{}: {}", answers.name, answers.steps);
+        }
     }
 }
