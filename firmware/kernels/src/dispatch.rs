@@ -20,7 +20,7 @@ use crate::view::View;
 /// Computes `record`.
 ///
 /// `inputs` and `output` are the regions of `record.operands()`, in that order and with those lengths.
-/// An input may lie over the output where [`may_alias`](crate::may_alias) allows it.
+/// An input may share bytes with the output as [`safe_distances`](crate::safe_distances) says.
 ///
 /// # Panics
 ///

@@ -1,25 +1,25 @@
 //! int8 operators. `reference` is safe Rust and defines every result.
 //!
-//! [`run`] computes a record of a plan; [`may_alias`] says what a planner of memory needs to know of it.
+//! [`run`] computes a record of a plan; [`safe_distances`] says what a planner of memory needs to know of it.
 #![no_std]
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
 extern crate std;
 
-mod alias;
 mod dispatch;
 pub mod fixed_point;
 pub mod isa;
+mod overlap;
 pub mod reference;
 mod view;
 
 use edgepkg_format::OperatorKind;
 use edgepkg_format::info::OperatorSet;
 
-pub use alias::{AliasRule, may_alias};
 pub use dispatch::run;
 pub use isa::ISA;
+pub use overlap::{Distances, safe_distances};
 pub use view::View;
 
 /// Every operator that [`run`] computes.

@@ -2,8 +2,8 @@
 
 use edgepkg_format::artifact::stated_isa;
 use edgepkg_format::plan::{Access, Operands};
-use edgepkg_format::{Artifact, Info, Record};
-use edgepkg_kernels::{ISA, OPERATORS, may_alias};
+use edgepkg_format::{Artifact, Info};
+use edgepkg_kernels::{Distances, ISA, OPERATORS, safe_distances};
 
 use crate::error::{ModelError, SessionError};
 use crate::session::Session;
@@ -28,7 +28,7 @@ impl<'a> Model<'a> {
             return Err(ModelError::Isa { found: isa, expected: ISA });
         }
         let artifact = Artifact::parse_with(bytes, |number, record, operands| {
-            if overlaps_are_safe(record, operands) {
+            if overlaps_are_safe(operands, |input| safe_distances(record, input)) {
                 Ok(())
             } else {
                 Err(ModelError::Overlap { record: number, kind: record.kind() })
@@ -63,14 +63,75 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Whether the output lies apart from every input, or exactly over one that the kernel allows.
-fn overlaps_are_safe(record: &Record, operands: &Operands) -> bool {
-    let Some((output, inputs)) = operands.split_last() else {
+/// Whether the output shares bytes with an input only at a distance that the kernel allows, and scratch
+/// with nothing.
+fn overlaps_are_safe(operands: &Operands, distances: impl Fn(usize) -> Distances) -> bool {
+    let Some((output, others)) = operands.split_last() else {
         return true;
     };
     debug_assert_eq!(output.access, Access::Write);
-    inputs.iter().enumerate().all(|(index, input)| {
-        let in_place = input.tensor.offset == output.tensor.offset && input.bytes == output.bytes;
-        !input.overlaps(output) || in_place && may_alias(record).allows(index)
+    others.iter().enumerate().all(|(index, other)| match other.access {
+        Access::Scratch => {
+            operands.iter().enumerate().all(|(i, region)| i == index || !region.overlaps(other))
+        }
+        _ => !other.overlaps(output) || distances(index).contain(other.distance_to(output)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use edgepkg_format::plan::Operand;
+    use edgepkg_format::{DType, Space, TensorRef};
+
+    use super::*;
+
+    const INPUT: Operand = region(Access::Read, 100, 50);
+    const SCRATCH: Operand = region(Access::Scratch, 200, 30);
+
+    const fn region(access: Access, offset: u32, bytes: u32) -> Operand {
+        Operand { tensor: TensorRef { space: Space::Arena, dtype: DType::Int8, offset }, bytes, access }
+    }
+
+    fn output(offset: u32, bytes: u32) -> Operand {
+        region(Access::Write, offset, bytes)
+    }
+
+    fn are_safe(regions: &[Operand], distances: Distances) -> bool {
+        overlaps_are_safe(&regions.iter().copied().collect(), |_| distances)
+    }
+
+    #[test]
+    fn outputs_share_bytes_at_the_distances_that_the_kernel_states() {
+        for (offset, apart, in_place, forward, backward) in [
+            (50, true, true, true, true),
+            (51, false, false, true, false),
+            (92, false, false, true, false),
+            (93, false, false, false, false),
+            (100, false, true, false, false),
+            (107, false, false, false, false),
+            (108, false, false, false, true),
+            (149, false, false, false, true),
+            (150, true, true, true, true),
+        ] {
+            let regions = [INPUT, output(offset, 50)];
+            assert_eq!(are_safe(&regions, Distances::NONE), apart, "{offset}");
+            assert_eq!(are_safe(&regions, Distances::IN_PLACE), in_place, "{offset}");
+            assert_eq!(are_safe(&regions, Distances::at_most(-8)), forward, "{offset}");
+            assert_eq!(are_safe(&regions, Distances::at_least(8)), backward, "{offset}");
+        }
+        assert!(are_safe(&[INPUT, output(100, 30)], Distances::IN_PLACE), "a shorter output");
+    }
+
+    #[test]
+    fn scratch_lies_apart_from_everything() {
+        let with_output = |output| are_safe(&[INPUT, SCRATCH, output], Distances::at_most(i32::MAX));
+        assert!(with_output(output(100, 100)));
+        assert!(!with_output(output(100, 101)));
+        assert!(with_output(output(230, 1)));
+        assert!(!with_output(output(229, 1)));
+        let over_input = region(Access::Scratch, 149, 30);
+        assert!(!are_safe(&[INPUT, over_input, output(0, 10)], Distances::at_most(i32::MAX)));
+        let empty = region(Access::Scratch, 120, 0);
+        assert!(are_safe(&[INPUT, empty, output(0, 10)], Distances::NONE));
+    }
 }

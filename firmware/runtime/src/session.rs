@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use bytemuck::cast_slice;
 use edgepkg_format::info::Ports;
-use edgepkg_format::plan::{Operand, PlanEntry, PlanReader};
+use edgepkg_format::plan::{Operand, Operands, PlanEntry, PlanReader};
 use edgepkg_format::{Artifact, Space};
 use edgepkg_kernels::View;
 
@@ -147,7 +147,8 @@ impl<'s> Session<'s> {
         let View::Arena(output) = self.view(output) else {
             return;
         };
-        let views: heapless::Vec<View<'_>, 3> = inputs.iter().map(|input| self.view(input)).collect();
+        let views: heapless::Vec<View<'_>, { Operands::GREATEST_COUNT - 1 }> =
+            inputs.iter().map(|input| self.view(input)).collect();
         let step = Step { record, layer: entry.layer, kind: entry.record.kind(), output };
         observer.before(&step);
         edgepkg_kernels::run(&entry.record, &views, output);

@@ -138,7 +138,7 @@ impl Operands {
 }
 
 impl Record {
-    /// The regions the operator touches: inputs in the record's order, the output last.
+    /// The regions the operator touches: inputs in the record's order, then scratch, the output last.
     ///
     /// # Errors
     ///

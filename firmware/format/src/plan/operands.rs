@@ -9,6 +9,8 @@ use crate::tensor::{DType, Space, TensorRef};
 pub enum Access {
     /// It only reads it.
     Read,
+    /// It writes and reads it. What it holds means nothing before the operator and nothing after it.
+    Scratch,
     /// It writes all of it, or scattered bytes of it, and nothing outside.
     Write,
 }
@@ -20,7 +22,7 @@ pub struct Operand {
     pub tensor: TensorRef,
     /// Bytes from there on.
     pub bytes: u32,
-    /// Read or written.
+    /// What is done with it.
     pub access: Access,
 }
 
@@ -35,6 +37,11 @@ impl Operand {
         space_bytes.checked_sub(self.bytes).is_some_and(|last| self.tensor.offset <= last)
     }
 
+    /// Bytes from its first byte to the other's in the same space; negative where the other begins below.
+    pub fn distance_to(&self, other: &Operand) -> i64 {
+        i64::from(other.tensor.offset) - i64::from(self.tensor.offset)
+    }
+
     /// Whether the two share a byte.
     pub fn overlaps(&self, other: &Operand) -> bool {
         self.tensor.space == other.tensor.space
@@ -45,7 +52,8 @@ impl Operand {
     }
 }
 
-/// An operator's regions: inputs first, in the record's order, the output last.
+/// An operator's regions: inputs first, in the record's order, then its scratch where it has one, the
+/// output last.
 #[derive(Clone, Copy, Debug)]
 pub struct Operands {
     /// The first `count` are meant.
@@ -55,7 +63,7 @@ pub struct Operands {
 
 impl Operands {
     /// The most regions an operator has.
-    pub const GREATEST_COUNT: usize = 4;
+    pub const GREATEST_COUNT: usize = 5;
 
     pub(super) fn clear(&mut self) {
         self.count = 0;
@@ -69,6 +77,21 @@ impl Operands {
     pub(super) fn push(&mut self, tensor: TensorRef, bytes: u32, access: Access) {
         self.regions[self.count] = Operand { tensor, bytes, access };
         self.count += 1;
+    }
+}
+
+/// The regions of an operator, in their order.
+///
+/// # Panics
+///
+/// When there are more than [`GREATEST_COUNT`](Operands::GREATEST_COUNT).
+impl FromIterator<Operand> for Operands {
+    fn from_iter<I: IntoIterator<Item = Operand>>(regions: I) -> Self {
+        let mut operands = Self::default();
+        for Operand { tensor, bytes, access } in regions {
+            operands.push(tensor, bytes, access);
+        }
+        operands
     }
 }
 
