@@ -137,12 +137,9 @@ fn files_made_to_harm_are_refused() {
 #[cfg(target_os = "linux")]
 #[test]
 fn limits_hold_where_nothing_validates() {
-    let limits = Limits { memory_mib: 256, seconds: 2 };
-    let error_of = |file: &[u8]| {
+    let error_of = |file: &[u8], limits: Limits| {
         let importer = Importer::Worker(Worker { program: UNVALIDATED.into(), limits });
-        let started = Instant::now();
         let found = import(file, Path::new("harmful.onnx"), &ImportOptions::default(), &importer);
-        assert!(started.elapsed() < Duration::from_secs(10));
         match found.expect_err("it gives no model") {
             ModelError::Worker { source, .. } => source,
             other => panic!("{other}"),
@@ -150,9 +147,12 @@ fn limits_hold_where_nothing_validates() {
     };
     // Without a limit this one took 8 GB.
     let transpose = single("Transpose", true, &[], &[("perm", &[0, 0, 0, 0])], "y");
-    let memory = error_of(&transpose);
-    assert!(matches!(memory, WorkerError::Memory { limit_mib: 256 }), "{memory}");
+    let memory = error_of(&transpose, Limits { memory_mib: 128, seconds: 60 });
+    assert!(matches!(memory, WorkerError::Memory { limit_mib: 128 }), "{memory}");
     let kernel = [Constant::zeros(&[3, 2, 3, 3])];
-    let time = error_of(&single("Conv", true, &kernel, &[("pads", &[1 << 40; 4])], "y"));
-    assert!(matches!(time, WorkerError::Time { limit_seconds: 2 }), "{time}");
+    let conv = single("Conv", true, &kernel, &[("pads", &[1 << 40; 4])], "y");
+    let time = error_of(&conv, Limits { memory_mib: 128, seconds: 2 });
+    // The system's own limit, of the processor's time, may be met first.
+    let is_time = matches!(time, WorkerError::Time { limit_seconds: 2 });
+    assert!(is_time || time.to_string().contains("SIGXCPU"), "{time}");
 }
