@@ -181,10 +181,36 @@ pub struct Emulator {
     pub program: String,
     /// The Debian package that has it.
     pub debian_package: String,
+    /// The core whose cycles can be modelled for what it executes.
+    pub cycle_model: Option<CycleModel>,
     /// Its arguments; `{runner}`, `{model}`, `{model_address}`, `{commit}` and `{commit_address}` stand
     /// for the files that are loaded and where. Instead of model and commit record, `{slot_file}` is
     /// the one after the other in one file, as a boot folder holds them.
     pub arguments: Vec<String>,
+}
+
+/// A core whose cycles are modelled, instruction by instruction, for memory that never waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CycleModel {
+    /// By the instruction set summary of Arm's manual.
+    CortexM4,
+}
+
+impl CycleModel {
+    /// The name in board files and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            CycleModel::CortexM4 => "cortex-m4",
+        }
+    }
+
+    /// The core's name in reports.
+    pub fn core(self) -> &'static str {
+        match self {
+            CycleModel::CortexM4 => "Cortex-M4",
+        }
+    }
 }
 
 impl Board {
@@ -358,5 +384,10 @@ fn check_emulator(raw: RawEmulator) -> Result<Emulator, String> {
             return Err(format!("the emulator's arguments lack `{needed}`"));
         }
     }
-    Ok(Emulator { program: raw.program, debian_package: raw.debian_package, arguments: raw.arguments })
+    Ok(Emulator {
+        program: raw.program,
+        debian_package: raw.debian_package,
+        cycle_model: raw.cycle_model,
+        arguments: raw.arguments,
+    })
 }

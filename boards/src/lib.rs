@@ -10,7 +10,8 @@ mod raw;
 mod shipped;
 
 pub use board::{
-    Board, Deploy, Emulator, Flash, Memory, Region, Runner, RunnerFormat, RunnerLayout, Tier, Transport,
+    Board, CycleModel, Deploy, Emulator, Flash, Memory, Region, Runner, RunnerFormat, RunnerLayout, Tier,
+    Transport,
 };
 pub use linker_script::linker_script;
 pub use raw::RawBoard;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::board::{Deploy, RunnerFormat, RunnerLayout, Tier, Transport};
+use crate::board::{CycleModel, Deploy, RunnerFormat, RunnerLayout, Tier, Transport};
 use crate::quantity::Quantity;
 
 /// A board file, before its values are checked against each other.
@@ -74,5 +74,7 @@ pub(crate) struct RawRunner {
 pub(crate) struct RawEmulator {
     pub(crate) program: String,
     pub(crate) debian_package: String,
+    /// The core whose cycles can be modelled for what the emulator executes.
+    pub(crate) cycle_model: Option<CycleModel>,
     pub(crate) arguments: Vec<String>,
 }

@@ -59,7 +59,7 @@ pub enum Command {
     Run(RunArguments),
     /// Run a package's test vectors on a board and compare with this computer, bit for bit
     Test(TestArguments),
-    /// Count what a model costs on a board: instructions, arena, stack
+    /// Count what a model costs on a board: instructions, modelled cycles, arena, stack
     Bench(BenchArguments),
     /// Write a package's model for other tools: int8 TensorFlow Lite, or ONNX in the QDQ form
     Export(ExportArguments),

@@ -79,9 +79,20 @@ impl BoardArguments {
 
     /// Opens the board, or its emulator, with `artifact` in it, which must fit it.
     fn open(&self, board: &Board, artifact: &[u8], command: &'static str) -> Result<Box<dyn Device>, Error> {
+        self.open_with(board, artifact, command, OpenOptions::default())
+    }
+
+    /// As [`open`](Self::open), with options.
+    fn open_with(
+        &self,
+        board: &Board,
+        artifact: &[u8],
+        command: &'static str,
+        options: OpenOptions,
+    ) -> Result<Box<dyn Device>, Error> {
         if board.is_host() || board.is_emulator() || self.emulate {
             certify(board, artifact)?;
-            return Ok(device::open(board, artifact, OpenOptions::default())?);
+            return Ok(device::open(board, artifact, options)?);
         }
         let has_emulator = board.emulator.is_some();
         Err(Error::Unreachable { board: board.name.clone(), command, has_emulator })

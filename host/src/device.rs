@@ -13,6 +13,7 @@ use edgepkg_format::{Isa, OperatorKind};
 
 pub use self::host::HostDevice;
 pub use self::link::{LinkDevice, LinkError};
+use crate::cycle_model::{CycleModelError, CyclePlugin};
 use crate::emulator::{Emulator, EmulatorError};
 use crate::runners::{self, RunnerError};
 use edgepkg_runtime::{ModelError, RunError, SessionError, TensorError};
@@ -108,6 +109,8 @@ pub struct Count {
     pub value: u64,
     /// Of what.
     pub unit: CountUnit,
+    /// The cycles that the board's cycle model gives for the same work, where they were asked for.
+    pub modelled_cycles: Option<u64>,
 }
 
 /// The digest of what one operator wrote.
@@ -156,11 +159,22 @@ pub struct Measurement {
 pub struct OpenOptions {
     /// How long one answer may take.
     pub answer_timeout: Duration,
+    /// Whether counts come with modelled cycles.
+    pub cycles: ModelCycles,
+}
+
+/// Whether an emulated board's counts come with modelled cycles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelCycles {
+    /// No: it runs at its full speed.
+    Never,
+    /// Where the board has a cycle model and the library for it is built.
+    WherePossible,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { answer_timeout: Duration::from_secs(120) }
+        Self { answer_timeout: Duration::from_secs(120), cycles: ModelCycles::Never }
     }
 }
 
@@ -176,6 +190,19 @@ pub fn open(board: &Board, artifact: &[u8], options: OpenOptions) -> Result<Box<
         return Ok(Box::new(HostDevice::open(artifact)?));
     }
     let runner = runners::find(board)?;
+    let plugin = match options.cycles {
+        ModelCycles::Never => None,
+        ModelCycles::WherePossible => CyclePlugin::find(board, &runner)?,
+    };
+    if let Some(plugin) = plugin {
+        let (emulator, log) = Emulator::start_modelling_cycles(board, &runner, artifact, &plugin)?;
+        match LinkDevice::open_with_cycles(Box::new(emulator), log, options) {
+            Ok(device) => return Ok(Box::new(device)),
+            // It stops where it takes no libraries of the plugin's version: QEMU 9 and later.
+            Err(DeviceError::Link(LinkError::Closed(_))) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let emulator = Emulator::start(board, &runner, artifact)?;
     Ok(Box::new(LinkDevice::open(Box::new(emulator), options)?))
 }
@@ -192,6 +219,9 @@ pub enum DeviceError {
     /// The device does not answer as it should.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// Its cycles cannot be modelled.
+    #[error(transparent)]
+    CycleModel(#[from] CycleModelError),
     /// The artifact does not run in this process.
     #[error("the artifact does not run here")]
     Model(#[from] ModelError),

@@ -11,6 +11,7 @@ use edgepkg_format::slot::Commit;
 use tempfile::TempDir;
 
 use crate::boot_folder::slot_file;
+use crate::cycle_model::{CyclePlugin, WindowLog};
 use crate::device::transport::{Pipes, Transport};
 use crate::runners::RunnerImage;
 
@@ -88,6 +89,31 @@ impl Emulator {
     ///
     /// Where the board has no emulator, it is not installed, or the model does not fit its slot.
     pub fn start(board: &Board, runner: &RunnerImage, artifact: &[u8]) -> Result<Self, EmulatorError> {
+        Self::launch(board, runner, artifact, None)
+    }
+
+    /// As [`start`](Self::start), with the cycles of what it executes modelled, which makes it slower.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_modelling_cycles(
+        board: &Board,
+        runner: &RunnerImage,
+        artifact: &[u8],
+        plugin: &CyclePlugin,
+    ) -> Result<(Self, WindowLog), EmulatorError> {
+        let emulator = Self::launch(board, runner, artifact, Some(plugin))?;
+        let log = WindowLog::new(emulator.files.path().join(WINDOWS_FILE));
+        Ok((emulator, log))
+    }
+
+    fn launch(
+        board: &Board,
+        runner: &RunnerImage,
+        artifact: &[u8],
+        plugin: Option<&CyclePlugin>,
+    ) -> Result<Self, EmulatorError> {
         let no_emulator = || EmulatorError::NoEmulator { board: board.name.clone() };
         let emulator = board.emulator.as_ref().ok_or_else(no_emulator)?;
         let memory = board.memory.as_ref().ok_or_else(no_emulator)?;
@@ -102,8 +128,10 @@ impl Emulator {
         let messages = File::create(files.path().join(MESSAGES_FILE)).map_err(EmulatorError::Files)?;
         let arguments =
             emulator.arguments.iter().map(|argument| fill_in(argument, runner, files.path(), memory));
+        let plugin = plugin.map(|plugin| plugin.arguments(&files.path().join(WINDOWS_FILE)));
         let mut child = Command::new(&emulator.program)
             .args(arguments)
+            .args(plugin.into_iter().flatten())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(messages)
@@ -159,6 +187,8 @@ const MODEL_FILE: &str = "model.epa";
 const COMMIT_FILE: &str = "commit.bin";
 const SLOT_FILE: &str = "slot.bin";
 const MESSAGES_FILE: &str = "messages.txt";
+/// What its cycle model wrote.
+const WINDOWS_FILE: &str = "windows.txt";
 /// A fresh slot's first model.
 const COUNTER: u32 = 1;
 
@@ -170,14 +200,17 @@ fn write_files(artifact: &[u8]) -> io::Result<TempDir> {
     Ok(folder)
 }
 
+/// `path` as a value in an argument: QEMU ends a value at a comma and takes two for one.
+pub(crate) fn argument_path(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
 fn fill_in(argument: &str, runner: &RunnerImage, folder: &Path, memory: &Memory) -> String {
-    // QEMU ends a value at a comma and takes two for one.
-    let path = |path: &Path| path.display().to_string().replace(',', ",,");
     argument
-        .replace("{runner}", &path(&runner.loaded))
-        .replace("{model}", &path(&folder.join(MODEL_FILE)))
-        .replace("{slot_file}", &path(&folder.join(SLOT_FILE)))
+        .replace("{runner}", &argument_path(&runner.loaded))
+        .replace("{model}", &argument_path(&folder.join(MODEL_FILE)))
+        .replace("{slot_file}", &argument_path(&folder.join(SLOT_FILE)))
         .replace("{model_address}", &format!("{:#x}", memory.model_slot.start))
-        .replace("{commit}", &path(&folder.join(COMMIT_FILE)))
+        .replace("{commit}", &argument_path(&folder.join(COMMIT_FILE)))
         .replace("{commit_address}", &format!("{:#x}", memory.commit_address()))
 }

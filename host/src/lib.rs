@@ -14,6 +14,7 @@ pub mod whole_file;
 pub mod fit;
 pub mod boot_folder;
 pub mod runners;
+pub mod cycle_model;
 pub mod emulator;
 pub mod device;
 pub mod verify;

@@ -65,6 +65,11 @@ pub fn find(board: &Board) -> Result<RunnerImage, RunnerError> {
     find_in(board, &folders())
 }
 
+/// The file called `name` among the runner images, where there is one.
+pub fn find_file(name: &str) -> Option<PathBuf> {
+    folders().into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
 fn find_in(board: &Board, folders: &[PathBuf]) -> Result<RunnerImage, RunnerError> {
     let runner = board.runner.as_ref().ok_or_else(|| RunnerError::NotNeeded { board: board.name.clone() })?;
     let elf_name = format!("{}.elf", board.name);

@@ -1,6 +1,6 @@
 //! int8 models on emulated boards give the bytes that TensorFlow Lite Micro gives.
 
-use edgepkg::device::{self, CountUnit, Device, HostDevice, LinkDevice, OpenOptions};
+use edgepkg::device::{self, CountUnit, Device, HostDevice, LinkDevice, ModelCycles, OpenOptions};
 use edgepkg::emulator::Emulator;
 use edgepkg::runners;
 use edgepkg_boards::Board;
@@ -85,6 +85,36 @@ fn counts_are_exact_and_repeatable() {
     let sum: u64 = operators.iter().map(|operator| operator.count.value).sum();
     assert!(sum < run.value && run.value - sum < run.value / 100, "{sum} of {}", run.value);
     println!("{whole:?}");
+}
+
+#[test]
+fn modelled_cycles_are_repeatable_and_those_of_the_instructions_counted() {
+    if !cfg!(target_os = "linux") {
+        println!("skipped: the cycle model is built on Linux");
+        return;
+    }
+    let model = kws();
+    let board = Board::find("qemu-cortex-m4").unwrap();
+    let options = OpenOptions { cycles: ModelCycles::WherePossible, ..OpenOptions::default() };
+    let mut device = device::open(&board, &model.artifact(board.isa), options).unwrap();
+    let mut plain = open(&board, &model);
+    let (whole, without) =
+        (device.measure(&[&model.inputs[0]]).unwrap(), plain.measure(&[&model.inputs[0]]).unwrap());
+    for (with, without) in
+        [(whole.parse, without.parse), (whole.session, without.session), (whole.run, without.run)]
+    {
+        let (with, without) = (with.unwrap(), without.unwrap());
+        assert_eq!((with.value, with.unit), (without.value, without.unit), "counting costs nothing");
+        assert_eq!(without.modelled_cycles, None);
+        // No instruction takes less than a cycle, and few take more than two.
+        let cycles = with.modelled_cycles.expect("`cargo xtask runners` has built the cycle model");
+        assert!(cycles > with.value && cycles < 3 * with.value, "{with:?}");
+    }
+    assert_eq!(device.run(&[&model.inputs[0]]).unwrap().count, whole.run, "the same run costs the same");
+    let operators = device.operator_counts(&[&model.inputs[0]]).unwrap();
+    let sum: u64 = operators.iter().map(|operator| operator.count.modelled_cycles.unwrap()).sum();
+    let run = whole.run.unwrap().modelled_cycles.unwrap();
+    assert!(sum < run && run - sum < run / 100, "{sum} of {run}");
 }
 
 #[test]

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use edgepkg_boards::{Board, CycleModel};
 use serde::Serialize;
 
 use super::{Outcome, write_json};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
-use crate::device::{Count, CountUnit, Device, DeviceError, Measurement};
+use crate::device::{Count, CountUnit, Device, DeviceError, Measurement, ModelCycles, OpenOptions};
 use crate::error::Error;
 use crate::model::BoardModel;
 use crate::table::{self, Align, Bytes, Percent, Table, short_name};
@@ -42,6 +43,12 @@ struct BenchResult {
     source: &'static str,
     instructions: Option<u64>,
     cycles: Option<u64>,
+    /// The core whose cycles can be modelled for what the board's emulator executes.
+    cycle_model: Option<&'static str>,
+    /// What that core would take where memory never waits; none where its model is not built.
+    modelled_cycles: Option<u64>,
+    parse_modelled_cycles: Option<u64>,
+    session_modelled_cycles: Option<u64>,
     /// To check the artifact, before the first run; in the unit of the run.
     parse_count: Option<u64>,
     /// To start a session, before the first run; in the unit of the run.
@@ -59,6 +66,7 @@ struct LayerCost {
     name: String,
     operator: String,
     count: u64,
+    modelled_cycles: Option<u64>,
 }
 
 /// Measures a model.
@@ -69,7 +77,8 @@ struct LayerCost {
 pub fn execute(arguments: &BenchArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = arguments.board.find()?;
     let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
-    let mut device = arguments.board.open(&board, &model.artifact, "bench")?;
+    let options = OpenOptions { cycles: ModelCycles::WherePossible, ..OpenOptions::default() };
+    let mut device = arguments.board.open_with(&board, &model.artifact, "bench", options)?;
     let inputs: Vec<Vec<u8>> = model.inputs.iter().map(|port| vec![0; port.bytes()]).collect();
     let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
     let measurement = device.measure(&inputs)?;
@@ -78,18 +87,18 @@ pub fn execute(arguments: &BenchArguments, out: &mut dyn Write) -> Result<Outcom
         None => Some(median_microseconds(&mut *device, &inputs)?),
     };
     let layers = layer_costs(&mut *device, &model, &inputs)?;
-    let result = result(&model, &board.name, &measurement, microseconds, layers);
+    let result = result(&model, &board, &measurement, microseconds, layers);
     if arguments.format.json {
         write_json(out, &result)?;
     } else {
-        write_summary(out, &result)?;
+        write_summary(out, &board, &result)?;
     }
     Ok(Outcome::Good)
 }
 
 fn result(
     model: &BoardModel,
-    board: &str,
+    board: &Board,
     measurement: &Measurement,
     microseconds: Option<f64>,
     layers: Vec<LayerCost>,
@@ -102,7 +111,7 @@ fn result(
     BenchResult {
         name: model.name.clone(),
         version: model.version.clone(),
-        board: board.to_owned(),
+        board: board.name.clone(),
         source: match (instructions, cycles) {
             (Some(_), _) => "emulated, exact",
             (None, Some(_)) => "hardware, counted",
@@ -110,6 +119,10 @@ fn result(
         },
         instructions,
         cycles,
+        cycle_model: cycle_model(board).map(CycleModel::name),
+        modelled_cycles: modelled(measurement.run),
+        parse_modelled_cycles: modelled(measurement.parse),
+        session_modelled_cycles: modelled(measurement.session),
         parse_count: measurement.parse.map(|count| count.value),
         session_count: measurement.session.map(|count| count.value),
         microseconds,
@@ -117,6 +130,14 @@ fn result(
         stack_bytes: measurement.stack_bytes,
         layers,
     }
+}
+
+fn cycle_model(board: &Board) -> Option<CycleModel> {
+    board.emulator.as_ref().and_then(|emulator| emulator.cycle_model)
+}
+
+fn modelled(count: Option<Count>) -> Option<u64> {
+    count.and_then(|count| count.modelled_cycles)
 }
 
 fn median_microseconds(device: &mut dyn Device, inputs: &[&[u8]]) -> Result<f64, DeviceError> {
@@ -140,39 +161,27 @@ fn layer_costs(
     let mut layers: Vec<LayerCost> = Vec::new();
     for record in device.operator_counts(inputs)? {
         match layers.last_mut() {
-            Some(last) if last.index == record.layer => last.count += record.count.value,
+            Some(last) if last.index == record.layer => {
+                last.count += record.count.value;
+                let both = last.modelled_cycles.zip(record.count.modelled_cycles);
+                last.modelled_cycles = both.map(|(cycles, more)| cycles + more);
+            }
             _ => layers.push(LayerCost {
                 index: record.layer,
                 name: model.layer_name(record.layer),
                 operator: record.kind.name().to_owned(),
                 count: record.count.value,
+                modelled_cycles: record.count.modelled_cycles,
             }),
         }
     }
     Ok(layers)
 }
 
-fn write_summary(out: &mut dyn Write, result: &BenchResult) -> Result<(), Error> {
+fn write_summary(out: &mut dyn Write, board: &Board, result: &BenchResult) -> Result<(), Error> {
     writeln!(out, "{} {} on `{}` ({})", result.name, result.version, result.board, result.source)?;
     if !result.layers.is_empty() {
-        let total: u64 = result.layers.iter().map(|layer| layer.count).sum();
-        let mut table = Table::new([
-            ("#", Align::Right),
-            ("layer", Align::Left),
-            ("operator", Align::Left),
-            (if result.cycles.is_some() { "cycles" } else { "instructions" }, Align::Right),
-            ("share", Align::Right),
-        ]);
-        for layer in &result.layers {
-            table.row([
-                layer.index.to_string(),
-                short_name(&layer.name),
-                layer.operator.clone(),
-                table::Count(layer.count).to_string(),
-                Percent(layer.count as f64 / total.max(1) as f64).to_string(),
-            ]);
-        }
-        writeln!(out, "\n{table}")?;
+        writeln!(out, "\n{}", layer_table(result))?;
     }
     for (what, count) in [
         ("instructions", result.instructions),
@@ -184,12 +193,72 @@ fn write_summary(out: &mut dyn Write, result: &BenchResult) -> Result<(), Error>
             writeln!(out, "  {what:<14} {}", table::Count(count))?;
         }
     }
+    if let Some(model) = cycle_model(board) {
+        write_modelled_cycles(out, model, result)?;
+    }
     if let Some(microseconds) = result.microseconds {
         writeln!(out, "  {:<14} {microseconds:.1} us (median; of this computer, not of a board)", "time")?;
     }
     writeln!(out, "  {:<14} {}", "arena", Bytes(result.arena_bytes.into()))?;
     if let Some(stack_bytes) = result.stack_bytes {
         writeln!(out, "  {:<14} {}", "stack", Bytes(stack_bytes.into()))?;
+    }
+    Ok(())
+}
+
+/// A row a layer; its share is of the modelled cycles where there are some.
+fn layer_table(result: &BenchResult) -> Table {
+    let counted = if result.cycles.is_some() { "cycles" } else { "instructions" };
+    let (number, layer, operator) = (("#", Align::Right), ("layer", Align::Left), ("operator", Align::Left));
+    let (count, share) = ((counted, Align::Right), ("share", Align::Right));
+    let names =
+        |layer: &LayerCost| (layer.index.to_string(), short_name(&layer.name), layer.operator.clone());
+    let part = |value: u64, total: u64| Percent(value as f64 / total.max(1) as f64).to_string();
+    let total: u64 = result.layers.iter().map(|layer| layer.count).sum();
+    let total_cycles: Option<u64> = result.layers.iter().map(|layer| layer.modelled_cycles).sum();
+    let Some(total_cycles) = total_cycles else {
+        let mut table = Table::new([number, layer, operator, count, share]);
+        for layer in &result.layers {
+            let (index, name, operator) = names(layer);
+            let count = table::Count(layer.count).to_string();
+            table.row([index, name, operator, count, part(layer.count, total)]);
+        }
+        return table;
+    };
+    let mut table = Table::new([number, layer, operator, count, ("modelled cycles", Align::Right), share]);
+    for layer in &result.layers {
+        let (index, name, operator) = names(layer);
+        let cycles = layer.modelled_cycles.unwrap_or_default();
+        let counts = [layer.count, cycles].map(|count| table::Count(count).to_string());
+        let [count, modelled] = counts;
+        table.row([index, name, operator, count, modelled, part(cycles, total_cycles)]);
+    }
+    table
+}
+
+fn write_modelled_cycles(out: &mut dyn Write, model: CycleModel, result: &BenchResult) -> Result<(), Error> {
+    let Some(cycles) = result.modelled_cycles else {
+        writeln!(
+            out,
+            "  {:<14} not modelled: for a {} that takes Linux, QEMU 7 or 8 and `cargo xtask runners` in a checkout",
+            "cycles",
+            model.core()
+        )?;
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "  {:<14} {} (modelled: a {} whose memory never waits; not measured)",
+        "cycles",
+        table::Count(cycles),
+        model.core()
+    )?;
+    for (what, cycles) in
+        [("  to check it", result.parse_modelled_cycles), ("  to start it", result.session_modelled_cycles)]
+    {
+        if let Some(cycles) = cycles {
+            writeln!(out, "  {what:<14} {}", table::Count(cycles))?;
+        }
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::{
     Count, CountUnit, Description, Device, DeviceError, Measurement, OpenOptions, OperatorCount,
     OperatorDigest, RunReport, check_inputs,
 };
+use crate::cycle_model::WindowLog;
 
 /// A board that answers over the device link.
 pub struct LinkDevice {
@@ -21,6 +22,14 @@ pub struct LinkDevice {
     model: LoadedModel,
     input_bytes: Vec<u32>,
     output_bytes: Vec<u32>,
+    cycles: Option<CycleLog>,
+}
+
+/// Modelled cycles: those of the start, and where the others are read.
+struct CycleLog {
+    windows: WindowLog,
+    parse: u64,
+    session: u64,
 }
 
 impl LinkDevice {
@@ -31,6 +40,24 @@ impl LinkDevice {
     /// Where it does not answer in time or refuses its model.
     pub fn open(transport: Box<dyn Transport>, options: OpenOptions) -> Result<Self, DeviceError> {
         Self::describe(Client::identify(transport, options.answer_timeout)?)
+    }
+
+    /// The emulated device at the far end of `transport`, whose cycle model writes to `windows`.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not answer in time or refuses its model, or its cycles cannot be read.
+    pub fn open_with_cycles(
+        transport: Box<dyn Transport>,
+        mut windows: WindowLog,
+        options: OpenOptions,
+    ) -> Result<Self, DeviceError> {
+        let mut device = Self::open(transport, options)?;
+        // Started with a model in its slot, it has parsed that and opened a session.
+        let LoadedModel { parse_count, session_count, .. } = device.model;
+        let cycles = windows.take_cycles(&[parse_count, session_count])?;
+        device.cycles = Some(CycleLog { windows, parse: cycles[0], session: cycles[1] });
+        Ok(device)
     }
 
     /// The device at the far end of `transport`, with `artifact` written to its model slot first, whatever
@@ -83,6 +110,7 @@ impl LinkDevice {
             client,
             counter,
             model,
+            cycles: None,
         })
     }
 
@@ -122,13 +150,28 @@ impl LinkDevice {
         Ok(())
     }
 
-    fn count(&self, value: u64) -> Option<Count> {
+    /// The cycles of the work that the device has counted since the last call, whose instructions were these.
+    fn modelled_cycles(&mut self, instructions: &[u64]) -> Result<Vec<Option<u64>>, DeviceError> {
+        let Some(log) = &mut self.cycles else {
+            return Ok(vec![None; instructions.len()]);
+        };
+        Ok(log.windows.take_cycles(instructions)?.into_iter().map(Some).collect())
+    }
+
+    /// Runs, and gives what the whole run cost.
+    fn run_counted(&mut self, inputs: &[&[u8]]) -> Result<Option<Count>, DeviceError> {
+        let value = self.run_observed(inputs, Observe::Nothing, |_| ())?;
+        let cycles = self.modelled_cycles(&[value])?;
+        Ok(self.count(value, cycles[0]))
+    }
+
+    fn count(&self, value: u64, modelled_cycles: Option<u64>) -> Option<Count> {
         let unit = match self.counter {
             Counter::None => return None,
             Counter::Instructions => CountUnit::Instructions,
             Counter::Cycles => CountUnit::Cycles,
         };
-        Some(Count { value, unit })
+        Some(Count { value, unit, modelled_cycles })
     }
 }
 
@@ -146,13 +189,13 @@ impl Device for LinkDevice {
     }
 
     fn run(&mut self, inputs: &[&[u8]]) -> Result<RunReport, DeviceError> {
-        let count = self.run_observed(inputs, Observe::Nothing, |_| ())?;
+        let count = self.run_counted(inputs)?;
         let mut outputs = Vec::with_capacity(self.output_bytes.len());
         for (port, &bytes) in self.output_bytes.iter().enumerate() {
             let port = port as u8;
             outputs.push(self.client.read(bytes, |offset| Request::ReadOutput { port, offset })?);
         }
-        Ok(RunReport { outputs, count: self.count(count) })
+        Ok(RunReport { outputs, count })
     }
 
     fn operator_digests(&mut self, inputs: &[&[u8]]) -> Result<Vec<OperatorDigest>, DeviceError> {
@@ -168,7 +211,10 @@ impl Device for LinkDevice {
     fn operator_counts(&mut self, inputs: &[&[u8]]) -> Result<Vec<OperatorCount>, DeviceError> {
         let mut steps = Vec::new();
         self.run_observed(inputs, Observe::Counts, |step| steps.push(step))?;
-        let counted = steps.iter().filter_map(|step| self.count(step.value).map(|count| (step, count)));
+        let instructions: Vec<u64> = steps.iter().map(|step| step.value).collect();
+        let cycles = self.modelled_cycles(&instructions)?;
+        let counted = steps.iter().zip(cycles);
+        let counted = counted.filter_map(|(step, cycles)| Some((step, self.count(step.value, cycles)?)));
         let count = |(step, count): (&StepReport, Count)| {
             Ok(OperatorCount { record: step.record, layer: step.layer, kind: kind(step)?, count })
         };
@@ -176,16 +222,16 @@ impl Device for LinkDevice {
     }
 
     fn measure(&mut self, inputs: &[&[u8]]) -> Result<Measurement, DeviceError> {
-        let run = self.run_observed(inputs, Observe::Nothing, |_| ())?;
+        let run = self.run_counted(inputs)?;
         self.exercise(inputs)?;
         let stack_bytes = self.client.ask(Request::MeasureStack, |answer| match answer {
             Answer::StackBytes(bytes) => Some(bytes),
             _ => None,
         })?;
         Ok(Measurement {
-            parse: self.count(self.model.parse_count),
-            session: self.count(self.model.session_count),
-            run: self.count(run),
+            parse: self.count(self.model.parse_count, self.cycles.as_ref().map(|log| log.parse)),
+            session: self.count(self.model.session_count, self.cycles.as_ref().map(|log| log.session)),
+            run,
             stack_bytes: (stack_bytes > 0).then_some(stack_bytes),
             arena_bytes: self.model.arena_bytes,
         })

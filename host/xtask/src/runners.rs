@@ -10,8 +10,12 @@ use crate::flat_image::flat_image;
 use crate::toolchain::Toolchain;
 use crate::workspace;
 
+/// The cycle model's crate, and what its library is called among the runners.
+const CYCLE_PLUGIN_CRATE: &str = "edgepkg-cycle-plugin";
+const CYCLE_PLUGIN: &str = "cycle-plugin.so";
+
 /// Builds the image of every board that has one: `target/runners/BOARD.elf`, and `.img` where the board
-/// loads that.
+/// loads that; and the emulators' cycle model, `cycle-plugin.so`.
 pub fn build_all() -> Result<(), Failure> {
     let folder = workspace::runners();
     fs::create_dir_all(&folder).map_err(at(&folder))?;
@@ -20,7 +24,14 @@ pub fn build_all() -> Result<(), Failure> {
             build(&board, runner, target, &folder)?;
         }
     }
-    Ok(())
+    if cfg!(target_os = "linux") { build_cycle_plugin(&folder) } else { Ok(()) }
+}
+
+fn build_cycle_plugin(folder: &Path) -> Result<(), Failure> {
+    run(workspace::cargo().args(["build", "--release", "--locked", "--package", CYCLE_PLUGIN_CRATE]))?;
+    let name = CYCLE_PLUGIN_CRATE.replace('-', "_");
+    let built = workspace::target().join("release").join(format!("lib{name}.so"));
+    fs::copy(&built, folder.join(CYCLE_PLUGIN)).map_err(at(&built)).map(drop)
 }
 
 fn build(board: &Board, runner: &Runner, target: &str, folder: &Path) -> Result<(), Failure> {

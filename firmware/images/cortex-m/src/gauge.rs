@@ -76,13 +76,16 @@ impl InstructionGauge {
 impl Gauge for InstructionGauge {
     const COUNTER: Counter = Counter::Instructions;
 
-    // Never inlined, so that it costs the same wherever it is called.
+    // Never inlined, so that it costs the same wherever it is called. The names are those by which the
+    // emulator's cycle model finds where to begin and to stop.
     #[inline(never)]
+    #[unsafe(export_name = "gauge_start")]
     fn start(&mut self) {
         self.write_register(VALUE, u32::MAX);
     }
 
     #[inline(never)]
+    #[unsafe(export_name = "gauge_stop")]
     fn stop(&mut self) -> u64 {
         let readings = number!(_instructions_per_tick);
         let elapsed = readings as u64 * u64::from(u32::MAX) - self.sum_readings(readings);
