@@ -1,6 +1,7 @@
 //! What runs a model: this process, or a board at the far end of the device link.
 
 pub mod host;
+mod layer_count;
 pub mod link;
 pub mod transport;
 
@@ -12,6 +13,7 @@ use edgepkg_format::link::{ModelFault, ModelState};
 use edgepkg_format::{Isa, OperatorKind};
 
 pub use self::host::HostDevice;
+pub use self::layer_count::LayerCount;
 pub use self::link::{LinkDevice, LinkError};
 use crate::cycle_model::{CycleModelError, CyclePlugin};
 use crate::emulator::{Emulator, EmulatorError};

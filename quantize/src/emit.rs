@@ -5,9 +5,10 @@ use edgepkg_format::write::{Contents, PortDescription};
 use edgepkg_format::{Isa, TensorRef};
 
 use crate::drop_dead_channels::{DeadChannels, Macs, drop_dead_channels, total_macs};
-use crate::graph::{QuantizedGraph, TensorId};
+use crate::graph::{Node, QuantizedGraph, TensorId};
 use crate::lower::{LowerError, Lowered, lower};
 use crate::plan_memory::{MemoryPlan, plan_memory};
+use crate::report::macs;
 
 /// What an artifact states beside the graph.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub struct Layer {
     pub name: String,
     /// Its operator.
     pub operator: &'static str,
+    /// Multiplications with weights that are executed for it in one inference.
+    pub macs: u64,
 }
 
 /// Lowers `graph`, plans its memory and writes the artifact: a function of its arguments alone.
@@ -66,7 +69,7 @@ pub fn emit(graph: &QuantizedGraph, options: &Options<'_>) -> Result<Emitted, Lo
     let memory = plan_memory(&lowered);
     let artifact = write(executed, &lowered, &memory, options);
     let macs = Macs { given: total_macs(graph), executed: total_macs(executed) };
-    Ok(Emitted { artifact, memory, layers: layers(graph), macs })
+    Ok(Emitted { artifact, memory, layers: layers(executed), macs })
 }
 
 /// Writes the artifact of `lowered`, made from `graph`, with its buffers placed as `memory` says.
@@ -115,5 +118,7 @@ fn port(graph: &QuantizedGraph, id: TensorId, place: TensorRef) -> PortDescripti
 }
 
 fn layers(graph: &QuantizedGraph) -> Vec<Layer> {
-    graph.nodes.iter().map(|node| Layer { name: node.name.clone(), operator: node.op.name() }).collect()
+    let layer =
+        |node: &Node| Layer { name: node.name.clone(), operator: node.op.name(), macs: macs(graph, node) };
+    graph.nodes.iter().map(layer).collect()
 }

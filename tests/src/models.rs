@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use edgepkg_format::Isa;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
-use edgepkg_quantize::emit::{Options, emit};
+use edgepkg_quantize::emit::{Emitted, Options, emit};
 
 use crate::import::int8_tflite;
 use crate::samples::integer_samples;
@@ -29,6 +29,15 @@ impl Int8Model {
     ///
     /// When the file cannot be read or lowered.
     pub fn artifact(&self, isa: Isa) -> Vec<u8> {
+        self.emitted(isa, DeadChannels::Drop).artifact
+    }
+
+    /// The artifact for `isa`, with what is known of it.
+    ///
+    /// # Panics
+    ///
+    /// When the file cannot be read or lowered.
+    pub fn emitted(&self, isa: Isa, dead_channels: DeadChannels) -> Emitted {
         let graph = int8_tflite(&self.tflite).expect("an int8 model file");
         let options = Options {
             isa,
@@ -36,9 +45,9 @@ impl Int8Model {
             version: "0.1.0",
             labels: &[],
             graph_digest: [0; 32],
-            dead_channels: DeadChannels::Drop,
+            dead_channels,
         };
-        emit(&graph, &options).expect("every operator is there").artifact
+        emit(&graph, &options).expect("every operator is there")
     }
 }
 

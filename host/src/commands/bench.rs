@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::{Outcome, write_json};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
-use crate::device::{Count, CountUnit, Device, DeviceError, Measurement, ModelCycles, OpenOptions};
+use crate::device::{
+    Count, CountUnit, Device, DeviceError, LayerCount, Measurement, ModelCycles, OpenOptions,
+};
 use crate::error::Error;
 use crate::model::BoardModel;
 use crate::table::{self, Align, Bytes, Percent, Table, short_name};
@@ -65,6 +67,8 @@ struct LayerCost {
     index: u32,
     name: String,
     operator: String,
+    /// Multiplications with weights; unknown where only the artifact is there.
+    macs: Option<u64>,
     count: u64,
     modelled_cycles: Option<u64>,
 }
@@ -152,30 +156,21 @@ fn median_microseconds(device: &mut dyn Device, inputs: &[&[u8]]) -> Result<f64,
     Ok(times[times.len() / 2].as_secs_f64() * 1e6)
 }
 
-/// The counts of a layer's records, added up.
 fn layer_costs(
     device: &mut dyn Device,
     model: &BoardModel,
     inputs: &[&[u8]],
 ) -> Result<Vec<LayerCost>, DeviceError> {
-    let mut layers: Vec<LayerCost> = Vec::new();
-    for record in device.operator_counts(inputs)? {
-        match layers.last_mut() {
-            Some(last) if last.index == record.layer => {
-                last.count += record.count.value;
-                let both = last.modelled_cycles.zip(record.count.modelled_cycles);
-                last.modelled_cycles = both.map(|(cycles, more)| cycles + more);
-            }
-            _ => layers.push(LayerCost {
-                index: record.layer,
-                name: model.layer_name(record.layer),
-                operator: record.kind.name().to_owned(),
-                count: record.count.value,
-                modelled_cycles: record.count.modelled_cycles,
-            }),
-        }
-    }
-    Ok(layers)
+    let layers = LayerCount::of_operators(&device.operator_counts(inputs)?);
+    let cost = |layer: &LayerCount| LayerCost {
+        index: layer.layer,
+        name: model.layer_name(layer.layer),
+        operator: layer.kind.name().to_owned(),
+        macs: model.layers.get(layer.layer as usize).map(|layer| layer.macs),
+        count: layer.count.value,
+        modelled_cycles: layer.count.modelled_cycles,
+    };
+    Ok(layers.iter().map(cost).collect())
 }
 
 fn write_summary(out: &mut dyn Write, board: &Board, result: &BenchResult) -> Result<(), Error> {
@@ -206,32 +201,32 @@ fn write_summary(out: &mut dyn Write, board: &Board, result: &BenchResult) -> Re
     Ok(())
 }
 
-/// A row a layer; its share is of the modelled cycles where there are some.
+/// A row a layer; shares and costs of a multiplication are of the modelled cycles where there are some.
 fn layer_table(result: &BenchResult) -> Table {
     let counted = if result.cycles.is_some() { "cycles" } else { "instructions" };
-    let (number, layer, operator) = (("#", Align::Right), ("layer", Align::Left), ("operator", Align::Left));
-    let (count, share) = ((counted, Align::Right), ("share", Align::Right));
-    let names =
-        |layer: &LayerCost| (layer.index.to_string(), short_name(&layer.name), layer.operator.clone());
-    let part = |value: u64, total: u64| Percent(value as f64 / total.max(1) as f64).to_string();
-    let total: u64 = result.layers.iter().map(|layer| layer.count).sum();
-    let total_cycles: Option<u64> = result.layers.iter().map(|layer| layer.modelled_cycles).sum();
-    let Some(total_cycles) = total_cycles else {
-        let mut table = Table::new([number, layer, operator, count, share]);
-        for layer in &result.layers {
-            let (index, name, operator) = names(layer);
-            let count = table::Count(layer.count).to_string();
-            table.row([index, name, operator, count, part(layer.count, total)]);
-        }
-        return table;
-    };
-    let mut table = Table::new([number, layer, operator, count, ("modelled cycles", Align::Right), share]);
+    let weighed = |layer: &LayerCost| layer.modelled_cycles.unwrap_or(layer.count);
+    let total: u64 = result.layers.iter().map(weighed).sum();
+    let mut table = Table::new([
+        ("#", Align::Right),
+        ("layer", Align::Left),
+        ("operator", Align::Left),
+        (counted, Align::Right),
+        ("modelled cycles", Align::Right),
+        ("per MAC", Align::Right),
+        ("share", Align::Right),
+    ]);
     for layer in &result.layers {
-        let (index, name, operator) = names(layer);
-        let cycles = layer.modelled_cycles.unwrap_or_default();
-        let counts = [layer.count, cycles].map(|count| table::Count(count).to_string());
-        let [count, modelled] = counts;
-        table.row([index, name, operator, count, modelled, part(cycles, total_cycles)]);
+        let of_a_mac = |macs: u64| format!("{:.2}", weighed(layer) as f64 / macs as f64);
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        table.row([
+            layer.index.to_string(),
+            short_name(&layer.name),
+            layer.operator.clone(),
+            table::Count(layer.count).to_string(),
+            or_dash(layer.modelled_cycles.map(|cycles| table::Count(cycles).to_string())),
+            or_dash(layer.macs.filter(|&macs| macs > 0).map(of_a_mac)),
+            Percent(weighed(layer) as f64 / total.max(1) as f64).to_string(),
+        ]);
     }
     table
 }

@@ -5,9 +5,9 @@ use crate::suite::with_zoo;
 use crate::{runners, setup, workspace};
 
 /// The variable at which tests write their golden files instead of comparing with them.
-const BLESS_VARIABLE: &str = "EDGEPKG_BLESS";
+pub const BLESS_VARIABLE: &str = "EDGEPKG_BLESS";
 
-/// Runs every test with snapshots, golden files and sizes written from what the code gives now. What
+/// Runs every test with snapshots, golden files and figures written from what the code gives now. What
 /// changed stands in `git diff`.
 pub fn bless() -> Result<(), Failure> {
     setup::setup()?;

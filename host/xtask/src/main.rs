@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | sizes`.
+//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | perf`.
 #![forbid(unsafe_code)]
 
 mod bless;
@@ -6,9 +6,9 @@ mod ci;
 mod command;
 mod flat_image;
 mod packages;
+mod perf;
 mod runners;
 mod setup;
-mod sizes;
 mod suite;
 mod toolchain;
 mod workspace;
@@ -36,10 +36,10 @@ enum Chore {
     Test,
     /// What CI runs: name the machine's tools, then `test`
     Ci,
-    /// Write snapshots, golden files and sizes anew from what the code gives now
+    /// Write snapshots, golden files and figures anew from what the code gives now
     Bless,
-    /// Show flash and RAM of every image and model, against tests/sizes.toml
-    Sizes,
+    /// Measure what the models cost on every emulated board and write tests/perf.toml and tests/PERFORMANCE.md
+    Perf,
 }
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Chore::Test => suite::run_all(),
         Chore::Ci => ci::run_ci(),
         Chore::Bless => bless::bless(),
-        Chore::Sizes => sizes::show(),
+        Chore::Perf => perf::write(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

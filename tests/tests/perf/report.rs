@@ -1,0 +1,96 @@
+//! The figures as people read them.
+
+use std::fmt::Write;
+
+use edgepkg::table::{Count, Percent, short_name};
+
+use crate::figures::{Figures, LayerFigures, ModelFigures};
+
+/// The board whose layers are shown; those of the others are in the data.
+const BOARD: &str = "qemu-cortex-m4";
+
+const INTRODUCTION: &str = "\
+# What the models cost
+
+Written by `cargo xtask perf` from [perf.toml](perf.toml), which also has every layer on the other boards; `cargo xtask test`
+fails where a figure grows by more than half a percent under the same compiler.
+
+Instructions are counted, exactly, in QEMU. Cycles are modelled: what Arm's manual charges a Cortex-M4 for those instructions
+where memory never waits, with a refill of 2 for each taken branch (`host/cycle_plugin`). Nothing here was measured on
+silicon. Per MAC: of the multiplications with weights that are executed; two SMLAD lanes make 0.5 the floor of a Cortex-M4.
+Models are MLPerf Tiny's `reference_int8.tflite` files; `vww-all-channels` is vww with `--keep-dead-channels`.
+";
+
+/// The report.
+pub fn markdown(figures: &Figures) -> String {
+    let mut text = String::from(INTRODUCTION);
+    write(&mut text, figures).expect("a string takes everything");
+    text
+}
+
+fn write(text: &mut String, figures: &Figures) -> std::fmt::Result {
+    writeln!(text, "\n## Runners, with every operator\n")?;
+    writeln!(text, "| board | code, bytes | static RAM, bytes | compiler |\n|---|---:|---:|---|")?;
+    for (board, image) in &figures.image {
+        let (code, ram) = (Count(image.code_bytes), Count(image.static_ram_bytes));
+        writeln!(text, "| `{board}` | {code} | {ram} | {} |", image.compiler)?;
+    }
+    writeln!(text, "\n## Whole models\n")?;
+    writeln!(
+        text,
+        "| model | board | MACs | artifact, bytes | arena, bytes | stack, bytes | instructions to start | \
+         instructions a run | per MAC | modelled cycles | per MAC |\n\
+         |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    )?;
+    for (model, boards) in &figures.model {
+        for (board, of) in boards {
+            write_model(text, model, board, of)?;
+        }
+    }
+    for (model, boards) in &figures.model {
+        if let Some(of) = boards.get(BOARD) {
+            writeln!(text, "\n## {model} on `{BOARD}`, by layer\n")?;
+            write_layers(text, of)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_model(text: &mut String, model: &str, board: &str, of: &ModelFigures) -> std::fmt::Result {
+    let macs = of.macs();
+    let start = of.parse_instructions + of.session_instructions;
+    write!(text, "| {model} | `{board}` | {} | {} ", Count(macs), Count(of.artifact_bytes))?;
+    write!(text, "| {} | {} | {} ", Count(of.arena_bytes), Count(of.stack_bytes), Count(start))?;
+    write!(text, "| {} | {} ", Count(of.run_instructions), per_mac(Some(of.run_instructions), macs))?;
+    writeln!(text, "| {} | {} |", or_dash(of.run_cycles), per_mac(of.run_cycles, macs))
+}
+
+fn write_layers(text: &mut String, of: &ModelFigures) -> std::fmt::Result {
+    writeln!(
+        text,
+        "| # | layer | operator | MACs | instructions | per MAC | modelled cycles | per MAC | share |\n\
+         |---:|---|---|---:|---:|---:|---:|---:|---:|"
+    )?;
+    let weight = |layer: &LayerFigures| layer.cycles.unwrap_or(layer.instructions);
+    let total: u64 = of.layers.iter().map(weight).sum();
+    for layer in &of.layers {
+        let LayerFigures { layer: number, name, operator, macs, instructions, cycles } = layer;
+        let share = Percent(weight(layer) as f64 / total.max(1) as f64);
+        write!(text, "| {number} | {} | {operator} | ", short_name(name).replace('|', "\\|"))?;
+        write!(text, "{} | {} | ", or_dash(Some(*macs).filter(|&macs| macs > 0)), Count(*instructions))?;
+        write!(text, "{} | {} | ", per_mac(Some(*instructions), *macs), or_dash(*cycles))?;
+        writeln!(text, "{} | {share} |", per_mac(*cycles, *macs))?;
+    }
+    Ok(())
+}
+
+fn or_dash(count: Option<u64>) -> String {
+    count.map_or_else(|| "-".to_owned(), |count| Count(count).to_string())
+}
+
+fn per_mac(count: Option<u64>, macs: u64) -> String {
+    match count {
+        Some(count) if macs > 0 => format!("{:.2}", count as f64 / macs as f64),
+        _ => "-".to_owned(),
+    }
+}
