@@ -112,6 +112,7 @@ fn fit(files: &[PathBuf], ports: &[Port], arrays: Vec<Array>) -> Result<Samples,
         nodes: Vec::new(),
         inputs: (0..ports.len()).map(TensorId).collect(),
         outputs: Vec::new(),
+        rounding: (),
     };
     Samples::new(&graph, arrays).map_err(|source| InputError::Samples { files: files.into(), source })
 }

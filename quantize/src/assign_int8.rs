@@ -16,7 +16,9 @@ use edgepkg_format::DType;
 use thiserror::Error;
 
 use crate::calibrate::CalibratedGraph;
-use crate::graph::{FloatGraph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Tensor, TensorId};
+use crate::graph::{
+    FloatGraph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Rounding, Tensor, TensorId,
+};
 use crate::simulate::quantize_int8;
 
 /// What the mean error that quantized weights make in an output channel is met with.
@@ -91,6 +93,7 @@ pub fn assign_int8(
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            rounding: Rounding::Twice,
         },
         activations: HashMap::new(),
     };

@@ -6,15 +6,17 @@
 
 mod unary_function;
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use edgepkg_format::DType;
+pub use edgepkg_format::plan::Rounding;
 use serde::{Deserialize, Serialize};
 pub use unary_function::UnaryFunction;
 
 /// A model whose tensors are `T`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Graph<T> {
+pub struct Graph<T: Tensor> {
     /// What the model file calls it; may be empty.
     pub name: String,
     /// Every tensor: inputs, constants, and one for each node's output.
@@ -25,6 +27,8 @@ pub struct Graph<T> {
     pub inputs: Vec<TensorId>,
     /// What comes out, in the file's order.
     pub outputs: Vec<TensorId>,
+    /// How its operators round: a [`Rounding`] where tensors are quantized, nothing where they are floats.
+    pub rounding: T::Rounding,
 }
 
 /// A model before quantization.
@@ -118,6 +122,9 @@ impl Quantization {
 
 /// What the stages ask of a tensor, whatever its type.
 pub trait Tensor {
+    /// What there is to know of how operators on such tensors round.
+    type Rounding: Copy + Debug + Default + PartialEq;
+
     /// Its name in the model file.
     fn name(&self) -> &str;
     /// Extents, outermost first.
@@ -137,6 +144,8 @@ pub trait Tensor {
 }
 
 impl Tensor for FloatTensor {
+    type Rounding = ();
+
     fn name(&self) -> &str {
         &self.name
     }
@@ -151,6 +160,8 @@ impl Tensor for FloatTensor {
 }
 
 impl Tensor for QuantizedTensor {
+    type Rounding = Rounding;
+
     fn name(&self) -> &str {
         &self.name
     }

@@ -161,6 +161,7 @@ mod tests {
             nodes: Vec::new(),
             inputs: vec![TensorId(0)],
             outputs: Vec::new(),
+            rounding: (),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use edgepkg_format::DType;
 use edgepkg_quantize::graph::{
     Activation, Conv, Graph, Node, Op, Padding, Pool, Quantization, QuantizedGraph, QuantizedTensor,
-    TensorId, UnaryFunction,
+    Rounding, TensorId, UnaryFunction,
 };
 
 /// The operators, by the names of [`graph`].
@@ -105,6 +105,7 @@ impl Maker {
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            rounding: Rounding::Twice,
         };
         Self { random: Random::new(seed), graph }
     }

@@ -15,6 +15,7 @@ pub fn as_kept_by_tflite(graph: &QuantizedGraph) -> QuantizedGraph {
         nodes: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        rounding: graph.rounding,
     };
     let mut ids = HashMap::new();
     kept.inputs = keep(graph, &graph.inputs, &mut kept, &mut ids);

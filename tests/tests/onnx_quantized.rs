@@ -103,6 +103,7 @@ fn compare_layers(graph: &QuantizedGraph, model: &str) -> (usize, usize) {
             nodes: vec![node.clone()],
             inputs: vec![node.inputs[0]],
             outputs: node.outputs.clone(),
+            rounding: graph.rounding,
         };
         let found =
             HostSession::new(&alone).expect("it was lowered with the others").run(&[x.to_vec()]).remove(0);

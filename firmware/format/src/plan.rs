@@ -13,10 +13,12 @@ mod entry;
 mod field;
 mod geometry;
 mod operands;
+mod rounding;
 
 pub use entry::{PlanEntry, PlanError, PlanReader};
 pub use geometry::GeometryError;
 pub use operands::{Access, Operand, Operands};
+pub use rounding::Rounding;
 
 use self::field::{Field, WordReader, WordWriter};
 use crate::tensor::{MAX_RANK, TensorRef};
@@ -229,6 +231,8 @@ records! {
         output_zero_point: i32,
         /// Range of the output.
         clamp: Clamp,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
     }
 
     /// Depthwise convolution: output channel `input channel * multiplier + m`. `weights`: `[row]
@@ -254,6 +258,8 @@ records! {
         output_zero_point: i32,
         /// Range of the output.
         clamp: Clamp,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
     }
 
     /// Matrix of weights `[output][input]` int8 times each row of the input.
@@ -276,6 +282,8 @@ records! {
         output_zero_point: i32,
         /// Range of the output.
         clamp: Clamp,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
     }
 
     /// `a + b` with broadcasting, rescaled: each input is shifted left by `left_shift` and scaled to
@@ -309,6 +317,8 @@ records! {
         output_zero_point: i32,
         /// Range of the output.
         clamp: Clamp,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
     }
 
     /// `a * b` with broadcasting, rescaled.
@@ -335,6 +345,8 @@ records! {
         output_zero_point: i32,
         /// Range of the output.
         clamp: Clamp,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
     }
 
     /// Mean of the window's values inside the image, rounded half away from zero.
@@ -389,6 +401,8 @@ records! {
         scale: Scale,
         /// Added after requantization.
         output_zero_point: i32,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
     }
 
     /// Softmax of each row. The output's scale is 1/256 with zero point -128 for int8, 1/65536 with
@@ -460,6 +474,8 @@ records! {
         scale: Scale,
         /// Added after requantization.
         output_zero_point: i32,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
     }
 }
 

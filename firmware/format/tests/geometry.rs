@@ -2,7 +2,7 @@
 
 use edgepkg_format::plan::{
     Access, AveragePool2d, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, GeometryError, Image, Mean,
-    Mul, Operand, Scale, Softmax, StridedCopy, Window,
+    Mul, Operand, Rounding, Scale, Softmax, StridedCopy, Window,
 };
 use edgepkg_format::{DType, Record, Space, TensorRef};
 
@@ -53,6 +53,7 @@ fn conv2d() -> Conv2d {
         input_zero_point: 0,
         output_zero_point: 0,
         clamp: CLAMP,
+        rounding: Rounding::Twice,
     }
 }
 
@@ -127,6 +128,7 @@ fn depthwise_and_fully_connected_regions() {
             input_zero_point,
             output_zero_point,
             clamp,
+            rounding: Rounding::Twice,
         })
     };
     assert_eq!(depthwise(12), Ok(vec![(100, 420), (300, 3 * 2 * 12), (400, 144), (200, 288)]));
@@ -143,6 +145,7 @@ fn depthwise_and_fully_connected_regions() {
         output_depth,
         output_zero_point: 0,
         clamp: CLAMP,
+        rounding: Rounding::Twice,
     };
     assert_eq!(regions(record), Ok(vec![(100, 10), (300, 15), (400, 36), (200, 6)]));
 }
@@ -162,6 +165,7 @@ fn broadcast_operands_span_from_their_first_to_their_last_element() {
             output_scale: SCALE,
             output_zero_point: 0,
             clamp: CLAMP,
+            rounding: Rounding::Twice,
         })
     };
     assert_eq!(mul([0, 0, 0, 12, 4, 1], [0; 6]), Ok(vec![(0, 24), (7, 1), (1000, 24)]));
@@ -200,6 +204,7 @@ fn a_mean_reads_no_element_twice() {
             bias: 0,
             scale: SCALE,
             output_zero_point: 0,
+            rounding: Rounding::Twice,
         })
     };
     assert_eq!(mean([1, 1, 1, 1, 1, 5], [0, 0, 0, 0, 0, 3]), Ok(vec![(0, 30), (64, 6)]));

@@ -5,7 +5,7 @@ use edgepkg_format::artifact::{Digest, stated_bytes};
 use edgepkg_format::info::OperatorSet;
 use edgepkg_format::plan::{
     Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Image,
-    Lookup, MaxPool2d, Mean, Mul, PlanEntry, Requantize, Scale, Softmax, StridedCopy, Window,
+    Lookup, MaxPool2d, Mean, Mul, PlanEntry, Requantize, Rounding, Scale, Softmax, StridedCopy, Window,
 };
 use edgepkg_format::tensor::Shape;
 use edgepkg_format::write::{Contents, PortDescription};
@@ -85,6 +85,7 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
             input_zero_point: -3,
             output_zero_point: 5,
             clamp: INT8,
+            rounding: Rounding::Twice,
         }
         .into(),
         Lookup { input: arena(32), output: arena(32), table: constants.table(), length: 64 }.into(),
@@ -99,6 +100,7 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
             input_zero_point: 5,
             output_zero_point: -7,
             clamp: Clamp { min: -7, max: 127 },
+            rounding: Rounding::Twice,
         }
         .into(),
         Add {
@@ -116,6 +118,7 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
             output_scale: Scale { multiplier: 1_300_000_000, shift: -18 },
             output_zero_point: 1,
             clamp: INT8,
+            rounding: Rounding::Twice,
         }
         .into(),
         AveragePool2d {
@@ -148,6 +151,7 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
             output_scale: Scale { multiplier: 1_400_000_000, shift: -5 },
             output_zero_point: -20,
             clamp: INT8,
+            rounding: Rounding::Twice,
         }
         .into(),
         Fill { output: arena(64), length: 36, value: -20 }.into(),
@@ -169,6 +173,7 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
             bias: -20 * 9,
             scale: Scale { multiplier: 1_908_874_353, shift: -2 },
             output_zero_point: 3,
+            rounding: Rounding::Once,
         }
         .into(),
         FullyConnected {
@@ -181,6 +186,7 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
             output_depth: 5,
             output_zero_point: 9,
             clamp: INT8,
+            rounding: Rounding::Twice,
         }
         .into(),
         Requantize {
@@ -190,6 +196,7 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
             input_zero_point: 9,
             scale: Scale { multiplier: 1_200_000_000, shift: 8 },
             output_zero_point: 0,
+            rounding: Rounding::Twice,
         }
         .into(),
         Softmax {

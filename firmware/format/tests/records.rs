@@ -3,8 +3,8 @@
 
 use edgepkg_format::plan::{
     Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Image,
-    Lookup, MaxPool2d, Mean, Mul, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize, Scale,
-    Softmax, StridedCopy, Window,
+    Lookup, MaxPool2d, Mean, Mul, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize,
+    Rounding, Scale, Softmax, StridedCopy, Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -65,18 +65,36 @@ fn numbered_words(code: u16, words: u32, tensors: &[u32]) -> Vec<u8> {
 
 fn check(record: impl Into<Record>, code: u16, words: u32, tensors: &[u32]) {
     let entry = PlanEntry { layer: LAYER, record: record.into() };
-    let expected = numbered_words(code, words, tensors);
+    check_words(entry, &numbered_words(code, words, tensors), tensors);
+}
+
+/// Of a record whose rounding is [`Rounding::Once`] and stands after `words` words.
+fn check_with_rounding(record: impl Into<Record>, code: u16, words: u32, tensors: &[u32]) {
+    let entry = PlanEntry { layer: LAYER, record: record.into() };
+    let mut expected = numbered_words(code, words + 1, tensors);
+    let at = expected.len() - 4;
+    expected[at..].copy_from_slice(&1u32.to_le_bytes());
+    check_words(entry, &expected, tensors);
+    for word in 2..=u32::from(u16::MAX) {
+        expected[at..].copy_from_slice(&word.to_le_bytes());
+        let malformed = PlanError::Malformed { kind: entry.record.kind(), at: 0 };
+        assert_eq!(PlanReader::new(&expected).collect::<Vec<_>>(), [Err(malformed)], "rounding {word}");
+    }
+}
+
+fn check_words(entry: PlanEntry, expected: &[u8], tensors: &[u32]) {
     assert_eq!(entry.encoded_bytes(), expected.len());
     let mut encoded = vec![0xee; expected.len()];
     entry.encode(&mut encoded);
     assert_eq!(encoded, expected, "{entry:?}");
-    assert_eq!(PlanReader::new(&expected).collect::<Vec<_>>(), [Ok(entry)]);
+    assert_eq!(PlanReader::new(expected).collect::<Vec<_>>(), [Ok(entry)]);
 
     let mut visited = Vec::new();
     entry.record.clone().for_each_tensor(&mut |tensor| visited.push(tensor.offset - 1));
     assert_eq!(visited, tensors, "references of {entry:?}");
 
     let kind = entry.record.kind();
+    let code = u16::from_le_bytes([expected[0], expected[1]]);
     assert_eq!(OperatorKind::from_code(code), Some(kind));
     let heading = format!("### {code}: {} ({} bytes)\n", kind.name(), expected.len());
     assert!(SPECIFICATION.contains(&heading), "FORMAT.md has no heading {heading:?}");
@@ -96,8 +114,9 @@ fn conv2d() {
         input_zero_point: 25,
         output_zero_point: 26,
         clamp: clamp(27),
+        rounding: Rounding::Once,
     };
-    check(record, 1, 29, &[0, 2, 4, 6]);
+    check_with_rounding(record, 1, 29, &[0, 2, 4, 6]);
 }
 
 #[test]
@@ -113,8 +132,9 @@ fn depthwise_conv2d() {
         input_zero_point: 24,
         output_zero_point: 25,
         clamp: clamp(26),
+        rounding: Rounding::Once,
     };
-    check(record, 2, 28, &[0, 2, 4, 6]);
+    check_with_rounding(record, 2, 28, &[0, 2, 4, 6]);
 }
 
 #[test]
@@ -129,8 +149,9 @@ fn fully_connected() {
         output_depth: 10,
         output_zero_point: 11,
         clamp: clamp(12),
+        rounding: Rounding::Once,
     };
-    check(record, 3, 14, &[0, 2, 4, 6]);
+    check_with_rounding(record, 3, 14, &[0, 2, 4, 6]);
 }
 
 #[test]
@@ -150,8 +171,9 @@ fn add() {
         output_scale: scale(31),
         output_zero_point: 33,
         clamp: clamp(34),
+        rounding: Rounding::Once,
     };
-    check(record, 4, 36, &[0, 2, 4]);
+    check_with_rounding(record, 4, 36, &[0, 2, 4]);
 }
 
 #[test]
@@ -168,8 +190,9 @@ fn mul() {
         output_scale: scale(26),
         output_zero_point: 28,
         clamp: clamp(29),
+        rounding: Rounding::Once,
     };
-    check(record, 5, 31, &[0, 2, 4]);
+    check_with_rounding(record, 5, 31, &[0, 2, 4]);
 }
 
 #[test]
@@ -210,8 +233,9 @@ fn mean() {
         bias: 28,
         scale: scale(29),
         output_zero_point: 31,
+        rounding: Rounding::Once,
     };
-    check(record, 8, 32, &[0, 2]);
+    check_with_rounding(record, 8, 32, &[0, 2]);
 }
 
 #[test]
@@ -252,8 +276,9 @@ fn requantize() {
         input_zero_point: 5,
         scale: scale(6),
         output_zero_point: 8,
+        rounding: Rounding::Once,
     };
-    check(record, 13, 9, &[0, 2]);
+    check_with_rounding(record, 13, 9, &[0, 2]);
 }
 
 #[test]
@@ -318,7 +343,7 @@ fn third(section: &[u8]) -> PlanError {
 #[test]
 fn a_bad_record_is_named_by_its_place() {
     const AT: u32 = 24 + 36;
-    let good = numbered_words(13, 9, &[0, 2]);
+    let good = numbered_words(9, 9, &[0, 2]);
     for length in 1..good.len() {
         assert_eq!(third(&good[..length]), PlanError::Truncated { at: AT });
     }
@@ -327,7 +352,7 @@ fn a_bad_record_is_named_by_its_place() {
     unknown[0..2].copy_from_slice(&0x1234u16.to_le_bytes());
     assert_eq!(third(&unknown), PlanError::UnknownOperator { kind: 0x1234, at: AT });
 
-    let malformed = PlanError::Malformed { kind: OperatorKind::Requantize, at: AT };
+    let malformed = PlanError::Malformed { kind: OperatorKind::Softmax, at: AT };
     for (byte, value) in [(2, 40), (8, 4), (9, 5), (10, 1), (11, 0x80)] {
         let mut damaged = good.clone();
         damaged[byte] = value;

@@ -1,10 +1,11 @@
 //! The integer arithmetic that every result is made of.
 //!
 //! The formulas are those of gemmlowp's `fixedpoint.h` and of TensorFlow Lite Micro's requantization
-//! with its default, double rounding. Every function is total: products and sums wrap, and shifts are
-//! taken modulo the width of their type, so that no bit pattern in an artifact can panic.
+//! with its default, double rounding; or with a single one, where a record says so. Every function is
+//! total: products and sums wrap, and shifts are taken modulo the width of their type, so that no bit
+//! pattern in an artifact can panic.
 
-use edgepkg_format::plan::{Clamp, Scale};
+use edgepkg_format::plan::{Clamp, Rounding, Scale};
 
 /// The rounded upper half of `2 * a * b`: gemmlowp's `SaturatingRoundingDoublingHighMul`.
 ///
@@ -49,20 +50,39 @@ pub fn rounding_half_sum(a: i32, b: i32) -> i32 {
     ((sum + if sum >= 0 { 1 } else { -1 }) / 2) as i32
 }
 
-/// `x * scale`, rounded twice, as TensorFlow Lite Micro's `MultiplyByQuantizedMultiplier` does by
-/// default: the shift to the left first, wrapping; the multiplier; the shift to the right.
+/// The lower half of `a * b / 2^(31 + exponent)`, rounded once to the nearest, halves up. `exponent` is 0 to
+/// 31.
 #[inline]
-pub fn multiply_by_scale(x: i32, scale: Scale) -> i32 {
-    let left = scale.shift.max(0) as u32;
+fn multiply_and_divide(a: i32, b: i32, exponent: u32) -> i32 {
+    let product = i64::from(a) * i64::from(b);
+    let high = (product >> 31) as i32;
+    // The bit below the result is what tells whether the rest is a half or more.
+    let below = match exponent.checked_sub(1) {
+        None => (product >> 30) as i32,
+        Some(shift) => high.wrapping_shr(shift),
+    };
+    high.wrapping_shr(exponent).wrapping_add(below & 1)
+}
+
+/// `x * scale`: the shift to the left first, wrapping; the multiplier; the shift to the right. Rounded twice,
+/// that is TensorFlow Lite Micro's `MultiplyByQuantizedMultiplier` by default.
+#[inline]
+pub fn multiply_by_scale(x: i32, scale: Scale, rounding: Rounding) -> i32 {
+    let x = x.wrapping_shl(scale.shift.max(0) as u32);
     let right = scale.shift.min(0).wrapping_neg() as u32;
-    let product = saturating_rounding_doubling_high_multiply(x.wrapping_shl(left), scale.multiplier);
-    rounding_divide_by_power_of_two(product, right)
+    match rounding {
+        Rounding::Twice => {
+            let product = saturating_rounding_doubling_high_multiply(x, scale.multiplier);
+            rounding_divide_by_power_of_two(product, right)
+        }
+        Rounding::Once => multiply_and_divide(x, scale.multiplier, right),
+    }
 }
 
 /// `x * scale + zero_point`, clamped. A range whose ends are exchanged gives its greatest value.
 #[inline]
-pub fn requantize(x: i32, scale: Scale, zero_point: i32, clamp: Clamp) -> i32 {
-    multiply_by_scale(x, scale).wrapping_add(zero_point).max(clamp.min).min(clamp.max)
+pub fn requantize(x: i32, scale: Scale, rounding: Rounding, zero_point: i32, clamp: Clamp) -> i32 {
+    multiply_by_scale(x, scale, rounding).wrapping_add(zero_point).max(clamp.min).min(clamp.max)
 }
 
 /// The greatest value with 0 integer bits: what stands for 1.
@@ -232,6 +252,7 @@ mod tests {
     #[test]
     fn scales_round_twice() {
         let scale = |multiplier, shift| Scale { multiplier, shift };
+        let multiply_by_scale = |x, scale| multiply_by_scale(x, scale, Rounding::Twice);
         assert_eq!(multiply_by_scale(1234, scale(1 << 30, 1)), 1234, "a scale of 1");
         assert_eq!(multiply_by_scale(-7, scale(1 << 30, 3)), -28);
         assert_eq!(multiply_by_scale(5, scale(1 << 30, 0)), 3, "2.5");
@@ -239,6 +260,27 @@ mod tests {
         assert_eq!(multiply_by_scale(-10, scale(1 << 30, -1)), -3, "-2.5: the shift rounds halves away");
         assert_eq!(multiply_by_scale(9, scale(1 << 30, -1)), 3, "2.25, by way of 4.5 and 5");
         assert_eq!(multiply_by_scale(i32::MAX, scale(0, 0)), 0);
+    }
+
+    #[test]
+    fn scales_round_once() {
+        let multiply =
+            |x, multiplier, shift| multiply_by_scale(x, Scale { multiplier, shift }, Rounding::Once);
+        assert_eq!(multiply(1234, 1 << 30, 1), 1234, "a scale of 1");
+        assert_eq!(multiply(9, 1 << 30, -1), 2, "2.25");
+        assert_eq!([multiply(5, 1 << 30, 0), multiply(-5, 1 << 30, 0)], [3, -2], "2.5 and -2.5");
+        assert_eq!([multiply(10, 1 << 30, -1), multiply(-10, 1 << 30, -1)], [3, -2], "2.5 and -2.5");
+        for &x in &words() {
+            for &multiplier in &words() {
+                for shift in -31..=0 {
+                    let ends = x == i32::MIN && multiplier == i32::MIN;
+                    let product = if ends { -1 << 62 } else { i128::from(x) * i128::from(multiplier) };
+                    let expected = (product + (1 << (30 - shift))) >> (31 - shift);
+                    let found = multiply(x, multiplier, shift);
+                    assert_eq!(found, expected as i32, "{x} * {multiplier} * 2^({shift} - 31)");
+                }
+            }
+        }
     }
 
     fn real(x: i32, integer_bits: i32) -> f64 {
@@ -278,7 +320,9 @@ mod tests {
                 saturating_shift_left(x, y as u32);
                 rounding_divide_by_power_of_two(x, y as u32);
                 let scale = Scale { multiplier: y, shift: y.rotate_left(9) };
-                requantize(x, scale, y, Clamp { min: y, max: x });
+                for rounding in Rounding::ALL {
+                    requantize(x, scale, rounding, y, Clamp { min: y, max: x });
+                }
             }
         }
     }

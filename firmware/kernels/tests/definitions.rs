@@ -6,13 +6,19 @@ use edgepkg_format::plan::*;
 use edgepkg_format::{DType, Record};
 use harness::{INT8, Random, arena, constant, dense, lengths, run_arena, run_const};
 
-/// TensorFlow Lite Micro's requantization in its own words: gemmlowp's two rounding steps.
-fn requantize(x: i64, scale: Scale, zero_point: i32, clamp: Clamp) -> i64 {
+/// Requantization in its own words: gemmlowp's two rounding steps, which are TensorFlow Lite Micro's, or the
+/// exact product rounded.
+fn requantize(x: i64, scale: Scale, rounding: Rounding, zero_point: i32, clamp: Clamp) -> i64 {
     let product = (x << scale.shift.max(0)) * i64::from(scale.multiplier);
-    let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
-    let high = (product + nudge) / (1 << 31);
     let divisor = 1i64 << (-scale.shift).max(0);
-    let rounded = (high.abs() + divisor / 2) / divisor * high.signum();
+    let rounded = match rounding {
+        Rounding::Twice => {
+            let nudge = if product >= 0 { 1 << 30 } else { 1 - (1 << 30) };
+            let high = (product + nudge) / (1 << 31);
+            (high.abs() + divisor / 2) / divisor * high.signum()
+        }
+        Rounding::Once => (product + (divisor << 30)).div_euclid(divisor << 31),
+    };
     (rounded + i64::from(zero_point)).max(clamp.min.into()).min(clamp.max.into())
 }
 
@@ -77,6 +83,7 @@ fn convolutions_sum_over_the_taps_inside_the_image() {
         input_image.channels = groups * random.extent(11);
         let output_image =
             Image { batches: input_image.batches, channels: groups * random.extent(4), ..random.image() };
+        let rounding = random.one_of(&Rounding::ALL);
         let op = Conv2d {
             input: arena(DType::Int8),
             output: arena(DType::Int8),
@@ -89,6 +96,7 @@ fn convolutions_sum_over_the_taps_inside_the_image() {
             input_zero_point: random.zero_point(),
             output_zero_point: random.zero_point(),
             clamp: Clamp { min: -100, max: 110 },
+            rounding,
         };
         let record = Record::Conv2d(op);
         let (bytes, _) = lengths(&record);
@@ -110,7 +118,7 @@ fn convolutions_sum_over_the_taps_inside_the_image() {
                     }
                 }
             }
-            requantize(sum, scale, op.output_zero_point, op.clamp)
+            requantize(sum, scale, rounding, op.output_zero_point, op.clamp)
         });
         check(&record, &[input, weights, table], &expected);
     }
@@ -125,6 +133,7 @@ fn depthwise_convolutions_keep_channels_apart() {
         input_image.channels = random.one_of(&[1, 2, 31, 32, 33, 70]);
         let channels = input_image.channels * multiplier;
         let output_image = Image { batches: input_image.batches, channels, ..random.image() };
+        let rounding = random.one_of(&Rounding::ALL);
         let op = DepthwiseConv2d {
             input: arena(DType::Int8),
             output: arena(DType::Int8),
@@ -136,6 +145,7 @@ fn depthwise_convolutions_keep_channels_apart() {
             input_zero_point: random.zero_point(),
             output_zero_point: random.zero_point(),
             clamp: INT8,
+            rounding,
         };
         let record = Record::DepthwiseConv2d(op);
         let (bytes, _) = lengths(&record);
@@ -155,7 +165,7 @@ fn depthwise_convolutions_keep_channels_apart() {
                     sum += weight(index, channel) * (x - i64::from(op.input_zero_point));
                 }
             }
-            requantize(sum, scale, op.output_zero_point, op.clamp)
+            requantize(sum, scale, rounding, op.output_zero_point, op.clamp)
         });
         check(&record, &[input, weights, table], &expected);
     }
@@ -165,6 +175,7 @@ fn depthwise_convolutions_keep_channels_apart() {
 fn fully_connected_layers_multiply_each_row() {
     let mut random = Random(3);
     for _ in 0..100 {
+        let rounding = random.one_of(&Rounding::ALL);
         let op = FullyConnected {
             input: arena(DType::Int8),
             output: arena(DType::Int8),
@@ -175,6 +186,7 @@ fn fully_connected_layers_multiply_each_row() {
             output_depth: random.extent(9),
             output_zero_point: random.zero_point(),
             clamp: INT8,
+            rounding,
         };
         let record = Record::FullyConnected(op);
         let (bytes, _) = lengths(&record);
@@ -184,7 +196,7 @@ fn fully_connected_layers_multiply_each_row() {
         for row in input.chunks(op.input_depth as usize) {
             for (filter, &(bias, scale)) in weights.chunks(op.input_depth as usize).zip(&channels) {
                 let sum: i64 = row.iter().zip(filter).map(|(&x, &w)| i64::from(x) * i64::from(w)).sum();
-                expected.push(requantize(bias + sum, scale, op.output_zero_point, op.clamp) as i8);
+                expected.push(requantize(bias + sum, scale, rounding, op.output_zero_point, op.clamp) as i8);
             }
         }
         check(&record, &[input, weights, table], &expected);
@@ -257,6 +269,7 @@ fn products_broadcast() {
     let mut random = Random(5);
     for _ in 0..300 {
         let dims = random.dims();
+        let rounding = random.one_of(&Rounding::ALL);
         let op = Mul {
             a: arena(DType::Int8),
             b: arena(DType::Int8),
@@ -269,6 +282,7 @@ fn products_broadcast() {
             output_scale: random.scale(),
             output_zero_point: random.zero_point(),
             clamp: INT8,
+            rounding,
         };
         let record = Record::Mul(op);
         let (bytes, _) = lengths(&record);
@@ -279,7 +293,7 @@ fn products_broadcast() {
             .map(|(at_a, at_b)| {
                 let a = i64::from(a[at_a as usize]) - i64::from(op.a_zero_point);
                 let b = i64::from(b[at_b as usize]) - i64::from(op.b_zero_point);
-                requantize(a * b, op.output_scale, op.output_zero_point, op.clamp) as i8
+                requantize(a * b, op.output_scale, rounding, op.output_zero_point, op.clamp) as i8
             })
             .collect();
         check(&record, &[a, b], &expected);
@@ -297,6 +311,7 @@ fn means_reduce_any_dimensions() {
             *(if random.one_of(&[true, false]) { kept } else { reduced }) = 1;
         }
         let count: u32 = reduced.iter().product();
+        let rounding = random.one_of(&Rounding::ALL);
         let op = Mean {
             input: arena(DType::Int8),
             output: arena(DType::Int8),
@@ -307,6 +322,7 @@ fn means_reduce_any_dimensions() {
             bias: random.zero_point() * count as i32,
             scale: random.scale(),
             output_zero_point: random.zero_point(),
+            rounding,
         };
         let record = Record::Mean(op);
         let input = random.bytes(lengths(&record).0[0]);
@@ -315,7 +331,7 @@ fn means_reduce_any_dimensions() {
             .map(|start| {
                 let offsets = walk(&reduced, &signed(&strides)).into_iter();
                 let sum: i64 = offsets.map(|offset| i64::from(input[(start + offset) as usize])).sum();
-                requantize(sum - i64::from(op.bias), op.scale, op.output_zero_point, INT8) as i8
+                requantize(sum - i64::from(op.bias), op.scale, rounding, op.output_zero_point, INT8) as i8
             })
             .collect();
         check(&record, &[input], &expected);
@@ -383,7 +399,7 @@ fn requantizing_changes_widths() {
     let bytes = |values: &[i16]| -> Vec<i8> {
         values.iter().flat_map(|v| v.to_le_bytes().map(|b| b as i8)).collect()
     };
-    let op = |input, output, scale| {
+    let op = |input, output, scale, rounding| {
         let (input, output) = (arena(input), arena(output));
         Record::Requantize(Requantize {
             input,
@@ -392,14 +408,19 @@ fn requantizing_changes_widths() {
             input_zero_point: 3,
             scale,
             output_zero_point: -2,
+            rounding,
         })
     };
     let times_256 = Scale { multiplier: 1 << 30, shift: 9 };
     let widened = bytes(&[i16::MIN, -770, 254, 31742]);
-    check(&op(DType::Int8, DType::Int16, times_256), &[vec![-128, 0, 4, 127]], &widened);
+    check(&op(DType::Int8, DType::Int16, times_256, Rounding::Twice), &[vec![-128, 0, 4, 127]], &widened);
     let by_256 = Scale { multiplier: 1 << 30, shift: -7 };
     let wide = bytes(&[i16::MIN, 3 + 128, 3 - 128, i16::MAX]);
-    check(&op(DType::Int16, DType::Int8, by_256), &[wide], &[-128, -1, -3, 126]);
+    for (rounding, expected) in
+        [(Rounding::Twice, [-128, -1, -3, 126]), (Rounding::Once, [-128, -1, -2, 126])]
+    {
+        check(&op(DType::Int16, DType::Int8, by_256, rounding), std::slice::from_ref(&wide), &expected);
+    }
 }
 
 fn softmax(output: DType, depth: u32, input: &[i8]) -> Vec<i8> {

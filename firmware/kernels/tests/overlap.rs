@@ -67,6 +67,7 @@ fn add(dims: Dims, a_strides: Dims, b_strides: Dims) -> Add {
         output_scale: Scale { multiplier: 1 << 30, shift: -17 },
         output_zero_point: 5,
         clamp: INT8,
+        rounding: Rounding::Twice,
     }
 }
 
@@ -83,6 +84,7 @@ fn mul(add: Add) -> Mul {
         output_scale: Scale { multiplier: 1 << 30, shift: -5 },
         output_zero_point: add.output_zero_point,
         clamp: add.clamp,
+        rounding: add.rounding,
     }
 }
 
@@ -113,8 +115,15 @@ fn operators_of_one_input() {
     check(Softmax { output: arena(DType::Int16), ..softmax }, &[]);
 
     let scale = Scale { multiplier: 3 << 29, shift: -1 };
-    let requantize =
-        Requantize { input, output, length: 50, input_zero_point: 3, scale, output_zero_point: 4 };
+    let requantize = Requantize {
+        input,
+        output,
+        length: 50,
+        input_zero_point: 3,
+        scale,
+        output_zero_point: 4,
+        rounding: Rounding::Once,
+    };
     let wide = arena(DType::Int16);
     check(requantize, &[0]);
     check(Requantize { input: wide, output: wide, ..requantize }, &[0]);

@@ -15,6 +15,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
     let (mut input_image, mut output_image) = (random.image(), random.image());
     output_image.batches = input_image.batches;
     let window = any_window(random);
+    let rounding = random.one_of(&Rounding::ALL);
     let (dims, length) = (random.dims(), random.extent(40));
     match kind {
         OperatorKind::Conv2d => {
@@ -33,6 +34,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
                 input_zero_point,
                 output_zero_point,
                 clamp,
+                rounding,
             }
             .into()
         }
@@ -49,6 +51,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
                 input_zero_point,
                 output_zero_point,
                 clamp,
+                rounding,
             }
             .into()
         }
@@ -62,6 +65,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             output_depth: random.extent(9),
             output_zero_point,
             clamp,
+            rounding,
         }
         .into(),
         OperatorKind::Add => Add {
@@ -79,6 +83,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             output_scale: scale,
             output_zero_point,
             clamp,
+            rounding,
         }
         .into(),
         OperatorKind::Mul => Mul {
@@ -93,6 +98,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             output_scale: scale,
             output_zero_point,
             clamp,
+            rounding,
         }
         .into(),
         OperatorKind::AveragePool2d => {
@@ -115,6 +121,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             bias: random.word(),
             scale,
             output_zero_point,
+            rounding,
         }
         .into(),
         OperatorKind::Softmax => Softmax {
@@ -147,6 +154,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             input_zero_point,
             scale,
             output_zero_point,
+            rounding,
         }
         .into(),
         other => panic!("{} has no case", other.name()),

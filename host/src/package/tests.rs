@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use edgepkg_format::DType;
-use edgepkg_quantize::graph::{Activation, Node, Op, Quantization, QuantizedTensor, TensorId};
+use edgepkg_quantize::graph::{Activation, Node, Op, Quantization, QuantizedTensor, Rounding, TensorId};
 use edgepkg_quantize::report::{self, Accuracy, Calibration, LayerReport};
 
 use super::*;
@@ -41,6 +41,7 @@ fn tiny() -> Package {
         nodes: vec![dense("base", [0, 1, 2], 3), dense("head", [3, 4, 5], 6)],
         inputs: vec![TensorId(0)],
         outputs: vec![TensorId(6)],
+        rounding: Rounding::Twice,
     };
     let (name, version) = ("tiny".parse().unwrap(), "1.2.3".parse().unwrap());
     let labels = vec!["no".to_owned(), "yes".to_owned()];

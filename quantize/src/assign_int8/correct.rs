@@ -43,6 +43,7 @@ pub(super) fn take_off_mean_error(
         }],
         inputs: vec![TensorId(0)],
         outputs: vec![TensorId(2)],
+        rounding: (),
     };
     let shifts = Interpreter::new(&graph).run(&[mean], |_, _| {}).remove(0);
     let mut sums = vec![0.0_f64; bias.len()];

@@ -21,6 +21,7 @@ impl Builder {
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            rounding: (),
         };
         let input = graph.add_tensor(FloatTensor { name: "x".into(), shape: shape.to_vec(), data: None });
         graph.inputs.push(input);

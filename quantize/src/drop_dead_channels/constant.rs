@@ -105,7 +105,7 @@ fn constant_outputs(graph: &QuantizedGraph, node: &Node) -> Vec<Option<i8>> {
         let weight_scale = scales[output.min(scales.len() - 1)];
         let scale = product(x.quantization.scale(), weight_scale, y.quantization.scale()).ok()?;
         let bias = biases.as_ref().map_or(0, |biases| biases[output]);
-        Some(fixed_point::requantize(bias, scale, y.quantization.zero_point(), clamp) as i8)
+        Some(fixed_point::requantize(bias, scale, graph.rounding, y.quantization.zero_point(), clamp) as i8)
     };
     (0..outputs).map(|output| if weighs_nothing(output) { value(output) } else { None }).collect()
 }

@@ -12,8 +12,8 @@ use proptest::test_runner::TestRng;
 use super::DeadChannels;
 use crate::emit::{Emitted, Options, emit};
 use crate::graph::{
-    Activation, Conv, Graph, Node, Op, Padding, Pool, Quantization, QuantizedGraph, QuantizedTensor, Tensor,
-    TensorId,
+    Activation, Conv, Graph, Node, Op, Padding, Pool, Quantization, QuantizedGraph, QuantizedTensor,
+    Rounding, Tensor, TensorId,
 };
 
 struct Builder {
@@ -120,6 +120,7 @@ fn network(seed: u64, zero_of_eight: u32) -> QuantizedGraph {
         nodes: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        rounding: Rounding::Twice,
     };
     let mut net = Builder { graph, rng, zero_of_eight };
     let x = net.activation(&[1, 5, 4, 3]);

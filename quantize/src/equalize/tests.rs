@@ -27,6 +27,7 @@ impl Builder {
             nodes: Vec::new(),
             inputs: vec![TensorId(0)],
             outputs: Vec::new(),
+            rounding: (),
         };
         (Self { graph, state: 1 }, TensorId(0))
     }

@@ -120,7 +120,7 @@ trait Element: Operand + Sized {
     }
 }
 
-struct Importer<'f, T> {
+struct Importer<'f, T: Element> {
     file: &'f File<'f>,
     graph: Graph<T>,
     /// The graph's tensors by the file's; those that hold indices are in no graph.
@@ -142,6 +142,7 @@ impl<'f, T: Element> Importer<'f, T> {
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            rounding: T::Rounding::default(),
         };
         let mut importer = Self { file, graph, ids: HashMap::new(), constant_bytes: 0 };
         for &input in &file.graph.inputs {

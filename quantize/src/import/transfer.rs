@@ -191,6 +191,7 @@ mod tests {
             }],
             inputs: vec![TensorId(0)],
             outputs: vec![TensorId(2)],
+            rounding: (),
         };
         let metadata = Metadata { description: "a sum".into(), ..Metadata::default() };
         Imported { graph: ImportedGraph::Float(graph), metadata, notes: vec!["a note".into()] }

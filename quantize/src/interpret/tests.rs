@@ -26,6 +26,7 @@ fn run(op: Op, inputs: &[(&[usize], &[f32])], constants: &[usize], out_shape: &[
         nodes: vec![Node { name: "node".into(), op, inputs: ids, outputs: vec![output] }],
         inputs: free.iter().map(|&index| TensorId(index)).collect(),
         outputs: vec![output],
+        rounding: (),
     };
     let given: Vec<&[f32]> = free.iter().map(|&index| inputs[index].1).collect();
     Interpreter::new(&graph).run(&given, |_, _| {}).remove(0)
@@ -178,6 +179,7 @@ fn observer_sees_inputs_and_then_nodes() {
         nodes: vec![node(0, 1, Op::Relu), node(0, 2, Op::LeakyRelu { alpha: 0.5 })],
         inputs: vec![TensorId(0)],
         outputs: vec![TensorId(2), TensorId(1)],
+        rounding: (),
     };
     let mut seen = Vec::new();
     let outputs = Interpreter::new(&graph).run(&[&[-1.0]], |id, values| seen.push((id.0, values.to_vec())));

@@ -102,6 +102,7 @@ impl Lowering<'_> {
             input_zero_point: x.quantization.zero_point(),
             scale: multiplier::requantize(x.quantization.scale(), y.quantization.scale())?,
             output_zero_point: y.quantization.zero_point(),
+            rounding: self.graph.rounding,
         };
         self.push(record);
         Ok(())

@@ -37,6 +37,7 @@ impl Lowering<'_> {
             output_scale: scales.output,
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(activation, &y.quantization, y.dtype),
+            rounding: self.graph.rounding,
         });
         Ok(())
     }
@@ -58,6 +59,7 @@ impl Lowering<'_> {
             output_scale,
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(activation, &y.quantization, y.dtype),
+            rounding: self.graph.rounding,
         });
         Ok(())
     }

@@ -22,7 +22,9 @@ pub(super) fn tabulate(function: UnaryFunction, x: &Quantization, y: &Quantizati
 mod tests {
     use edgepkg_format::DType;
 
-    use crate::graph::{Node, Op, Quantization, QuantizedGraph, QuantizedTensor, TensorId, UnaryFunction};
+    use crate::graph::{
+        Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Rounding, TensorId, UnaryFunction,
+    };
     use crate::simulate::Simulator;
 
     /// Every function, with the inputs it is used on.
@@ -80,6 +82,7 @@ mod tests {
             nodes: vec![node],
             inputs: vec![input],
             outputs: vec![output],
+            rounding: Rounding::Twice,
         };
         let mut simulator = Simulator::new(&graph).expect("the graph is sound");
         simulator.run(&[(i8::MIN..=i8::MAX).collect()]);

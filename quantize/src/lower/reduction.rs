@@ -58,6 +58,7 @@ impl Lowering<'_> {
             bias: x.quantization.zero_point().wrapping_mul(count as i32),
             scale: multiplier::mean(x.quantization.scale(), y.quantization.scale(), count)?,
             output_zero_point: y.quantization.zero_point(),
+            rounding: self.graph.rounding,
         };
         self.push(record);
         Ok(())

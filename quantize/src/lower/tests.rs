@@ -6,7 +6,9 @@ use edgepkg_format::plan::ChannelParameters;
 use edgepkg_format::{DType, Isa, OperatorKind, Record, Space};
 
 use super::{LowerError, Lowered, lower};
-use crate::graph::{Activation, Graph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, TensorId};
+use crate::graph::{
+    Activation, Graph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Rounding, TensorId,
+};
 use crate::plan_memory::{MemoryPlan, plan_memory};
 
 struct Builder(QuantizedGraph);
@@ -19,6 +21,7 @@ impl Builder {
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            rounding: Rounding::Twice,
         })
     }
 

@@ -29,6 +29,7 @@ impl Lowering<'_> {
             input_zero_point: x.quantization.zero_point(),
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(&conv.activation, &y.quantization, y.dtype),
+            rounding: self.graph.rounding,
         };
         self.push(record);
         Ok(())
@@ -49,6 +50,7 @@ impl Lowering<'_> {
             input_zero_point: x.quantization.zero_point(),
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(&conv.activation, &y.quantization, y.dtype),
+            rounding: self.graph.rounding,
         };
         self.push(record);
         Ok(())
@@ -71,6 +73,7 @@ impl Lowering<'_> {
             output_depth: word(output_depth),
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(activation, &y.quantization, y.dtype),
+            rounding: self.graph.rounding,
         };
         self.push(record);
         Ok(())

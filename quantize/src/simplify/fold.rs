@@ -20,6 +20,7 @@ pub(super) fn evaluate(op: &Op, inputs: Vec<FloatTensor>, shape: &[usize]) -> Ve
         nodes: vec![node],
         inputs: Vec::new(),
         outputs: vec![output],
+        rounding: (),
     };
     Interpreter::new(&graph).run(&[], |_, _| ()).remove(0)
 }

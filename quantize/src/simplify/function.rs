@@ -138,6 +138,6 @@ fn values(editor: &Editor, index: usize, x: TensorId, points: &[f32]) -> Option<
     });
     let nodes: Vec<Node> = nodes.collect();
     let outputs = vec![nodes.last()?.output()];
-    let graph = FloatGraph { name: String::new(), tensors, nodes, inputs: Vec::new(), outputs };
+    let graph = FloatGraph { name: String::new(), tensors, nodes, inputs: Vec::new(), outputs, rounding: () };
     Some(Interpreter::new(&graph).run(&[], |_, _| ()).remove(0))
 }

@@ -4,7 +4,8 @@ use edgepkg_format::DType;
 
 use super::*;
 use crate::graph::{
-    Activation, Conv, Node, Op, Padding, Pool, Quantization, QuantizedTensor, TensorId, UnaryFunction,
+    Activation, Conv, Node, Op, Padding, Pool, Quantization, QuantizedTensor, Rounding, TensorId,
+    UnaryFunction,
 };
 
 const STRUCTURE: &[u8] = include_bytes!("golden/v1.structure");
@@ -54,6 +55,7 @@ fn every_operator() -> QuantizedGraph {
         nodes: vec![],
         inputs: vec![],
         outputs: vec![],
+        rounding: Rounding::Once,
     };
     let mut b = Builder(empty);
     let x = b.tensor(&[1, 4, 4, 2], DType::Int8, None);

@@ -24,6 +24,7 @@ pub struct Structure {
     pub nodes: Vec<Node>,
     pub inputs: Vec<u32>,
     pub outputs: Vec<u32>,
+    pub rounding: Rounding,
 }
 
 /// A tensor. A constant's values lie in its blob after those of all constants of that blob with a
@@ -50,6 +51,14 @@ pub enum Element {
     Int32,
     Int64,
     Int4,
+}
+
+/// How often a product with a scale is rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Rounding {
+    Twice,
+    Once,
 }
 
 /// An operator. Ids are indices of tensors.
@@ -92,6 +101,7 @@ impl Structure {
             nodes: graph.nodes.iter().map(Node::from_graph).collect(),
             inputs: ids(&graph.inputs),
             outputs: ids(&graph.outputs),
+            rounding: Rounding::from_graph(graph.rounding),
         };
         (structure, weights)
     }
@@ -109,6 +119,7 @@ impl Structure {
             nodes: self.nodes.into_iter().map(Node::into_graph).collect(),
             inputs: tensor_ids(self.inputs),
             outputs: tensor_ids(self.outputs),
+            rounding: self.rounding.into_graph(),
         })
     }
 }
@@ -206,6 +217,22 @@ impl Element {
             Element::Int32 => DType::Int32,
             Element::Int64 => DType::Int64,
             Element::Int4 => DType::Int4,
+        }
+    }
+}
+
+impl Rounding {
+    fn from_graph(rounding: graph::Rounding) -> Self {
+        match rounding {
+            graph::Rounding::Twice => Rounding::Twice,
+            graph::Rounding::Once => Rounding::Once,
+        }
+    }
+
+    fn into_graph(self) -> graph::Rounding {
+        match self {
+            Rounding::Twice => graph::Rounding::Twice,
+            Rounding::Once => graph::Rounding::Once,
         }
     }
 }

@@ -13,7 +13,7 @@ impl<'a> WordReader<'a> {
     }
 
     #[inline(always)]
-    fn next(&mut self) -> Option<u32> {
+    pub(super) fn next(&mut self) -> Option<u32> {
         let (word, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(u32::from_le_bytes(*word))
@@ -31,7 +31,7 @@ impl<'a> WordWriter<'a> {
         Self { bytes, at: 0 }
     }
 
-    fn put(&mut self, word: u32) {
+    pub(super) fn put(&mut self, word: u32) {
         self.bytes[self.at..self.at + 4].copy_from_slice(&word.to_le_bytes());
         self.at += 4;
     }

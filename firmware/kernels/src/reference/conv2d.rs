@@ -28,7 +28,7 @@ pub fn conv2d_i8(op: &Conv2d, input: View<'_>, weights: &[i8], channels: &[u8], 
                 let outside = weights_outside(patch, &shape, filter);
                 sum = sum.wrapping_add(op.input_zero_point.wrapping_mul(outside));
             }
-            output.set(requantize(sum, parameters.scale, op.output_zero_point, op.clamp) as i8);
+            output.set(requantize(sum, parameters.scale, op.rounding, op.output_zero_point, op.clamp) as i8);
             rest_of_group -= 1;
             if rest_of_group == 0 {
                 rest_of_group = group_outputs;

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use edgepkg_format::plan::{ChannelParameters, DepthwiseConv2d};
+use edgepkg_format::plan::{ChannelParameters, DepthwiseConv2d, Rounding};
 
 use super::sums::{add_products, add_scaled};
 use super::window::{Patch, for_each_patch};
@@ -50,14 +50,23 @@ pub fn depthwise_conv2d_i8(
                     Some(pixel) => add_scaled(sums, input.get(pixel + first_input).into(), weights),
                 }
             });
-            let parameters = ChannelParameters::table(parameters);
-            for ((sum, parameters), output) in sums.iter().zip(parameters).zip(&pixel[start..end]) {
-                let value = requantize(*sum, parameters.scale, op.output_zero_point, op.clamp);
-                output.set(value as i8);
+            match op.rounding {
+                Rounding::Twice => finish(op, Rounding::Twice, sums, parameters, &pixel[start..end]),
+                Rounding::Once => finish(op, Rounding::Once, sums, parameters, &pixel[start..end]),
             }
             start = end;
         }
     });
+}
+
+/// Writes what becomes of `sums`. `parameters`: a table of [`ChannelParameters`]. `rounding` is `op`'s, as a
+/// constant: the choice is not made in the loop.
+#[inline(always)]
+fn finish(op: &DepthwiseConv2d, rounding: Rounding, sums: &[i32], parameters: &[u8], outputs: &[Cell<i8>]) {
+    for ((sum, parameters), output) in sums.iter().zip(ChannelParameters::table(parameters)).zip(outputs) {
+        let value = requantize(*sum, parameters.scale, rounding, op.output_zero_point, op.clamp);
+        output.set(value as i8);
+    }
 }
 
 /// Calls `visit` with each tap's weights and its pixel's index in the image; `None` outside of it.

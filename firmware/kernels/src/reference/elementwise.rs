@@ -14,12 +14,12 @@ use crate::view::View;
 pub fn add_i8(op: &Add, a: View<'_>, b: View<'_>, output: &[Cell<i8>]) {
     let common = |q: i8, zero_point: i32, scale: Scale| {
         let x = i32::from(q).wrapping_sub(zero_point).wrapping_shl(op.left_shift);
-        multiply_by_scale(x, scale)
+        multiply_by_scale(x, scale, op.rounding)
     };
     combine(&op.dims, [&op.a_strides, &op.b_strides], [a, b], output, |a, b| {
         let a = common(a, op.a_zero_point, op.a_scale);
         let b = common(b, op.b_zero_point, op.b_scale);
-        requantize(a.wrapping_add(b), op.output_scale, op.output_zero_point, op.clamp)
+        requantize(a.wrapping_add(b), op.output_scale, op.rounding, op.output_zero_point, op.clamp)
     });
 }
 
@@ -30,7 +30,7 @@ pub fn mul_i8(op: &Mul, a: View<'_>, b: View<'_>, output: &[Cell<i8>]) {
     combine(&op.dims, [&op.a_strides, &op.b_strides], [a, b], output, |a, b| {
         let a = i32::from(a).wrapping_sub(op.a_zero_point);
         let b = i32::from(b).wrapping_sub(op.b_zero_point);
-        requantize(a.wrapping_mul(b), op.output_scale, op.output_zero_point, op.clamp)
+        requantize(a.wrapping_mul(b), op.output_scale, op.rounding, op.output_zero_point, op.clamp)
     });
 }
 

@@ -25,7 +25,7 @@ pub fn fully_connected_i8(
         let filters = weights.chunks_exact(depth);
         for ((filter, parameters), output) in filters.zip(ChannelParameters::table(channels)).zip(outputs) {
             let sum = add_dot_product(parameters.bias, inputs, filter);
-            let value = requantize(sum, parameters.scale, op.output_zero_point, op.clamp);
+            let value = requantize(sum, parameters.scale, op.rounding, op.output_zero_point, op.clamp);
             output.set(value as i8);
         }
     }

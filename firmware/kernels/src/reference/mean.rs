@@ -21,7 +21,7 @@ pub fn mean_i8(op: &Mean, input: View<'_>, output: &[Cell<i8>]) {
             sum = sum.wrapping_add(i32::from(input.get(offset as usize)));
         });
         if let Some(output) = outputs.next() {
-            output.set(requantize(sum, op.scale, op.output_zero_point, INT8) as i8);
+            output.set(requantize(sum, op.scale, op.rounding, op.output_zero_point, INT8) as i8);
         }
     });
 }

@@ -18,7 +18,7 @@ pub fn requantize(op: &Requantize, input: View<'_>, output: &[Cell<i8>]) {
     };
     for index in 0..op.length as usize {
         let x = element(input, op.input.dtype, index).wrapping_sub(op.input_zero_point);
-        let value = fixed_point::requantize(x, op.scale, op.output_zero_point, clamp);
+        let value = fixed_point::requantize(x, op.scale, op.rounding, op.output_zero_point, clamp);
         set_element(output, op.output.dtype, index, value);
     }
 }

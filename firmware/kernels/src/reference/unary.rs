@@ -3,7 +3,7 @@
 //! Each function is a struct of parameters; its [`table`](Rescale::table) has the output for input `q`
 //! at index `q + 128`. Parameters are derived from scales where floats are at hand.
 
-use edgepkg_format::plan::{Clamp, Scale};
+use edgepkg_format::plan::{Clamp, Rounding, Scale};
 
 use crate::fixed_point::{
     logistic, multiply_by_scale, requantize, rounding_divide_by_power_of_two,
@@ -81,6 +81,8 @@ pub struct HardSwish {
     pub output_zero_point: i32,
 }
 
+/// The functions are the references'.
+const TWICE: Rounding = Rounding::Twice;
 const INT8: Clamp = Clamp { min: i8::MIN as i32, max: i8::MAX as i32 };
 
 fn table(function: impl Fn(i32) -> i32) -> [i8; 256] {
@@ -96,7 +98,7 @@ impl Rescale {
     pub fn table(&self) -> [i8; 256] {
         table(|q| {
             let x = q.wrapping_sub(self.input_zero_point);
-            requantize(x, self.scale, self.output_zero_point, self.clamp)
+            requantize(x, self.scale, TWICE, self.output_zero_point, self.clamp)
         })
     }
 }
@@ -107,12 +109,12 @@ impl LeakyRelu {
         table(|q| {
             let x = q.wrapping_sub(self.input_zero_point);
             let y = if x >= 0 {
-                multiply_by_scale(x, self.identity)
+                multiply_by_scale(x, self.identity, TWICE)
             } else if self.alpha.multiplier >= 0 {
-                multiply_by_scale(x, self.alpha)
+                multiply_by_scale(x, self.alpha, TWICE)
             } else {
                 let multiplier = self.alpha.multiplier.wrapping_neg();
-                multiply_by_scale(x, Scale { multiplier, ..self.alpha }).wrapping_neg()
+                multiply_by_scale(x, Scale { multiplier, ..self.alpha }, TWICE).wrapping_neg()
             };
             y.wrapping_add(self.output_zero_point).clamp(INT8.min, INT8.max)
         })
@@ -123,7 +125,7 @@ impl Logistic {
     /// The output for inputs -128 to 127.
     pub fn table(&self) -> [i8; 256] {
         saturating_table(self.input_zero_point, self.input_radius, |x| {
-            rounding_divide_by_power_of_two(logistic(multiply_by_scale(x, self.scale)), 23) - 128
+            rounding_divide_by_power_of_two(logistic(multiply_by_scale(x, self.scale, TWICE)), 23) - 128
         })
     }
 }
@@ -132,7 +134,7 @@ impl Tanh {
     /// The output for inputs -128 to 127.
     pub fn table(&self) -> [i8; 256] {
         saturating_table(self.input_zero_point, self.input_radius, |x| {
-            rounding_divide_by_power_of_two(tanh(multiply_by_scale(x, self.scale)), 24)
+            rounding_divide_by_power_of_two(tanh(multiply_by_scale(x, self.scale, TWICE)), 24)
         })
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn fold(site: &Site<'_>, written: &mut [Option<Fact>]) -> Result<(), 
         nodes: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        rounding: (),
     };
     let mut alone = Lowering { graph, ids: HashMap::new(), read: HashSet::new() };
     alone.lower(site, written)?;
@@ -82,6 +83,7 @@ impl Lowering {
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            rounding: (),
         };
         let mut lowering = Self { graph, ids: HashMap::new(), read };
         for (name, shape) in &model.inputs {

@@ -9,7 +9,8 @@ use crate::assign_int8::parameters::{of_range, prescribed};
 use crate::assign_int8::weights::Channels;
 use crate::calibrate::Range;
 use crate::graph::{
-    Activation, FloatGraph, Node, Op, Pool, Quantization, QuantizedGraph, QuantizedTensor, Tensor, TensorId,
+    Activation, FloatGraph, Node, Op, Pool, Quantization, QuantizedGraph, QuantizedTensor, Rounding, Tensor,
+    TensorId,
 };
 use crate::import::{ImportError, UnsupportedOperator};
 use crate::simulate::quantize_int8;
@@ -33,6 +34,7 @@ pub(super) fn assign(
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            rounding: Rounding::Twice,
         },
         assigned: vec![None; graph.tensors.len()],
         refused: Vec::new(),
