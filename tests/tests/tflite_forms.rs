@@ -109,6 +109,8 @@ fn weights_of_four_bits_are_the_reals_they_stand_for() {
     assert_eq!(outputs, [[5.0, 2.75]]);
     let one_scale = read(&[dense(int4.clone().scaled(&[2.0], 0))]).into_float().expect("a float model");
     assert_eq!(weights(&one_scale), [-16.0, 14.0, 2.0, -2.0, 0.0, 6.0]);
+    let huge = FileTensor::new("w", kind::INT8, &[2, i32::MAX, i32::MAX, i32::MAX]).holding(&[1; 6]);
+    insta::assert_snapshot!(message(&[dense(huge.scaled(&[0.5, 0.25], 0))]), @"not a readable TensorFlow Lite file: tensor `w` has more or less data than its shape");
     insta::assert_snapshot!(message(&[dense(int4)]), @"not a readable TensorFlow Lite file: tensor `w` has no scale");
 }
 

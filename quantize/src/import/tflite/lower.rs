@@ -114,8 +114,11 @@ impl<T: Element> Importer<'_, T> {
         let (Some(&first), Some(&last)) = (axes.first(), axes.last()) else {
             return Err(problem("reduces no dimension"));
         };
-        if last - first + 1 != axes.len() || elements(&shape).is_none() {
+        if last - first + 1 != axes.len() {
             return Err(problem("reduces dimensions that do not follow each other"));
+        }
+        if elements(&shape).is_none_or(|elements| elements == 0) {
+            return Err(problem("reduces a tensor of no or too many elements"));
         }
         let product = |extents: &[usize]| extents.iter().product::<usize>();
         let (before, window) = (product(&shape[..first]), product(&shape[first..=last]));

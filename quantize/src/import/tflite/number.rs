@@ -11,6 +11,8 @@ use crate::validate::elements;
 /// What constants of float models may be.
 pub(super) const FLOAT_CONSTANTS: &str = "constants of float models must be float32, float16, int8 or int4";
 
+const OTHER_LENGTH: &str = "has more or less data than its shape";
+
 /// The values of the constant `index`, row-major.
 ///
 /// # Errors
@@ -33,11 +35,7 @@ pub(super) fn reals(file: &File<'_>, index: i32) -> Result<Vec<f32>, ImportError
             });
         }
     };
-    if count == Some(values.len()) {
-        Ok(values)
-    } else {
-        Err(tensor.problem("has more or less data than its shape"))
-    }
+    if count == Some(values.len()) { Ok(values) } else { Err(tensor.problem(OTHER_LENGTH)) }
 }
 
 /// Whether the constant `index` is stored as integers.
@@ -67,7 +65,8 @@ fn dequantized(tensor: &Tensor, values: &[i32]) -> Result<Vec<f32>, ImportError>
     let (channels, inner) = match quantization.scales.len() {
         1 => (1, values.len().max(1)),
         channels if shape.get(quantization.axis) == Some(&channels) => {
-            (channels, shape[quantization.axis + 1..].iter().product::<usize>().max(1))
+            let inner = elements(&shape[quantization.axis + 1..]);
+            (channels, inner.ok_or_else(|| tensor.problem(OTHER_LENGTH))?.max(1))
         }
         _ => return Err(tensor.problem("has more or less scales than its axis is long")),
     };
