@@ -5,16 +5,21 @@ use core::cell::Cell;
 use bytemuck::cast_slice;
 use edgepkg_format::Record;
 
-use crate::reference::conv2d::conv2d_i8;
-use crate::reference::depthwise_conv2d::depthwise_conv2d_i8;
+#[cfg(not(target_os = "none"))]
+use crate::portable::{
+    conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, fully_connected::fully_connected_i8,
+};
 use crate::reference::elementwise::{add_i8, mul_i8};
-use crate::reference::fully_connected::fully_connected_i8;
 use crate::reference::lookup::lookup_i8;
 use crate::reference::mean::mean_i8;
 use crate::reference::movement::{fill_i8, strided_copy};
 use crate::reference::pool2d::{average_pool2d_i8, max_pool2d_i8};
 use crate::reference::requantize::requantize;
 use crate::reference::softmax::softmax_i8;
+#[cfg(target_os = "none")]
+use crate::reference::{
+    conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, fully_connected::fully_connected_i8,
+};
 use crate::view::View;
 
 /// Computes `record`.

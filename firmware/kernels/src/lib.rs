@@ -1,4 +1,4 @@
-//! int8 operators. `reference` is safe Rust and defines every result.
+//! int8 operators. `reference` is safe Rust and defines every result; `portable` gives hosts the same, faster.
 //!
 //! [`run`] computes a record of a plan; [`safe_distances`] says what a planner of memory needs to know of it.
 #![no_std]
@@ -11,6 +11,8 @@ mod dispatch;
 pub mod fixed_point;
 pub mod isa;
 mod overlap;
+#[cfg(not(target_os = "none"))]
+pub mod portable;
 pub mod reference;
 mod view;
 

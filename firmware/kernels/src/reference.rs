@@ -16,4 +16,4 @@ pub mod softmax;
 mod sums;
 pub mod unary;
 mod walk;
-mod window;
+pub(crate) mod window;

@@ -16,15 +16,15 @@ struct Axis {
 
 /// The taps of an axis that lie inside the image at one position of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Taps {
+pub(crate) struct Taps {
     /// The first one, counted in the kernel.
-    pub(super) start: u32,
+    pub(crate) start: u32,
     /// The one after the last; not below `start`.
-    pub(super) end: u32,
+    pub(crate) end: u32,
     /// Where the first one meets the image; 0 when there is none.
-    pub(super) position: u32,
+    pub(crate) position: u32,
     /// Pixels of the image from a tap to the next.
-    pub(super) dilation: u32,
+    pub(crate) dilation: u32,
 }
 
 impl Axis {
@@ -61,49 +61,49 @@ impl Axis {
 }
 
 impl Taps {
-    pub(super) fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.end - self.start
     }
 
     /// Where tap `tap` meets the image; `None` outside of it.
     #[inline]
-    pub(super) fn at(&self, tap: u32) -> Option<u32> {
+    pub(crate) fn at(&self, tap: u32) -> Option<u32> {
         let inside = self.start <= tap && tap < self.end;
         inside.then(|| self.position + (tap - self.start) * self.dilation)
     }
 
     /// Positions in the image of the taps inside of it.
     #[inline]
-    pub(super) fn positions(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn positions(&self) -> impl Iterator<Item = u32> {
         let Self { position, dilation, .. } = *self;
         (0..self.count()).map(move |tap| position + tap * dilation)
     }
 }
 
 /// The part of the image that one position of the output is computed from.
-pub(super) struct Patch<'a> {
+pub(crate) struct Patch<'a> {
     image: &'a Image,
     batch: u32,
-    pub(super) rows: Taps,
-    pub(super) columns: Taps,
+    pub(crate) rows: Taps,
+    pub(crate) columns: Taps,
 }
 
 impl Patch<'_> {
     /// Index in the image of the first channel at row `y` and column `x`.
     #[inline]
-    pub(super) fn index(&self, y: u32, x: u32) -> usize {
+    pub(crate) fn index(&self, y: u32, x: u32) -> usize {
         (((self.batch * self.image.height + y) * self.image.width + x) * self.image.channels) as usize
     }
 
     /// Whether the window reaches outside of the image.
     #[inline]
-    pub(super) fn is_clipped(&self, window: &Window) -> bool {
+    pub(crate) fn is_clipped(&self, window: &Window) -> bool {
         self.rows.count() != window.height || self.columns.count() != window.width
     }
 
     /// Calls `visit` with the index in the image of the first channel of each pixel under the window.
     #[inline(always)]
-    pub(super) fn for_each_pixel(&self, mut visit: impl FnMut(usize)) {
+    pub(crate) fn for_each_pixel(&self, mut visit: impl FnMut(usize)) {
         for y in self.rows.positions() {
             for x in self.columns.positions() {
                 visit(self.index(y, x));
@@ -114,7 +114,7 @@ impl Patch<'_> {
 
 /// Calls `visit` with each position's patch of `from` and its channels in `output`, an image `to`.
 #[inline(always)]
-pub(super) fn for_each_patch<'a>(
+pub(crate) fn for_each_patch<'a>(
     from: &Image,
     to: &Image,
     window: &Window,
