@@ -5,9 +5,12 @@ use std::path::Path;
 
 use crate::{Board, BoardError};
 
-const SHIPPED: [(&str, &str); 3] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("host", include_str!("../host.toml")),
+    ("qemu-cortex-m3", include_str!("../qemu-cortex-m3.toml")),
     ("qemu-cortex-m4", include_str!("../qemu-cortex-m4.toml")),
+    ("qemu-cortex-m7", include_str!("../qemu-cortex-m7.toml")),
+    ("qemu-cortex-m33", include_str!("../qemu-cortex-m33.toml")),
     ("rpi", include_str!("../rpi.toml")),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use edgepkg_boards::Board;
 use edgepkg_format::Isa;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit::{Emitted, Options, emit};
@@ -54,6 +55,27 @@ impl Int8Model {
 /// Keyword spotting, which this repository holds.
 pub fn kws() -> Int8Model {
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data/kws"), "kws")
+}
+
+/// Boards that every model runs on.
+const BOARDS_OF_ALL: [&str; 3] = ["host", "qemu-cortex-m4", "rpi"];
+const ALL: [&str; 4] = ["kws", "ad", "ic", "vww"];
+/// What the other boards run: their code is that of one of those, or portable.
+const SMALL: [&str; 2] = ["kws", "ad"];
+
+/// The models that `board` runs in tests, of those at hand. Says aloud which are not.
+pub fn on_board(board: &Board) -> Vec<Int8Model> {
+    let names = if BOARDS_OF_ALL.contains(&board.name.as_str()) { &ALL[..] } else { &SMALL[..] };
+    names.iter().filter_map(|name| named(name)).collect()
+}
+
+/// The model of this name; `None`, said aloud, where it is one of the zoo and `EDGEPKG_ZOO` names no folder.
+pub fn named(name: &str) -> Option<Int8Model> {
+    let model = if name == "kws" { Some(kws()) } else { zoo(name) };
+    if model.is_none() {
+        println!("skipped {name}: set EDGEPKG_ZOO to the folder of models");
+    }
+    model
 }
 
 /// A model of the zoo; `None` where `EDGEPKG_ZOO` names no folder.

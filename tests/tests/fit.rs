@@ -5,7 +5,7 @@ use edgepkg::fit::{self, Certificate, FitError};
 use edgepkg::runners;
 use edgepkg_boards::{Board, Region};
 use edgepkg_format::Isa;
-use edgepkg_tests::models::{Int8Model, kws, zoo};
+use edgepkg_tests::models::{self, Int8Model, kws};
 
 /// How much more stack may be predicted than is used.
 const SLACK_BYTES: u64 = 256;
@@ -19,16 +19,11 @@ fn certify(board: &Board, model: &Int8Model) -> Certificate {
     fit::certify(board, &runner(board), &model.artifact(board.isa)).expect("the model fits")
 }
 
-/// Boards with an emulator, and the models at hand.
+/// Boards with an emulator, and the models that they run.
 fn for_each_board_and_model(check: impl Fn(&Board, &Int8Model)) {
-    let names = ["ad", "ic", "vww"];
-    let models: Vec<Int8Model> = [kws()].into_iter().chain(names.into_iter().filter_map(zoo)).collect();
-    if models.len() == 1 {
-        println!("skipped all but kws: set EDGEPKG_ZOO to the folder of models");
-    }
     for board in Board::shipped().filter(|board| board.emulator.is_some()) {
-        for model in &models {
-            check(&board, model);
+        for model in models::on_board(&board) {
+            check(&board, &model);
         }
     }
 }
@@ -85,7 +80,7 @@ fn a_model_that_is_too_large_is_refused_with_what_is_missing() {
     assert_eq!(flash.limit_bytes, (16 << 10) - 16);
     assert_eq!(ram.limit_bytes, limit_bytes);
     assert!(ram.needed_bytes > ram.limit_bytes && flash.needed_bytes > flash.limit_bytes);
-    assert_eq!(roomy_boards, ["host", "qemu-cortex-m4", "rpi"]);
+    assert_eq!(roomy_boards, Board::names().collect::<Vec<_>>());
 }
 
 fn board_named(name: &str) -> Board {

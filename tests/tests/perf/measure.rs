@@ -7,58 +7,33 @@ use edgepkg::runners;
 use edgepkg_boards::Board;
 use edgepkg_format::artifact;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
-use edgepkg_tests::models::{Int8Model, kws, zoo};
+use edgepkg_tests::models::{self, Int8Model};
 use object::{Object, ObjectSection, SectionKind};
 
 use crate::figures::{Figures, ImageFigures, LayerFigures, ModelFigures};
 
-/// A model in the table, as it is executed.
-struct Entry {
-    /// What the table calls it.
-    name: &'static str,
-    /// What the zoo calls it.
-    model: &'static str,
-    dead_channels: DeadChannels,
-    boards: &'static [&'static str],
-}
-
-const BOARDS: &[&str] = &["qemu-cortex-m4", "rpi"];
-
-const ENTRIES: [Entry; 5] = [
-    Entry { name: "kws", model: "kws", dead_channels: DeadChannels::Drop, boards: BOARDS },
-    Entry { name: "ad", model: "ad", dead_channels: DeadChannels::Drop, boards: BOARDS },
-    Entry { name: "ic", model: "ic", dead_channels: DeadChannels::Drop, boards: BOARDS },
-    Entry { name: "vww", model: "vww", dead_channels: DeadChannels::Drop, boards: BOARDS },
-    // The only one in which some change no output.
-    Entry {
-        name: "vww-all-channels",
-        model: "vww",
-        dead_channels: DeadChannels::Keep,
-        boards: &["qemu-cortex-m4"],
-    },
-];
+/// The model in which channels change no output is also measured with all of them, under this name.
+const WITH_DEAD_CHANNELS: (&str, &str) = ("vww", "vww-all-channels");
+const BOARD_OF_ALL_CHANNELS: &str = "qemu-cortex-m4";
 
 /// The committed figures with those that can be taken here in their place.
 pub fn all(committed: &Figures) -> Figures {
     let mut figures = committed.clone();
-    for board in BOARDS {
-        figures.image.insert((*board).to_owned(), of_image(&find(board)));
-    }
-    for entry in ENTRIES {
-        let Some(model) = (if entry.model == "kws" { Some(kws()) } else { zoo(entry.model) }) else {
-            println!("skipped: set EDGEPKG_ZOO to the folder of models to measure {}", entry.name);
-            continue;
-        };
-        let of_model = figures.model.entry(entry.name.to_owned()).or_default();
-        for board in entry.boards {
-            of_model.insert((*board).to_owned(), of_model_on(&find(board), &model, entry.dead_channels));
+    let Figures { image, model: of_models } = &mut figures;
+    let mut insert = |model: &str, board: &Board, of: ModelFigures| {
+        of_models.entry(model.to_owned()).or_default().insert(board.name.clone(), of);
+    };
+    for board in Board::shipped().filter(|board| board.emulator.is_some()) {
+        image.insert(board.name.clone(), of_image(&board));
+        for model in models::on_board(&board) {
+            insert(&model.name, &board, of_model(&board, &model, DeadChannels::Drop));
+            let (name, with_all) = WITH_DEAD_CHANNELS;
+            if model.name == name && board.name == BOARD_OF_ALL_CHANNELS {
+                insert(with_all, &board, of_model(&board, &model, DeadChannels::Keep));
+            }
         }
     }
     figures
-}
-
-fn find(board: &str) -> Board {
-    Board::find(board).expect("a shipped board")
 }
 
 fn of_image(board: &Board) -> ImageFigures {
@@ -82,7 +57,7 @@ fn of_image(board: &Board) -> ImageFigures {
     ImageFigures { compiler, code_bytes, static_ram_bytes }
 }
 
-fn of_model_on(board: &Board, model: &Int8Model, dead_channels: DeadChannels) -> ModelFigures {
+fn of_model(board: &Board, model: &Int8Model, dead_channels: DeadChannels) -> ModelFigures {
     let emitted = model.emitted(board.isa, dead_channels);
     let options = OpenOptions { cycles: ModelCycles::WherePossible, ..OpenOptions::default() };
     let mut device = device::open(board, &emitted.artifact, options)

@@ -26,8 +26,11 @@ unsafe extern "C" {
 static VECTORS: Vectors =
     Vectors { stack_start: &raw const _stack_start, reset, faults: [crate::fault::fault; 14] };
 
-// Paints the stack, enables the floating-point unit (CPACR, full access to CP10 and CP11), copies
-// `.data`, clears `.bss`. In assembly, because Rust may not run before its statics are there.
+/// Whether the compiler uses the floating-point unit: then the core has one.
+const USES_FLOATING_POINT_UNIT: bool = cfg!(target_abi = "eabihf");
+
+// Paints the stack, enables the floating-point unit (CPACR, full access to CP10 and CP11) where there is
+// one, copies `.data`, clears `.bss`. In assembly, because Rust may not run before its statics are there.
 global_asm!(
     ".section .text.reset, \"ax\"",
     ".global reset",
@@ -41,12 +44,14 @@ global_asm!(
     "    itt lo",
     "    strlo r2, [r0], #4",
     "    blo 1b",
+    ".if {uses_floating_point_unit}",
     "    ldr r0, =0xE000ED88",
     "    ldr r1, [r0]",
     "    orr r1, r1, #(0xF << 20)",
     "    str r1, [r0]",
     "    dsb",
     "    isb",
+    ".endif",
     "    ldr r0, =_data_start",
     "    ldr r1, =_data_end",
     "    ldr r2, =_data_load",
@@ -66,6 +71,7 @@ global_asm!(
     "    udf #0",
     ".size reset, . - reset",
     paint = const STACK_PAINT,
+    uses_floating_point_unit = const USES_FLOATING_POINT_UNIT as u32,
     main = sym main,
 );
 
