@@ -8,3 +8,4 @@ pub mod depthwise_conv2d;
 mod dot;
 pub mod fully_connected;
 mod gather;
+mod outputs;

@@ -7,7 +7,7 @@ use edgepkg_format::plan::{ChannelParameters, Conv2d};
 
 use super::dot::{EMPTY_STEP, Step, dot_products, steps};
 use super::gather::widen_patch;
-use crate::fixed_point::requantize;
+use super::outputs::Outputs;
 use crate::reference;
 use crate::reference::window::for_each_patch;
 use crate::view::View;
@@ -76,19 +76,16 @@ impl<const STEPS: usize> Block<'_, STEPS> {
             return;
         }
         let inputs = self.inputs.each_ref().map(|inputs| &inputs[..steps(filter)]);
-        let filters = weights.chunks(FILTERS * filter);
-        let parameters = channels.chunks(FILTERS * ChannelParameters::BYTES);
-        for (block, (filters, parameters)) in filters.zip(parameters).enumerate() {
-            let (first, second) = filters.split_at(filter);
-            let second = if second.is_empty() { first } else { second };
-            let sums = dot_products([first, second], inputs);
-            for (index, parameters) in ChannelParameters::table(parameters).enumerate() {
-                for (sum, output) in sums[index].iter().zip(outputs) {
-                    let sum = sum.wrapping_add(parameters.bias);
-                    let value =
-                        requantize(sum, parameters.scale, op.rounding, op.output_zero_point, op.clamp);
-                    output[FILTERS * block + index].set(value as i8);
-                }
+        let values = Outputs::from(op);
+        let mut sums = [[0; PIXELS]; FILTERS];
+        let mut filters = weights.chunks(FILTERS * filter);
+        for (channel, parameters) in ChannelParameters::table(channels).enumerate() {
+            if channel % FILTERS == 0 {
+                let (first, second) = filters.next().unwrap_or_default().split_at(filter);
+                sums = dot_products([first, if second.is_empty() { first } else { second }], inputs);
+            }
+            for (sum, output) in sums[channel % FILTERS].iter().zip(outputs) {
+                output[channel].set(values.value(*sum, &parameters));
             }
         }
     }

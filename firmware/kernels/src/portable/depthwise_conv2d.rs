@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use edgepkg_format::plan::{ChannelParameters, DepthwiseConv2d};
 
-use crate::fixed_point::requantize;
+use super::outputs::Outputs;
 use crate::reference;
 use crate::reference::window::{Patch, for_each_patch};
 use crate::view::View;
@@ -36,13 +36,7 @@ fn convolve(op: &DepthwiseConv2d, input: &[Cell<i8>], weights: &[i8], channels: 
         let parameters = channels.chunks_exact(BLOCK * ChannelParameters::BYTES);
         for (block, (outputs, parameters)) in pixel.chunks_exact(BLOCK).zip(parameters).enumerate() {
             let sums = sums(op, patch, input, weights, block * BLOCK);
-            for ((sum, parameters), output) in
-                sums.iter().zip(ChannelParameters::table(parameters)).zip(outputs)
-            {
-                let sum = sum.wrapping_add(parameters.bias);
-                let value = requantize(sum, parameters.scale, op.rounding, op.output_zero_point, op.clamp);
-                output.set(value as i8);
-            }
+            Outputs::from(op).set(outputs, &sums, parameters);
         }
     });
 }

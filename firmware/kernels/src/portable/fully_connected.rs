@@ -1,18 +1,21 @@
 //! Fully connected layer.
 
+use core::array;
 use core::cell::Cell;
 
 use bytemuck::cast_slice_mut;
 use edgepkg_format::plan::{ChannelParameters, FullyConnected};
 
-use super::dot::{EMPTY_STEP, dot_products, steps};
+use super::dot::{EMPTY_STEP, Step, dot_products, steps};
 use super::gather::widen;
-use crate::fixed_point::requantize;
+use super::outputs::Outputs;
 use crate::reference;
 use crate::view::View;
 
 /// Filters that are taken together.
 const FILTERS: usize = 4;
+/// Outputs whose sums are kept at a time.
+const BLOCK: usize = 16 * FILTERS;
 /// Steps of inputs for which there is room: of most models' rows, and of the longest ones.
 const FEW_STEPS: usize = 64;
 const MANY_STEPS: usize = 2048;
@@ -45,26 +48,27 @@ fn multiply<const STEPS: usize>(
     let mut inputs = [EMPTY_STEP; STEPS];
     for (row, outputs) in output.chunks_exact(op.output_depth as usize).enumerate() {
         widen(input.run(row * depth, depth), cast_slice_mut(&mut inputs));
-        let inputs = &inputs[..steps(depth)];
-        let filters = weights.chunks(FILTERS * depth);
-        let parameters = channels.chunks(FILTERS * ChannelParameters::BYTES);
-        for ((filters, parameters), outputs) in filters.zip(parameters).zip(outputs.chunks(FILTERS)) {
-            let mut sums = [0; FILTERS];
-            if filters.len() == FILTERS * depth {
-                let filters = core::array::from_fn(|index| &filters[index * depth..][..depth]);
-                sums = dot_products::<FILTERS, 1>(filters, [inputs]).map(|[sum]| sum);
-            } else {
-                for (filter, sum) in filters.chunks_exact(depth).zip(&mut sums) {
-                    [[*sum]] = dot_products([filter], [inputs]);
-                }
-            }
-            for ((sum, parameters), output) in
-                sums.iter().zip(ChannelParameters::table(parameters)).zip(outputs)
-            {
-                let sum = sum.wrapping_add(parameters.bias);
-                let value = requantize(sum, parameters.scale, op.rounding, op.output_zero_point, op.clamp);
-                output.set(value as i8);
-            }
+        let filters = weights.chunks(BLOCK * depth);
+        let parameters = channels.chunks(BLOCK * ChannelParameters::BYTES);
+        for ((filters, parameters), outputs) in filters.zip(parameters).zip(outputs.chunks(BLOCK)) {
+            let sums = sums(filters, depth, &inputs[..steps(depth)]);
+            Outputs::from(op).set(outputs, &sums, parameters);
         }
     }
+}
+
+/// The sums of at most [`BLOCK`] filters.
+#[inline(always)]
+fn sums(filters: &[i8], depth: usize, inputs: &[Step]) -> [i32; BLOCK] {
+    let mut sums = [0; BLOCK];
+    let (whole, rest) = sums.split_at_mut(filters.len() / depth / FILTERS * FILTERS);
+    let mut filters = filters.chunks_exact(depth);
+    for sums in whole.chunks_exact_mut(FILTERS) {
+        let filters: [&[i8]; FILTERS] = array::from_fn(|_| filters.next().unwrap_or_default());
+        sums.copy_from_slice(dot_products(filters, [inputs]).as_flattened());
+    }
+    for (sum, filter) in rest.iter_mut().zip(filters) {
+        [[*sum]] = dot_products([filter], [inputs]);
+    }
+    sums
 }
