@@ -5,7 +5,7 @@ use edgepkg_format::Artifact;
 use edgepkg_format::aligned::AlignedBytes;
 
 use crate::check;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, runner};
 
 #[test]
 fn help() {
@@ -125,4 +125,22 @@ fn quantize_has_its_fields() {
     for field in ["schema_version", "accuracy", "sqnr_db", "layers"] {
         assert!(result.get(field).is_some(), "{field}");
     }
+}
+
+#[test]
+fn bench_without_a_cycle_model_counts_instructions() {
+    let Some(runner) = runner() else { return };
+    let sandbox = || {
+        Sandbox::with_kws()
+            .folder("runners")
+            .file("runners/qemu-cortex-m4.elf", &runner)
+            .environment("EDGEPKG_RUNNERS", "runners")
+    };
+    let without = sandbox().run("bench kws.tflite --board qemu-cortex-m4");
+    let expected = "  cycles         not modelled: for a Cortex-M4 that takes Linux, QEMU 7 or 8 and `cargo xtask runners`";
+    assert!(without.contains(expected), "{without}");
+    assert!(without.contains("  instructions   "), "{without}");
+    // As with an emulator that takes no libraries of this version.
+    let refused = sandbox().file("runners/cycle-plugin.so", b"not a library");
+    assert_eq!(refused.run("bench kws.tflite --board qemu-cortex-m4"), without);
 }

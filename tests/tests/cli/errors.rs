@@ -9,7 +9,7 @@ use edgepkg_quantize::report::Report;
 use edgepkg_tests::random_graphs;
 
 use crate::check;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, runner};
 
 #[test]
 fn no_such_file() {
@@ -201,18 +201,6 @@ fn no_emulator_installed() {
 fn no_runner_built() {
     let sandbox = Sandbox::with_kws().folder("runners").environment("EDGEPKG_RUNNERS", "runners");
     check!("error_no_runner", sandbox, "test kws.tflite --board qemu-cortex-m4");
-}
-
-/// The runner image of the emulated Cortex-M4, where it is built.
-fn runner() -> Option<Vec<u8>> {
-    let board = edgepkg_boards::Board::find("qemu-cortex-m4").expect("it is shipped");
-    match edgepkg::runners::find(&board) {
-        Ok(image) => Some(std::fs::read(image.elf).expect("it was found")),
-        Err(error) => {
-            println!("skipped: {error}; {}", error.hint().unwrap_or_default());
-            None
-        }
-    }
 }
 
 #[test]

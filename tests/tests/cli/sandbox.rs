@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
 
 use edgepkg::tensor_file::TensorFile;
 use tempfile::TempDir;
@@ -152,6 +154,25 @@ impl Sandbox {
         for (variable, path) in &self.environment {
             process.env(variable, path);
         }
-        process.output().expect("the program runs")
+        loop {
+            match process.output() {
+                // A process that another test starts may hold a fresh copy of the program open for writing
+                // until it is itself.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::yield_now(),
+                output => return output.expect("the program runs"),
+            }
+        }
+    }
+}
+
+/// The runner image of the emulated Cortex-M4, where it is built.
+pub fn runner() -> Option<Vec<u8>> {
+    let board = edgepkg_boards::Board::find("qemu-cortex-m4").expect("it is shipped");
+    match edgepkg::runners::find(&board) {
+        Ok(image) => Some(fs::read(image.elf).expect("it was found")),
+        Err(error) => {
+            println!("skipped: {error}; {}", error.hint().unwrap_or_default());
+            None
+        }
     }
 }
