@@ -9,6 +9,10 @@ use crate::figures::{Figures, LayerFigures, ModelFigures};
 /// The board whose layers are shown; those of the others are in the data.
 const BOARD: &str = "qemu-cortex-m4";
 
+const MOST_EXPENSIVE: usize = 5;
+/// An SMLAD is two multiplications in a cycle.
+const FLOOR_CYCLES_PER_MAC: f64 = 0.5;
+
 const INTRODUCTION: &str = "\
 # What the models cost
 
@@ -47,6 +51,8 @@ fn write(text: &mut String, figures: &Figures) -> std::fmt::Result {
             write_model(text, model, board, of)?;
         }
     }
+    writeln!(text, "\n## The {MOST_EXPENSIVE} most expensive layers on `{BOARD}`\n")?;
+    write_most_expensive(text, figures)?;
     for (model, boards) in &figures.model {
         if let Some(of) = boards.get(BOARD) {
             writeln!(text, "\n## {model} on `{BOARD}`, by layer\n")?;
@@ -80,6 +86,30 @@ fn write_layers(text: &mut String, of: &ModelFigures) -> std::fmt::Result {
         write!(text, "{} | {} | ", or_dash(Some(*macs).filter(|&macs| macs > 0)), Count(*instructions))?;
         write!(text, "{} | {} | ", per_mac(Some(*instructions), *macs), or_dash(*cycles))?;
         writeln!(text, "{} | {share} |", per_mac(*cycles, *macs))?;
+    }
+    Ok(())
+}
+
+/// Against what their multiplications alone take at two a cycle.
+fn write_most_expensive(text: &mut String, figures: &Figures) -> std::fmt::Result {
+    writeln!(
+        text,
+        "| model | # | operator | MACs | modelled cycles | per MAC | times the floor |\n\
+         |---|---:|---|---:|---:|---:|---:|"
+    )?;
+    let of_board = figures.model.iter().filter_map(|(model, boards)| Some((model, boards.get(BOARD)?)));
+    let layers = of_board.flat_map(|(model, of)| of.layers.iter().map(move |layer| (model, layer)));
+    let mut layers: Vec<_> =
+        layers.filter_map(|(model, layer)| Some((model, layer, layer.cycles?))).collect();
+    layers.sort_by_key(|(_, _, cycles)| std::cmp::Reverse(*cycles));
+    for (model, layer, cycles) in layers.into_iter().take(MOST_EXPENSIVE) {
+        let LayerFigures { layer: number, operator, macs, .. } = layer;
+        let times = match macs {
+            0 => "-".to_owned(),
+            macs => format!("{:.1}", cycles as f64 / (*macs as f64 * FLOOR_CYCLES_PER_MAC)),
+        };
+        write!(text, "| {model} | {number} | {operator} | {} | {} ", Count(*macs), Count(cycles))?;
+        writeln!(text, "| {} | {times} |", per_mac(Some(cycles), *macs))?;
     }
     Ok(())
 }
