@@ -1,6 +1,7 @@
 //! Takes the figures.
 
 use std::fs;
+use std::thread;
 
 use edgepkg::device::{self, Count, LayerCount, ModelCycles, OpenOptions};
 use edgepkg::runners;
@@ -16,24 +17,40 @@ use crate::figures::{Figures, ImageFigures, LayerFigures, ModelFigures};
 const WITH_DEAD_CHANNELS: (&str, &str) = ("vww", "vww-all-channels");
 const BOARD_OF_ALL_CHANNELS: &str = "qemu-cortex-m4";
 
+/// What one board gives: its image, and models by their names.
+struct BoardFigures {
+    image: ImageFigures,
+    models: Vec<(String, ModelFigures)>,
+}
+
 /// The committed figures with those that can be taken here in their place.
 pub fn all(committed: &Figures) -> Figures {
+    let boards: Vec<Board> = Board::shipped().filter(|board| board.emulator.is_some()).collect();
+    // Emulators count, and do not time: they may run side by side.
+    let measured: Vec<BoardFigures> = thread::scope(|scope| {
+        let running: Vec<_> = boards.iter().map(|board| scope.spawn(|| of_board(board))).collect();
+        running.into_iter().map(|board| board.join().expect("the board is measured")).collect()
+    });
     let mut figures = committed.clone();
-    let Figures { image, model: of_models } = &mut figures;
-    let mut insert = |model: &str, board: &Board, of: ModelFigures| {
-        of_models.entry(model.to_owned()).or_default().insert(board.name.clone(), of);
-    };
-    for board in Board::shipped().filter(|board| board.emulator.is_some()) {
-        image.insert(board.name.clone(), of_image(&board));
-        for model in models::on_board(&board) {
-            insert(&model.name, &board, of_model(&board, &model, DeadChannels::Drop));
-            let (name, with_all) = WITH_DEAD_CHANNELS;
-            if model.name == name && board.name == BOARD_OF_ALL_CHANNELS {
-                insert(with_all, &board, of_model(&board, &model, DeadChannels::Keep));
-            }
+    for (board, of_board) in boards.iter().zip(measured) {
+        figures.image.insert(board.name.clone(), of_board.image);
+        for (model, of_model) in of_board.models {
+            figures.model.entry(model).or_default().insert(board.name.clone(), of_model);
         }
     }
     figures
+}
+
+fn of_board(board: &Board) -> BoardFigures {
+    let mut of_models = Vec::new();
+    for model in models::on_board(board) {
+        of_models.push((model.name.clone(), of_model(board, &model, DeadChannels::Drop)));
+        let (name, with_all) = WITH_DEAD_CHANNELS;
+        if model.name == name && board.name == BOARD_OF_ALL_CHANNELS {
+            of_models.push((with_all.to_owned(), of_model(board, &model, DeadChannels::Keep)));
+        }
+    }
+    BoardFigures { image: of_image(board), models: of_models }
 }
 
 fn of_image(board: &Board) -> ImageFigures {
