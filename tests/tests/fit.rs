@@ -68,10 +68,10 @@ fn the_deepest_calls_are_named_from_the_start_on() {
 fn a_model_that_is_too_large_is_refused_with_what_is_missing() {
     let mut board = Board::find("qemu-cortex-m4").unwrap();
     let memory = board.memory.as_mut().unwrap();
-    memory.ram = Region { length: 20 << 10, ..memory.ram };
+    memory.ram = Region { length: 12 << 10, ..memory.ram };
     memory.model_slot = Region { length: 16 << 10, ..memory.model_slot };
     board.name = "small".to_owned();
-    let limit_bytes = (20 << 10) - memory.stack_bytes;
+    let limit_bytes = (12 << 10) - memory.stack_bytes;
     let error = fit::certify(&board, &runner(&board_named("qemu-cortex-m4")), &kws().artifact(board.isa));
     let Err(FitError::TooLarge { shortages, roomy_boards, .. }) = error else {
         panic!("{error:?}");
@@ -94,7 +94,7 @@ fn the_host_has_no_limits_but_the_same_needs() {
     let certificate = fit::certify(&board_named("host"), &[], &artifact).unwrap();
     assert_eq!(certificate.flash.model_bytes, artifact.len() as u64);
     assert_eq!(certificate.flash.limit_bytes, None);
-    assert_eq!(certificate.ram.arena_bytes, 16_000);
+    assert_eq!(certificate.ram.arena_bytes, 10_048);
 }
 
 #[test]

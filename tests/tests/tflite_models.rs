@@ -29,7 +29,7 @@ fn assert_equal_to_tensorflow_lite_micro(model: &Int8Model, arena_limit_bytes: u
 
 #[test]
 fn keyword_spotting_equals_tensorflow_lite_micro() {
-    assert_equal_to_tensorflow_lite_micro(&models::kws(), 16 * 1024 + 512);
+    assert_equal_to_tensorflow_lite_micro(&models::kws(), 10 * 1024);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn mlperf_tiny_equals_tensorflow_lite_micro() {
     if zoo::folder().is_none() {
         return;
     }
-    for (name, arena_limit_kib) in [("ic", 49), ("vww", 56), ("ad", 1)] {
+    for (name, arena_limit_kib) in [("ic", 35), ("vww", 40), ("ad", 1)] {
         let model = models::zoo(name).expect("the zoo has it");
         assert_equal_to_tensorflow_lite_micro(&model, arena_limit_kib * 1024);
     }

@@ -1,6 +1,6 @@
 //! Which operators may write over what they read, and how far from it.
 
-use edgepkg_format::plan::{Dims, Record};
+use edgepkg_format::plan::{Dims, Image, Record, Window};
 
 /// Distances, in bytes from an input's first byte to the output's, at which the two may share bytes.
 ///
@@ -43,17 +43,82 @@ impl Distances {
 /// operands. Whether other inputs share bytes with the output is no matter, nor whether inputs do
 /// with each other. Scratch shares bytes with none of them.
 pub fn safe_distances(record: &Record, input: usize) -> Distances {
-    let is_element_wise = match (record, input) {
-        (Record::Add(op), 0) => is_dense(&op.dims, &op.a_strides),
-        (Record::Add(op), 1) => is_dense(&op.dims, &op.b_strides),
-        (Record::Mul(op), 0) => is_dense(&op.dims, &op.a_strides),
-        (Record::Mul(op), 1) => is_dense(&op.dims, &op.b_strides),
-        (Record::Softmax(op), 0) => op.input.dtype == op.output.dtype,
-        (Record::Requantize(op), 0) => op.input.dtype == op.output.dtype,
-        (Record::Lookup(_), 0) => true,
-        _ => false,
+    match (record, input) {
+        (Record::Conv2d(op), 0) => forward(&op.input_image, &op.output_image, &op.window),
+        (Record::DepthwiseConv2d(op), 0) => forward(&op.input_image, &op.output_image, &op.window),
+        (Record::AveragePool2d(op), 0) => forward(&op.input_image, &op.output_image, &op.window),
+        (Record::MaxPool2d(op), 0) => forward(&op.input_image, &op.output_image, &op.window),
+        (Record::FullyConnected(op), 0) => {
+            let rows = Axis::dense(op.rows, op.input_depth, op.output_depth);
+            Distances::at_most((rows.least_lead() - i64::from(op.output_depth)) as i32)
+        }
+        (Record::Add(op), 0) => element_wise(is_dense(&op.dims, &op.a_strides)),
+        (Record::Add(op), 1) => element_wise(is_dense(&op.dims, &op.b_strides)),
+        (Record::Mul(op), 0) => element_wise(is_dense(&op.dims, &op.a_strides)),
+        (Record::Mul(op), 1) => element_wise(is_dense(&op.dims, &op.b_strides)),
+        (Record::Softmax(op), 0) => element_wise(op.input.dtype == op.output.dtype),
+        (Record::Requantize(op), 0) => element_wise(op.input.dtype == op.output.dtype),
+        (Record::Lookup(_), 0) => Distances::at_most(0),
+        _ => Distances::NONE,
+    }
+}
+fn element_wise(is_so: bool) -> Distances {
+    if is_so { Distances::at_most(0) } else { Distances::NONE }
+}
+
+/// Of an operator that computes the output's pixels in order, and may write all of a pixel before it has
+/// read the last byte that this pixel is computed from.
+fn forward(from: &Image, to: &Image, window: &Window) -> Distances {
+    let (from_row, to_row) = (from.width * from.channels, to.width * to.channels);
+    let batches = Axis::dense(to.batches, from.height * from_row, to.height * to_row);
+    let rows = Axis {
+        positions: to.height,
+        stride: window.stride_height,
+        padding: window.pad_top,
+        input_step: from_row,
+        output_step: to_row,
     };
-    if is_element_wise { Distances::at_most(0) } else { Distances::NONE }
+    let columns = Axis {
+        positions: to.width,
+        stride: window.stride_width,
+        padding: window.pad_left,
+        input_step: from.channels,
+        output_step: to.channels,
+    };
+    let lead = batches.least_lead() + rows.least_lead() + columns.least_lead();
+    Distances::at_most((lead - i64::from(to.channels)) as i32)
+}
+
+/// An axis along which a window moves.
+struct Axis {
+    /// Of the output.
+    positions: u32,
+    stride: u32,
+    padding: u32,
+    /// Bytes of the input from one index of the axis to the next.
+    input_step: u32,
+    /// Bytes of the output.
+    output_step: u32,
+}
+
+impl Axis {
+    /// An axis of which each index is computed from the same one.
+    fn dense(positions: u32, input_step: u32, output_step: u32) -> Self {
+        Self { positions, stride: 1, padding: 0, input_step, output_step }
+    }
+
+    /// The least number of bytes, over all positions, by which the first one read lies after the one
+    /// written; at most 0. Before the window leaves the padding it falls from position to
+    /// position, then it changes evenly.
+    fn least_lead(&self) -> i64 {
+        let last = self.positions - 1;
+        let inside = (self.padding / self.stride).min(last);
+        let leads = [inside, (inside + 1).min(last), last].map(|position| {
+            let first = (u64::from(position) * u64::from(self.stride)).saturating_sub(self.padding.into());
+            first as i64 * i64::from(self.input_step) - i64::from(position) * i64::from(self.output_step)
+        });
+        leads.into_iter().min().unwrap_or(0)
+    }
 }
 
 /// Whether the input's element `i` is the output's element `i`.

@@ -131,6 +131,160 @@ fn operators_of_one_input() {
     check(Requantize { output: wide, ..requantize }, &[]);
 }
 
+/// Images and a window that goes over them.
+fn windowed(random: &mut Random) -> (Image, Image, Window) {
+    let from = random.image();
+    let window = random.window();
+    let positions = |image: u32, kernel: u32, stride: u32, padding: u32| {
+        (image + 2 * padding).saturating_sub(kernel) / stride + 1
+    };
+    let to = Image {
+        batches: from.batches,
+        height: positions(from.height, window.height, window.stride_height, window.pad_top),
+        width: positions(from.width, window.width, window.stride_width, window.pad_left),
+        channels: from.channels,
+    };
+    (from, to, window)
+}
+
+/// How many of the records share a byte of input and output at some safe distance.
+fn count_sharing(records: impl IntoIterator<Item = Record>) -> usize {
+    let mut sharing = 0;
+    for record in records {
+        check_shared(&record);
+        let (_, length) = lengths(&record);
+        sharing += usize::from(safe_distances(&record, 0).greatest > -(length as i32));
+    }
+    sharing
+}
+
+#[test]
+fn pools_go_forward() {
+    let mut random = Random(11);
+    let records = (0..200).map(|index| {
+        let (input_image, output_image, window) = windowed(&mut random);
+        let window = Window { dilation_height: 1, dilation_width: 1, ..window };
+        let [input, output] = [arena(DType::Int8), arena(DType::Int8)];
+        match index % 2 {
+            0 => AveragePool2d { input, output, input_image, output_image, window, clamp: INT8 }.into(),
+            _ => MaxPool2d { input, output, input_image, output_image, window, clamp: INT8 }.into(),
+        }
+    });
+    assert!(count_sharing(records) > 100);
+}
+
+#[test]
+fn convolutions_go_forward() {
+    let mut random = Random(12);
+    let records = (0..300).map(|index| {
+        let (mut input_image, mut output_image, window) = windowed(&mut random);
+        let groups = 1 + index % 2;
+        input_image.channels *= groups;
+        output_image.channels = groups * random.extent(5);
+        let (height, width) = (window.height % 3 + 1, window.width % 3 + 1);
+        Conv2d {
+            input: arena(DType::Int8),
+            output: arena(DType::Int8),
+            weights: constant(DType::Int8),
+            channels: constant(DType::Int32),
+            input_image,
+            output_image,
+            window: if index % 3 == 0 { POINTWISE } else { Window { height, width, ..window } },
+            groups,
+            input_zero_point: 3,
+            output_zero_point: -5,
+            clamp: INT8,
+        }
+        .into()
+    });
+    assert!(count_sharing(records) > 150);
+}
+
+const POINTWISE: Window = Window {
+    height: 1,
+    width: 1,
+    stride_height: 1,
+    stride_width: 1,
+    dilation_height: 1,
+    dilation_width: 1,
+    pad_top: 0,
+    pad_left: 0,
+};
+
+#[test]
+fn depthwise_convolutions_go_forward() {
+    let mut random = Random(13);
+    let records = (0..200).map(|_| {
+        let (mut input_image, mut output_image, window) = windowed(&mut random);
+        // Sums are kept for blocks of channels, so some images have more than one block.
+        input_image.channels *= random.one_of(&[1, 1, 9]);
+        output_image.channels = input_image.channels * random.one_of(&[1, 1, 2]);
+        DepthwiseConv2d {
+            input: arena(DType::Int8),
+            output: arena(DType::Int8),
+            weights: constant(DType::Int8),
+            channels: constant(DType::Int32),
+            input_image,
+            output_image,
+            window,
+            input_zero_point: 3,
+            output_zero_point: -5,
+            clamp: INT8,
+        }
+        .into()
+    });
+    assert!(count_sharing(records) > 100);
+}
+
+#[test]
+fn fully_connected_layers_go_forward() {
+    let mut random = Random(14);
+    let records = (0..100).map(|_| {
+        FullyConnected {
+            input: arena(DType::Int8),
+            output: arena(DType::Int8),
+            weights: constant(DType::Int8),
+            channels: constant(DType::Int32),
+            rows: random.extent(9),
+            input_depth: random.extent(12),
+            output_depth: random.extent(12),
+            output_zero_point: 4,
+            clamp: INT8,
+        }
+        .into()
+    });
+    assert!(count_sharing(records) > 50);
+}
+
+#[test]
+fn distances_of_known_shapes() {
+    let image = |height, width, channels| Image { batches: 1, height, width, channels };
+    let pool = |input_image, output_image, size, stride, padding| {
+        let pool = MaxPool2d {
+            input: arena(DType::Int8),
+            output: arena(DType::Int8),
+            input_image,
+            output_image,
+            window: Window {
+                height: size,
+                width: size,
+                stride_height: stride,
+                stride_width: stride,
+                pad_top: padding,
+                pad_left: padding,
+                ..POINTWISE
+            },
+            clamp: INT8,
+        };
+        let Distances { least, greatest } = safe_distances(&pool.into(), 0);
+        assert_eq!(least, i32::MIN);
+        greatest
+    };
+    assert_eq!(pool(image(8, 8, 16), image(4, 4, 16), 2, 2, 0), -16, "half of each row is over");
+    assert_eq!(pool(image(8, 8, 16), image(8, 8, 16), 1, 1, 0), -16, "a pixel");
+    assert_eq!(pool(image(8, 8, 16), image(8, 8, 16), 3, 1, 1), -16 * (8 + 1 + 1), "a row and two pixels");
+}
+
 #[test]
 fn no_input_of_the_others() {
     let [input, output] = [arena(DType::Int8), arena(DType::Int8)];

@@ -1,78 +1,41 @@
-//! From records to blocks of memory and the times at which they are in use.
+//! From records to the times at which buffers are in use, and to what may share bytes.
 
 use edgepkg_format::plan::{Operand, Operands};
 use edgepkg_kernels::{Distances, safe_distances};
 
+use super::Lifetime;
 use crate::lower::Lowered;
 
-/// Buffers that share one place, one after the other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    /// Bytes.
-    pub(super) bytes: u32,
-    /// The first time it is in use. Record `i` runs at time `i + 1`.
-    pub(super) first: usize,
-    /// The last time it is in use.
-    pub(super) last: usize,
-    /// The buffers, as indices.
-    pub(super) buffers: Vec<usize>,
-}
-
-impl Block {
-    /// Whether both are in use at some time.
-    pub(super) fn meets(&self, other: &Block) -> bool {
-        self.first <= other.last && other.first <= self.last
-    }
-}
-
-/// Times at which a buffer is in use.
-#[derive(Clone, Copy)]
-struct Lifetime {
-    first: usize,
-    last: usize,
-}
-
 /// What a record touches, and how its output may share bytes with its inputs.
-struct Step {
-    operands: Operands,
+pub(super) struct Step {
+    pub(super) operands: Operands,
     /// Of each operand but the output.
-    distances: Vec<Distances>,
+    pub(super) distances: Vec<Distances>,
 }
 
-/// The blocks of `lowered`'s buffers, in the order of their first buffers.
-pub(super) fn blocks(lowered: &Lowered) -> Vec<Block> {
-    let steps = lowered.plan.iter().map(|entry| {
-        let operands = entry.record.operands().expect("lowering has checked every record");
+/// A buffer that dies where another one is born, in a record that may write the one over the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handover {
+    /// The buffer that dies.
+    pub(super) input: usize,
+    /// The buffer that is born.
+    pub(super) output: usize,
+    /// Least and greatest distance from the input's first byte to the output's.
+    pub(super) distances: (i64, i64),
+}
+
+/// The steps of `lowered`'s plan.
+pub(super) fn steps(lowered: &Lowered) -> Vec<Step> {
+    let step_of = |record: &edgepkg_format::Record| {
+        let operands = record.operands().expect("lowering has checked every record");
         let inputs = 0..operands.len().saturating_sub(1);
-        Step { operands, distances: inputs.map(|input| safe_distances(&entry.record, input)).collect() }
-    });
-    blocks_of(lowered, &steps.collect::<Vec<_>>())
-}
-
-fn blocks_of(lowered: &Lowered, steps: &[Step]) -> Vec<Block> {
-    let lifetimes = lifetimes(lowered, steps);
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut block_of = vec![None; lowered.buffers.len()];
-    for (buffer, lifetime) in lifetimes.iter().enumerate() {
-        let Some(lifetime) = lifetime else { continue };
-        let taken_over = in_place_input(lowered, steps, &lifetimes, buffer);
-        let block = match taken_over.and_then(|input| block_of[input]) {
-            Some(block) => block,
-            None => {
-                let bytes = lowered.buffers[buffer].bytes;
-                blocks.push(Block { bytes, first: lifetime.first, last: lifetime.last, buffers: Vec::new() });
-                blocks.len() - 1
-            }
-        };
-        blocks[block].last = lifetime.last;
-        blocks[block].buffers.push(buffer);
-        block_of[buffer] = Some(block);
-    }
-    blocks
+        Step { operands, distances: inputs.map(|input| safe_distances(record, input)).collect() }
+    };
+    lowered.plan.iter().map(|entry| step_of(&entry.record)).collect()
 }
 
 /// When each buffer is in use; `None` for one that nothing touches.
-fn lifetimes(lowered: &Lowered, steps: &[Step]) -> Vec<Option<Lifetime>> {
+pub(super) fn lifetimes(lowered: &Lowered, steps: &[Step]) -> Vec<Option<Lifetime>> {
     let mut lifetimes: Vec<Option<Lifetime>> = vec![None; lowered.buffers.len()];
     let mut touch = |buffer: Option<usize>, time: usize| {
         if let Some(buffer) = buffer {
@@ -94,34 +57,44 @@ fn lifetimes(lowered: &Lowered, steps: &[Step]) -> Vec<Option<Lifetime>> {
     lifetimes
 }
 
-/// The buffer whose place `output` can take: read for the last time by the record that first writes
-/// `output`, both as a whole and by a kernel that can work in place.
-fn in_place_input(
-    lowered: &Lowered,
-    steps: &[Step],
-    lifetimes: &[Option<Lifetime>],
-    output: usize,
-) -> Option<usize> {
-    let written_at = lifetimes[output]?.first;
-    let step = &steps[written_at.checked_sub(1)?];
-    let (result, inputs) = step.operands.split_last()?;
-    let whole = |operand: &Operand, buffer: usize| {
-        let lies_in = &lowered.buffers[buffer];
-        operand.tensor.offset == lies_in.offset && operand.bytes == lies_in.bytes
-    };
-    if lowered.buffer_of(result.tensor) != Some(output) || !whole(result, output) {
-        return None;
+/// Every pair of buffers that may share bytes though both are in use when one record runs.
+pub(super) fn handovers(lowered: &Lowered, steps: &[Step], lifetimes: &[Option<Lifetime>]) -> Vec<Handover> {
+    let mut handovers = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let time = index + 1;
+        let Some((result, inputs)) = step.operands.split_last() else { continue };
+        let Some(output) = lowered.buffer_of(result.tensor) else { continue };
+        if lifetimes[output].is_none_or(|lifetime| lifetime.first != time) {
+            continue;
+        }
+        let buffers: Vec<_> = inputs.iter().map(|input| lowered.buffer_of(input.tensor)).collect();
+        for (position, &input) in buffers.iter().enumerate() {
+            let Some(input) = input else { continue };
+            let dies = lifetimes[input].is_some_and(|lifetime| lifetime.last == time);
+            if input == output || !dies || buffers[..position].contains(&Some(input)) {
+                continue;
+            }
+            let reads = inputs.iter().zip(&step.distances).zip(&buffers);
+            let distances = reads
+                .filter(|&(_, &buffer)| buffer == Some(input))
+                .map(|((operand, &distances), _)| between_buffers(lowered, [operand, result], distances))
+                .fold((i64::MIN, i64::MAX), |all, one| (all.0.max(one.0), all.1.min(one.1)));
+            if distances.0 <= distances.1 {
+                handovers.push(Handover { input, output, distances });
+            }
+        }
     }
-    let buffers: Vec<Option<usize>> = inputs.iter().map(|input| lowered.buffer_of(input.tensor)).collect();
-    let may_take_over = |candidate: usize| {
-        let dies = lifetimes[candidate].is_some_and(|lifetime| lifetime.last == written_at);
-        let every_read_allows =
-            inputs.iter().zip(&step.distances).zip(&buffers).all(|((input, distances), &buffer)| {
-                buffer != Some(candidate) || distances.contain(0) && whole(input, candidate)
-            });
-        dies && every_read_allows && lowered.buffers[output].bytes <= lowered.buffers[candidate].bytes
+    handovers
+}
+
+/// The distances of the buffers in which an input and the output lie, from those of the two.
+fn between_buffers(lowered: &Lowered, operands: [&Operand; 2], distances: Distances) -> (i64, i64) {
+    let inside = |operand: &Operand| {
+        let buffer = lowered.buffer_of(operand.tensor).map_or(0, |buffer| lowered.buffers[buffer].offset);
+        i64::from(operand.tensor.offset) - i64::from(buffer)
     };
-    buffers.iter().flatten().copied().find(|&candidate| may_take_over(candidate))
+    let shift = inside(operands[0]) - inside(operands[1]);
+    (i64::from(distances.least) + shift, i64::from(distances.greatest) + shift)
 }
 
 #[cfg(test)]
@@ -151,46 +124,44 @@ mod tests {
         }
     }
 
-    /// A record that touches whole buffers: inputs and scratch as they are listed, then its output.
-    fn step(lowered: &Lowered, touched: &[(Access, usize)], distances: Distances) -> Step {
-        let regions = touched.iter().map(|&(access, buffer)| {
-            let Buffer { offset, bytes } = lowered.buffers[buffer];
-            Operand { tensor: TensorRef::new(Space::Arena, DType::Int8, offset), bytes, access }
-        });
-        Step { operands: regions.collect(), distances: vec![distances; touched.len() - 1] }
+    /// A region of a buffer from its byte `start` on.
+    fn region(lowered: &Lowered, access: Access, buffer: usize, start: u32) -> Operand {
+        let Buffer { offset, bytes } = lowered.buffers[buffer];
+        let tensor = TensorRef::new(Space::Arena, DType::Int8, offset + start);
+        Operand { tensor, bytes: bytes - start, access }
     }
 
-    fn times(blocks: &[Block]) -> Vec<(u32, usize, usize)> {
-        blocks.iter().map(|block| (block.bytes, block.first, block.last)).collect()
+    fn step(regions: &[Operand], distances: Distances) -> Step {
+        Step { operands: regions.iter().copied().collect(), distances: vec![distances; regions.len() - 1] }
     }
 
     #[test]
     fn scratch_lives_while_its_record_runs() {
         use Access::{Read, Scratch, Write};
         let lowered = buffers(&[100, 40, 100, 60, 100]);
+        let touch = |access, buffer| region(&lowered, access, buffer, 0);
         let steps = [
-            step(&lowered, &[(Read, 0), (Scratch, 1), (Write, 2)], Distances::NONE),
-            step(&lowered, &[(Read, 2), (Scratch, 3), (Write, 4)], Distances::NONE),
+            step(&[touch(Read, 0), touch(Scratch, 1), touch(Write, 2)], Distances::IN_PLACE),
+            step(&[touch(Read, 2), touch(Scratch, 3), touch(Write, 4)], Distances::NONE),
         ];
-        let blocks = blocks_of(&lowered, &steps);
-        assert_eq!(times(&blocks), [(100, 0, 1), (40, 1, 1), (100, 1, 2), (60, 2, 2), (100, 2, 3)]);
+        let lifetimes = lifetimes(&lowered, &steps);
+        let times: Vec<_> = lifetimes.iter().flatten().map(|time| (time.first, time.last)).collect();
+        assert_eq!(times, [(0, 1), (1, 1), (1, 2), (2, 2), (2, 3)]);
+        let mut scratch_apart = steps;
+        scratch_apart[0].distances[1] = Distances::NONE;
+        let handovers = handovers(&lowered, &scratch_apart, &lifetimes);
+        assert_eq!(handovers, [Handover { input: 0, output: 2, distances: (0, 0) }]);
     }
 
     #[test]
-    fn scratch_is_no_obstacle_to_working_in_place() {
-        use Access::{Read, Scratch, Write};
-        let lowered = buffers(&[100, 40, 80]);
-        let steps = [step(&lowered, &[(Read, 0), (Scratch, 1), (Write, 2)], Distances::IN_PLACE)];
-        let blocks = blocks_of(&lowered, &steps);
-        assert_eq!(times(&blocks), [(100, 0, 2), (40, 1, 1)]);
-        assert_eq!(blocks[0].buffers, [0, 2]);
-    }
-
-    #[test]
-    fn a_longer_output_takes_no_place_over() {
+    fn distances_are_those_of_the_buffers() {
         use Access::{Read, Write};
-        let lowered = buffers(&[80, 100]);
-        let steps = [step(&lowered, &[(Read, 0), (Write, 1)], Distances::IN_PLACE)];
-        assert_eq!(times(&blocks_of(&lowered, &steps)), [(80, 0, 1), (100, 1, 2)]);
+        let lowered = buffers(&[100, 100]);
+        let regions =
+            [region(&lowered, Read, 0, 0), region(&lowered, Read, 0, 30), region(&lowered, Write, 1, 20)];
+        let steps = [step(&regions, Distances { least: -50, greatest: -5 })];
+        let lifetimes = lifetimes(&lowered, &steps);
+        let handovers = handovers(&lowered, &steps, &lifetimes);
+        assert_eq!(handovers, [Handover { input: 0, output: 1, distances: (-40, -25) }]);
     }
 }
