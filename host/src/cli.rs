@@ -4,8 +4,10 @@ mod shapes;
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
+use edgepkg_quantize::optimize::Optimize;
 
 pub use self::shapes::ShapeArguments;
 use crate::commands::bench::BenchArguments;
@@ -20,7 +22,7 @@ use crate::commands::quantize::QuantizeArguments;
 use crate::commands::run::RunArguments;
 use crate::commands::test::TestArguments;
 use crate::import_worker::{Limits, SUBCOMMAND, Worker};
-use crate::model::{Importer, Model, ModelError};
+use crate::model::{Choices, Importer, Model, ModelError};
 
 /// Put neural networks on microcontrollers and Arm boards.
 ///
@@ -79,14 +81,18 @@ pub struct PackageArgument {
     /// Compute channels that change no output too, so that every layer has the file's shape
     #[arg(long)]
     pub keep_dead_channels: bool,
+    /// What kernels are chosen for where one costs another: cycles, the arena, or the model and its code
+    #[arg(long, value_name = "WHAT", default_value = Optimize::default().name(), value_parser = optimize())]
+    pub optimize: Optimize,
     #[command(flatten)]
     import: ImportArguments,
 }
 
 impl PackageArgument {
-    /// Whether channels that change no output are computed.
-    pub fn dead_channels(&self) -> DeadChannels {
-        if self.keep_dead_channels { DeadChannels::Keep } else { DeadChannels::Drop }
+    /// How the model is to be lowered.
+    pub fn choices(&self) -> Choices {
+        let dead_channels = if self.keep_dead_channels { DeadChannels::Keep } else { DeadChannels::Drop };
+        Choices { dead_channels, optimize: self.optimize }
     }
 
     /// Reads the model.
@@ -102,6 +108,12 @@ impl PackageArgument {
     pub fn importer(&self) -> Importer {
         self.import.importer()
     }
+}
+
+/// A parser of what is optimized for, which lists the choices.
+fn optimize() -> impl TypedValueParser<Value = Optimize> {
+    let names = PossibleValuesParser::new(Optimize::ALL.map(Optimize::name));
+    names.map(|name| Optimize::from_name(&name).expect("one of the names"))
 }
 
 /// What reading a model file may take. Hidden: errors name these when they are needed.

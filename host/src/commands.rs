@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod boards;
 pub mod build;
+mod costs;
 pub mod demo;
 pub mod export;
 pub mod flash;

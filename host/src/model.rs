@@ -9,10 +9,12 @@ use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact::{DIGEST_RANGE, Digest, MAGIC};
 use edgepkg_format::info::Ports;
 use edgepkg_format::{Artifact, ArtifactError, Isa};
+use edgepkg_quantize::arena_map::ArenaMap;
 use edgepkg_quantize::drop_dead_channels::{DeadChannels, Macs};
 use edgepkg_quantize::emit::{self, Layer};
 use edgepkg_quantize::import::{self, ImportError, ImportOptions, Imported};
 use edgepkg_quantize::lower::LowerError;
+use edgepkg_quantize::optimize::Optimize;
 use edgepkg_quantize::report::Report;
 use edgepkg_quantize::wire::graph_digest;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,33 @@ pub struct ArtifactFile {
     path: PathBuf,
 }
 
+/// What a user chooses of how a model is lowered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choices {
+    /// Whether channels that change no output are computed.
+    pub dead_channels: DeadChannels,
+    /// What kernels are chosen for where they differ.
+    pub optimize: Optimize,
+}
+
+/// What is chosen when nothing is said.
+impl Default for Choices {
+    fn default() -> Self {
+        Self { dead_channels: DeadChannels::Drop, optimize: Optimize::default() }
+    }
+}
+
+/// What a model takes when it is lowered for one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// `speed`, `ram` or `flash`.
+    pub optimize: &'static str,
+    /// Bytes of the artifact, in flash.
+    pub model_bytes: u64,
+    /// Bytes of RAM a run needs.
+    pub arena_bytes: u64,
+}
+
 /// A model lowered for a board.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoardModel {
@@ -57,6 +86,8 @@ pub struct BoardModel {
     pub artifact: Vec<u8>,
     /// Bytes of arena a run needs.
     pub arena_bytes: u32,
+    /// What lies where in it; none where only the artifact is known.
+    pub arena: Option<ArenaMap>,
     /// Its multiplications; 0 where only the artifact is known.
     pub macs: Macs,
     /// The graph's nodes, which records name by index; empty where only the artifact is known.
@@ -304,9 +335,9 @@ impl Model {
     /// # Errors
     ///
     /// When the graph cannot be lowered, or the artifact is for another instruction set.
-    pub fn for_board(&self, board: &Board, dead_channels: DeadChannels) -> Result<BoardModel, ModelError> {
+    pub fn for_board(&self, board: &Board, choices: Choices) -> Result<BoardModel, ModelError> {
         match self {
-            Model::Package(package) => BoardModel::lower(package, board.isa, dead_channels),
+            Model::Package(package) => BoardModel::lower(package, board.isa, choices),
             Model::Artifact(file) if file.artifact().isa() == board.isa => Ok(file.board_model()),
             Model::Artifact(file) => Err(ModelError::Isa {
                 path: file.path.clone(),
@@ -348,6 +379,7 @@ impl ArtifactFile {
             outputs: ports(info.outputs),
             artifact: artifact.bytes().to_vec(),
             arena_bytes: artifact.arena_bytes(),
+            arena: None,
             macs: Macs::default(),
             layers: Vec::new(),
         }
@@ -368,12 +400,26 @@ fn port_of(port: Option<edgepkg_format::Port<'_>>) -> Option<Port> {
 }
 
 impl BoardModel {
+    /// What the package takes for each thing that it can be lowered for; `choices` says the rest.
+    ///
+    /// # Errors
+    ///
+    /// When the graph cannot be lowered.
+    pub fn costs(package: &Package, isa: Isa, choices: Choices) -> Result<Vec<Cost>, ModelError> {
+        let cost = |optimize: Optimize| {
+            let model = Self::lower(package, isa, Choices { optimize, ..choices })?;
+            let (model_bytes, arena_bytes) = (model.artifact.len() as u64, model.arena_bytes.into());
+            Ok(Cost { optimize: optimize.name(), model_bytes, arena_bytes })
+        };
+        Optimize::ALL.into_iter().map(cost).collect()
+    }
+
     /// Lowers a package's graph for `isa`.
     ///
     /// # Errors
     ///
     /// When the graph cannot be lowered.
-    pub fn lower(package: &Package, isa: Isa, dead_channels: DeadChannels) -> Result<Self, ModelError> {
+    pub fn lower(package: &Package, isa: Isa, choices: Choices) -> Result<Self, ModelError> {
         let manifest = &package.manifest;
         let labels: Vec<_> = manifest.outputs.iter().map(|port| port.labels.clone()).collect();
         let options = emit::Options {
@@ -382,7 +428,8 @@ impl BoardModel {
             version: manifest.version.as_str(),
             labels: &labels,
             graph_digest: graph_digest(&package.graph),
-            dead_channels,
+            dead_channels: choices.dead_channels,
+            optimize: choices.optimize,
         };
         let emitted = emit::emit(&package.graph, &options)?;
         Ok(Self {
@@ -392,6 +439,7 @@ impl BoardModel {
             outputs: manifest.outputs.clone(),
             artifact: emitted.artifact,
             arena_bytes: emitted.memory.arena_bytes,
+            arena: Some(emitted.arena),
             macs: emitted.macs,
             layers: emitted.layers,
         })

@@ -8,6 +8,7 @@ use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit;
 use edgepkg_quantize::graph::{FloatGraph, Graph, QuantizedGraph, Tensor, TensorId};
 use edgepkg_quantize::import::{ImportError, ImportOptions, ImportedGraph, UnsupportedOperator};
+use edgepkg_quantize::optimize::Optimize;
 use edgepkg_quantize::pipeline::quantize_with_made_up_ranges;
 use edgepkg_quantize::report::macs;
 use edgepkg_quantize::simplify::simplify;
@@ -217,6 +218,7 @@ impl ModelFile {
             labels: &[],
             graph_digest: graph_digest(graph),
             dead_channels,
+            optimize: Optimize::default(),
         };
         match emit::emit(graph, &options) {
             Ok(emitted) => {

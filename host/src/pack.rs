@@ -14,7 +14,7 @@ use edgepkg_quantize::simplify::simplify;
 use thiserror::Error;
 
 use crate::device::{Device as _, DeviceError, HostDevice};
-use crate::model::{self, BoardModel, FileKind, Importer, ModelError};
+use crate::model::{self, BoardModel, Choices, FileKind, Importer, ModelError};
 use crate::package::{Manifest, Package, PackageName, Source, TestVector, TestVectors, Version};
 use crate::samples::{self, InputError, Units};
 
@@ -180,7 +180,8 @@ fn add_vectors(package: &mut Package, request: &Request) -> Result<(), PackError
         None => made_up_inputs(package, MAX_VECTORS),
     };
     // The whole graph: so that a board's answers to the vectors show that what it leaves out changes nothing.
-    let whole = BoardModel::lower(package, Isa::Portable, DeadChannels::Keep)?;
+    let choices = Choices { dead_channels: DeadChannels::Keep, ..Choices::default() };
+    let whole = BoardModel::lower(package, Isa::Portable, choices)?;
     let mut device = HostDevice::open(&whole.artifact)?;
     if let (Some(labels), None) = (&request.labels, &package.report.calibration) {
         let labels =

@@ -158,6 +158,7 @@ mod tests {
             outputs: vec![],
             artifact: vec![],
             arena_bytes: 0,
+            arena: None,
             macs: Default::default(),
             layers: vec![],
         };

@@ -4,9 +4,11 @@ use edgepkg_format::artifact::Digest;
 use edgepkg_format::write::{Contents, PortDescription};
 use edgepkg_format::{Isa, TensorRef};
 
+use crate::arena_map::ArenaMap;
 use crate::drop_dead_channels::{DeadChannels, Macs, drop_dead_channels, total_macs};
 use crate::graph::{Node, QuantizedGraph, TensorId};
 use crate::lower::{LowerError, Lowered, lower};
+use crate::optimize::Optimize;
 use crate::plan_memory::{MemoryPlan, plan_memory};
 use crate::report::macs;
 
@@ -25,6 +27,8 @@ pub struct Options<'a> {
     pub graph_digest: Digest,
     /// Whether channels that change no output are computed.
     pub dead_channels: DeadChannels,
+    /// What kernels are chosen for where they differ.
+    pub optimize: Optimize,
 }
 
 /// An artifact, and what the host knows of it beside.
@@ -34,6 +38,8 @@ pub struct Emitted {
     pub artifact: Vec<u8>,
     /// Where its buffers lie.
     pub memory: MemoryPlan,
+    /// The same for people to read.
+    pub arena: ArenaMap,
     /// The graph's nodes: what the records' `layer` counts.
     pub layers: Vec<Layer>,
     /// Multiplications before and after dead channels were left out.
@@ -65,11 +71,12 @@ pub fn emit(graph: &QuantizedGraph, options: &Options<'_>) -> Result<Emitted, Lo
             &smaller
         }
     };
-    let lowered = lower(executed, options.isa)?;
+    let lowered = lower(executed, options.isa, options.optimize)?;
     let memory = plan_memory(&lowered);
     let artifact = write(executed, &lowered, &memory, options);
     let macs = Macs { given: total_macs(graph), executed: total_macs(executed) };
-    Ok(Emitted { artifact, memory, layers: layers(executed), macs })
+    let arena = ArenaMap::new(executed, &lowered, &memory);
+    Ok(Emitted { artifact, memory, arena, layers: layers(executed), macs })
 }
 
 /// Writes the artifact of `lowered`, made from `graph`, with its buffers placed as `memory` says.

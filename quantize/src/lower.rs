@@ -24,6 +24,7 @@ use thiserror::Error;
 use self::constants::ConstantPool;
 use crate::graph::{Node, Op, QuantizedGraph, QuantizedTensor, TensorId};
 use crate::multiplier::FactorOutOfRange;
+use crate::optimize::Optimize;
 use crate::validate::{GraphError, validate};
 
 /// Buffers start at multiples of this.
@@ -34,6 +35,8 @@ pub const BUFFER_ALIGNMENT: u32 = 16;
 pub struct Lowered {
     /// What it is lowered for.
     pub isa: Isa,
+    /// What its kernels were chosen for.
+    pub optimize: Optimize,
     /// The records in order; `layer` is the index of the graph's node. References into the arena are
     /// addresses at which no two buffers overlap.
     pub plan: Vec<PlanEntry>,
@@ -111,12 +114,12 @@ pub enum LowerError {
     },
 }
 
-/// Lowers `graph` for `isa`.
+/// Lowers `graph` for `isa`, with the kernels that are best for `optimize`.
 ///
 /// # Errors
 ///
 /// When the graph is not sound, when the references would refuse its scales, or when it passes 4 GiB.
-pub fn lower(graph: &QuantizedGraph, isa: Isa) -> Result<Lowered, LowerError> {
+pub fn lower(graph: &QuantizedGraph, isa: Isa, optimize: Optimize) -> Result<Lowered, LowerError> {
     validate(graph)?;
     let mut lowering = Lowering::new(graph);
     for &id in &graph.inputs {
@@ -127,7 +130,7 @@ pub fn lower(graph: &QuantizedGraph, isa: Isa) -> Result<Lowered, LowerError> {
         lowering.layer = layer as u32;
         lowering.lower_node(node)?;
     }
-    lowering.finish(isa)
+    lowering.finish(isa, optimize)
 }
 
 struct Lowering<'g> {
@@ -187,7 +190,7 @@ impl<'g> Lowering<'g> {
         }
     }
 
-    fn finish(self, isa: Isa) -> Result<Lowered, LowerError> {
+    fn finish(self, isa: Isa, optimize: Optimize) -> Result<Lowered, LowerError> {
         for entry in &self.plan {
             let node = &self.graph.nodes[entry.layer as usize];
             entry.record.operands().map_err(|error| LowerError::Record {
@@ -199,6 +202,7 @@ impl<'g> Lowering<'g> {
         let place = |id: &TensorId| self.places[id];
         Ok(Lowered {
             isa,
+            optimize,
             inputs: self.graph.inputs.iter().map(place).collect(),
             outputs: self.graph.outputs.iter().map(place).collect(),
             tensors: (0..self.graph.tensors.len())

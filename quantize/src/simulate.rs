@@ -9,6 +9,7 @@ use crate::emit::{self, Options};
 use crate::graph::{Quantization, QuantizedGraph, Tensor, TensorId};
 use crate::lower::{LowerError, lower};
 use crate::multiplier::quantize;
+use crate::optimize::Optimize;
 use crate::plan_memory::MemoryPlan;
 
 /// A quantized graph in the runtime, with memory of its own for every activation, so that each can be looked
@@ -28,7 +29,7 @@ impl<'g> Simulator<'g> {
     ///
     /// As [`lower`].
     pub fn new(graph: &'g QuantizedGraph) -> Result<Self, LowerError> {
-        let lowered = lower(graph, Isa::Portable)?;
+        let lowered = lower(graph, Isa::Portable, Optimize::Speed)?;
         let memory = MemoryPlan::without_sharing(&lowered);
         let options = Options {
             isa: Isa::Portable,
@@ -37,6 +38,7 @@ impl<'g> Simulator<'g> {
             labels: &[],
             graph_digest: [0; 32],
             dead_channels: DeadChannels::Keep,
+            optimize: Optimize::Speed,
         };
         let artifact = emit::write(graph, &lowered, &memory, &options);
         let place = |tensor: TensorRef| memory.place(&lowered, tensor);

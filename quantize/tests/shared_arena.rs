@@ -10,8 +10,10 @@ use edgepkg_format::{DType, Isa};
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit::{Emitted, Options, emit};
 use edgepkg_quantize::graph::{
-    Activation, Conv, Graph, Node, Op, Padding, Pool, Quantization, QuantizedGraph, QuantizedTensor, TensorId,
+    Activation, Conv, Graph, Node, Op, Padding, Pool, Quantization, QuantizedGraph, QuantizedTensor,
+    Rounding, TensorId,
 };
+use edgepkg_quantize::optimize::Optimize;
 use edgepkg_quantize::simulate::Simulator;
 use edgepkg_runtime::Model;
 use proptest::prelude::*;
@@ -23,6 +25,7 @@ const OPTIONS: Options<'_> = Options {
     labels: &[],
     graph_digest: [0; 32],
     dead_channels: DeadChannels::Keep,
+    optimize: Optimize::Speed,
 };
 
 /// Bytes around the arena, which a run leaves alone.
@@ -102,6 +105,7 @@ impl Network {
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            rounding: Rounding::Twice,
         };
         let mut network = Self { graph, seed };
         let input = network.tensor(&[1, height, width, channels], None);

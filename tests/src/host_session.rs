@@ -6,6 +6,7 @@ use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit::{Emitted, Options, emit};
 use edgepkg_quantize::graph::QuantizedGraph;
+use edgepkg_quantize::optimize::Optimize;
 use edgepkg_runtime::Model;
 
 /// What lies around the arena: a run must leave it alone.
@@ -35,6 +36,7 @@ impl HostSession {
             labels: &[],
             graph_digest: [0; 32],
             dead_channels: DeadChannels::Drop,
+            optimize: Optimize::Speed,
         };
         let emitted = emit(graph, &options).map_err(|error| error.to_string())?;
         let artifact = AlignedBytes::from(&emitted.artifact[..]);

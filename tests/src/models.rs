@@ -6,6 +6,7 @@ use edgepkg_boards::Board;
 use edgepkg_format::Isa;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit::{Emitted, Options, emit};
+use edgepkg_quantize::optimize::Optimize;
 
 use crate::import::int8_tflite;
 use crate::samples::integer_samples;
@@ -47,6 +48,7 @@ impl Int8Model {
             labels: &[],
             graph_digest: [0; 32],
             dead_channels,
+            optimize: Optimize::Speed,
         };
         emit(&graph, &options).expect("every operator is there")
     }

@@ -194,6 +194,7 @@ fn convolutions_go_forward() {
             input_zero_point: 3,
             output_zero_point: -5,
             clamp: INT8,
+            rounding: Rounding::Twice,
         }
         .into()
     });
@@ -230,6 +231,7 @@ fn depthwise_convolutions_go_forward() {
             input_zero_point: 3,
             output_zero_point: -5,
             clamp: INT8,
+            rounding: Rounding::Twice,
         }
         .into()
     });
@@ -250,6 +252,7 @@ fn fully_connected_layers_go_forward() {
             output_depth: random.extent(12),
             output_zero_point: 4,
             clamp: INT8,
+            rounding: Rounding::Twice,
         }
         .into()
     });

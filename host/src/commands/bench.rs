@@ -80,7 +80,7 @@ struct LayerCost {
 /// When the model or the board cannot be used.
 pub fn execute(arguments: &BenchArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = arguments.board.find()?;
-    let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
+    let model = arguments.package.read()?.for_board(&board, arguments.package.choices())?;
     let options = OpenOptions { cycles: ModelCycles::WherePossible, ..OpenOptions::default() };
     let mut device = arguments.board.open_with(&board, &model.artifact, "bench", options)?;
     let inputs: Vec<Vec<u8>> = model.inputs.iter().map(|port| vec![0; port.bytes()]).collect();

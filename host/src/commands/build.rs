@@ -7,12 +7,13 @@ use clap::Args;
 use edgepkg_boards::Board;
 use serde::Serialize;
 
+use super::costs::Costs;
 use super::{Outcome, certify, write_json};
 use crate::cli::{OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::error::Error;
-use crate::fit::{Certificate, FlashUse, RamUse};
-use crate::model::{BoardModel, read_file};
+use crate::fit::Certificate;
+use crate::model::{BoardModel, Cost, Model, read_file};
 use crate::runners;
 use crate::table::Bytes;
 
@@ -43,9 +44,20 @@ struct BuildResult {
     name: String,
     version: String,
     board: String,
-    flash: FlashUse,
-    ram: RamUse,
+    #[serde(flatten)]
+    certified: Certified,
     files: Vec<PathBuf>,
+}
+
+/// What `fit.json` says.
+#[derive(Serialize)]
+struct Certified {
+    #[serde(flatten)]
+    certificate: Certificate,
+    /// `speed`, `ram` or `flash`; none where only the artifact is known.
+    optimize: Option<&'static str>,
+    /// What the model would take for each of them.
+    costs: Vec<Cost>,
 }
 
 /// Builds a package for a board.
@@ -55,8 +67,17 @@ struct BuildResult {
 /// When the model does not fit the board, or files cannot be written.
 pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = Board::find(&arguments.board)?;
-    let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
+    let (given, choices) = (arguments.package.read()?, arguments.package.choices());
+    let model = given.for_board(&board, choices)?;
     let certificate = certify(&board, &model.artifact)?;
+    let certified = match &given {
+        Model::Package(package) => Certified {
+            certificate,
+            optimize: Some(choices.optimize.name()),
+            costs: BoardModel::costs(package, board.isa, choices)?,
+        },
+        Model::Artifact(_) => Certified { certificate, optimize: None, costs: Vec::new() },
+    };
     let folder = &arguments.output;
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
     let mut files = vec![write_file(folder, &format!("{}.epa", model.name), &model.artifact)?];
@@ -65,10 +86,9 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
         let name = runner.loaded.file_name().unwrap_or_default().to_string_lossy().into_owned();
         files.push(write_file(folder, &name, &read_file(&runner.loaded)?)?);
     }
-    files.push(write_file(folder, CERTIFICATE_FILE, &certificate_file(&certificate)?)?);
-    let Certificate { flash, ram, .. } = certificate;
+    files.push(write_file(folder, CERTIFICATE_FILE, &certificate_file(&certified)?)?);
     let BoardModel { name, version, .. } = model;
-    let result = BuildResult { name, version, board: board.name, flash, ram, files };
+    let result = BuildResult { name, version, board: board.name, certified, files };
     if arguments.format.json {
         write_json(out, &result)?;
         return Ok(Outcome::Good);
@@ -82,18 +102,18 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
     Ok(Outcome::Good)
 }
 
-fn certificate_file(certificate: &Certificate) -> Result<Vec<u8>, Error> {
+fn certificate_file(certificate: &Certified) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     write_json(&mut bytes, certificate)?;
     Ok(bytes)
 }
 
 fn write_certificate(out: &mut dyn Write, result: &BuildResult) -> Result<(), Error> {
-    let BuildResult { flash, ram, .. } = result;
+    let Certified { certificate: Certificate { flash, ram, .. }, optimize, costs } = &result.certified;
     if flash.limit_bytes.is_none() {
         writeln!(out, "flash  {} for the model", Bytes(flash.model_bytes))?;
         writeln!(out, "RAM    {} for the arena", Bytes(ram.arena_bytes))?;
-        return Ok(());
+        return write_costs(out, *optimize, costs);
     }
     let of = |limit: Option<u64>| limit.map_or(String::new(), |limit| format!(" of {}", Bytes(limit)));
     let flash_bytes = flash.code_bytes + flash.model_bytes;
@@ -115,6 +135,12 @@ fn write_certificate(out: &mut dyn Write, result: &BuildResult) -> Result<(), Er
         Bytes(ram.static_bytes),
         Bytes(ram.stack_bytes)
     )?;
+    write_costs(out, *optimize, costs)
+}
+
+fn write_costs(out: &mut dyn Write, optimize: Option<&str>, costs: &[Cost]) -> Result<(), Error> {
+    let Some(chosen) = optimize else { return Ok(()) };
+    writeln!(out, "for    {}", Costs { chosen, costs })?;
     Ok(())
 }
 

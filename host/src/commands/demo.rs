@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgepkg_format::Isa;
-use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::import::ImportOptions;
 use edgepkg_quantize::pipeline::Options;
 use edgepkg_quantize::report::Accuracy;
@@ -19,7 +18,7 @@ use super::{Outcome, write_json};
 use crate::cli::OutputArguments;
 use crate::device::{Device as _, HostDevice};
 use crate::error::Error;
-use crate::model::{BoardModel, Importer};
+use crate::model::{BoardModel, Choices, Importer};
 use crate::pack::{Keep, Request, pack};
 use crate::package::{Package, Version};
 use crate::progress::Progress;
@@ -76,7 +75,7 @@ pub fn execute(arguments: &DemoArguments, out: &mut dyn Write) -> Result<Outcome
     if let Some(path) = &arguments.output {
         package.write(path)?;
     }
-    let model = BoardModel::lower(&package, Isa::Portable, DeadChannels::Drop)?;
+    let model = BoardModel::lower(&package, Isa::Portable, Choices::default())?;
     let result = DemoResult {
         name: model.name.clone(),
         accuracy: package.report.accuracy,

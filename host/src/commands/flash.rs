@@ -62,7 +62,7 @@ pub fn execute(arguments: &FlashArguments, out: &mut dyn Write) -> Result<Outcom
     if board.deploy == Deploy::BootFolder && arguments.boot_dir.is_none() && !arguments.board.emulate {
         return Err(Error::FlashWay { board: board.name });
     }
-    let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
+    let model = arguments.package.read()?.for_board(&board, arguments.package.choices())?;
     let result = match &arguments.boot_dir {
         Some(folder) => flash_boot_folder(&board, &model, folder)?,
         None => flash_device(arguments, &board, &model)?,

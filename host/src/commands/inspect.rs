@@ -1,5 +1,6 @@
 //! `edgepkg inspect`.
 
+mod arena;
 mod model_file;
 
 use std::io::Write;
@@ -10,10 +11,12 @@ use edgepkg_quantize::report::{Accuracy, LayerReport, Report};
 use edgepkg_quantize::wire::graph_digest;
 use serde::Serialize;
 
+use self::arena::Arena;
+use super::costs::Costs;
 use super::{Outcome, write_json};
 use crate::cli::{OutputArguments, PackageArgument, ShapeArguments};
 use crate::error::Error;
-use crate::model::{BoardModel, Model};
+use crate::model::{BoardModel, Choices, Cost, Model};
 use crate::model_file::ModelFile;
 use crate::package::{Package, Port, digest_text};
 use crate::table::{Align, Bytes, Count, Percent, Shape, Table, printable, short_name};
@@ -42,6 +45,9 @@ struct PackageResult<'a> {
     inputs: &'a [Port],
     outputs: &'a [Port],
     memory: Memory,
+    optimize: &'static str,
+    costs: Vec<Cost>,
+    arena: Option<Arena<'a>>,
     macs: u64,
     /// Without those that change no output.
     executed_macs: u64,
@@ -100,8 +106,10 @@ pub fn execute(arguments: &InspectArguments, out: &mut dyn Write) -> Result<Outc
     }
     match arguments.package.read()? {
         Model::Package(package) => {
-            let model = BoardModel::lower(&package, Isa::Portable, arguments.package.dead_channels())?;
-            let result = package_result(&package, &model);
+            let choices = arguments.package.choices();
+            let model = BoardModel::lower(&package, Isa::Portable, choices)?;
+            let costs = BoardModel::costs(&package, Isa::Portable, choices)?;
+            let result = package_result(&package, &model, choices, costs);
             match arguments.format.json {
                 true => write_json(out, &result)?,
                 false => write_package(out, &package, &result)?,
@@ -130,7 +138,12 @@ pub fn execute(arguments: &InspectArguments, out: &mut dyn Write) -> Result<Outc
     Ok(Outcome::Good)
 }
 
-fn package_result<'a>(package: &'a Package, model: &BoardModel) -> PackageResult<'a> {
+fn package_result<'a>(
+    package: &'a Package,
+    model: &'a BoardModel,
+    choices: Choices,
+    costs: Vec<Cost>,
+) -> PackageResult<'a> {
     let manifest = &package.manifest;
     PackageResult {
         name: manifest.name.as_str(),
@@ -139,6 +152,9 @@ fn package_result<'a>(package: &'a Package, model: &BoardModel) -> PackageResult
         inputs: &manifest.inputs,
         outputs: &manifest.outputs,
         memory: Memory { model_bytes: model.artifact.len(), arena_bytes: model.arena_bytes },
+        optimize: choices.optimize.name(),
+        costs,
+        arena: model.arena.as_ref().map(|map| Arena { map, layers: &model.layers }),
         macs: model.macs.given,
         executed_macs: model.macs.executed,
         vectors: package.vectors.vectors.len(),
@@ -195,6 +211,10 @@ fn write_package(out: &mut dyn Write, package: &Package, result: &PackageResult<
             "           {} of them executed: the others change no output",
             Count(result.executed_macs)
         )?;
+    }
+    writeln!(out, "  for      {}", Costs { chosen: result.optimize, costs: &result.costs })?;
+    if let Some(arena) = &result.arena {
+        write!(out, "\n{arena}")?;
     }
     writeln!(out, "\nquality")?;
     write_quality(out, result)?;

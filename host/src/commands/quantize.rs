@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use edgepkg_format::Isa;
 use edgepkg_quantize::calibrate::Calibrator;
-use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::pipeline::{Options, Progress as Step};
 use edgepkg_quantize::report::{Accuracy, Calibration, LayerReport};
 use serde::Serialize;
@@ -14,7 +13,7 @@ use serde::Serialize;
 use super::{Outcome, write_json};
 use crate::cli::{ImportArguments, OutputArguments, ShapeArguments};
 use crate::error::Error;
-use crate::model::{self, BoardModel, ModelError};
+use crate::model::{self, BoardModel, Choices, ModelError};
 use crate::pack::{Keep, PackError, Request, pack};
 use crate::package::{EXTENSION, Package, PackageName, Version};
 use crate::progress::Progress;
@@ -146,7 +145,7 @@ pub fn execute(arguments: &QuantizeArguments, out: &mut dyn Write) -> Result<Out
     let name = package.manifest.name.as_str();
     let path = arguments.output.clone().unwrap_or_else(|| format!("{name}.{EXTENSION}").into());
     package.write(&path)?;
-    let lowered = BoardModel::lower(&package, Isa::Portable, DeadChannels::Drop)?;
+    let lowered = BoardModel::lower(&package, Isa::Portable, Choices::default())?;
     let report = &package.report;
     let result = QuantizeResult {
         package_bytes: std::fs::metadata(&path)

@@ -73,7 +73,7 @@ struct OutputResult {
 pub fn execute(arguments: &RunArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let units = if arguments.raw { Units::Raw } else { Units::Real };
     let board = arguments.board.find()?;
-    let model = arguments.package.read()?.for_board(&board, arguments.package.dead_channels())?;
+    let model = arguments.package.read()?.for_board(&board, arguments.package.choices())?;
     let files = &arguments.output;
     if !files.is_empty() && files.len() != model.outputs.len() {
         return Err(Error::OutputCount { expected: model.outputs.len(), given: files.len() });

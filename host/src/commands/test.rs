@@ -53,13 +53,13 @@ struct TestResult<'a> {
 pub fn execute(arguments: &TestArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = arguments.board.find()?;
     let model = arguments.package.read()?;
-    let dead_channels = arguments.package.dead_channels();
+    let choices = arguments.package.choices();
     let Model::Package(package) = &model else {
-        model.for_board(&board, dead_channels)?;
+        model.for_board(&board, choices)?;
         return Err(Error::NeedsPackage { command: "test" });
     };
-    let board_model = model.for_board(&board, dead_channels)?;
-    let mut host = HostDevice::open(&BoardModel::lower(package, Isa::Portable, dead_channels)?.artifact)?;
+    let board_model = model.for_board(&board, choices)?;
+    let mut host = HostDevice::open(&BoardModel::lower(package, Isa::Portable, choices)?.artifact)?;
     let vectors = match &package.vectors.vectors[..] {
         [] => made_up_vectors(package, &mut host)?,
         vectors => vectors.to_vec(),

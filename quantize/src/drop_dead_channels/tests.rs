@@ -15,6 +15,7 @@ use crate::graph::{
     Activation, Conv, Graph, Node, Op, Padding, Pool, Quantization, QuantizedGraph, QuantizedTensor,
     Rounding, Tensor, TensorId,
 };
+use crate::optimize::Optimize;
 
 struct Builder {
     graph: QuantizedGraph,
@@ -156,6 +157,7 @@ fn emitted(graph: &QuantizedGraph, dead_channels: DeadChannels) -> Emitted {
         labels: &[],
         graph_digest: [0; 32],
         dead_channels,
+        optimize: Optimize::Speed,
     };
     emit(graph, &options).unwrap()
 }

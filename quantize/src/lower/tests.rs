@@ -9,6 +9,7 @@ use super::{LowerError, Lowered, lower};
 use crate::graph::{
     Activation, Graph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Rounding, TensorId,
 };
+use crate::optimize::Optimize;
 use crate::plan_memory::{MemoryPlan, plan_memory};
 
 struct Builder(QuantizedGraph);
@@ -53,7 +54,7 @@ impl Builder {
 
     fn lower(mut self, outputs: &[TensorId]) -> Result<Lowered, LowerError> {
         self.0.outputs = outputs.to_vec();
-        lower(&self.0, Isa::Portable)
+        lower(&self.0, Isa::Portable, Optimize::Speed)
     }
 }
 

@@ -104,6 +104,7 @@ mod tests {
 
     use super::*;
     use crate::lower::Buffer;
+    use crate::optimize::Optimize;
 
     /// Buffers of these many bytes, the first one the model's input and the last one its output.
     fn buffers(bytes: &[u32]) -> Lowered {
@@ -115,6 +116,7 @@ mod tests {
         let place = |buffer: &Buffer| TensorRef::new(Space::Arena, DType::Int8, buffer.offset);
         Lowered {
             isa: Isa::Portable,
+            optimize: Optimize::Speed,
             plan: Vec::new(),
             constants: Vec::new(),
             tensors: Vec::new(),

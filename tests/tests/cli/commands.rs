@@ -49,6 +49,28 @@ fn inspect() {
 }
 
 #[test]
+fn inspect_maps_the_arena() {
+    let sandbox = Sandbox::with_kws();
+    sandbox.run("quantize kws.tflite -o kws.edgepkg");
+    let output = sandbox.output("inspect kws.edgepkg --optimize ram --json");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(result["optimize"], "ram");
+    assert_eq!(result["costs"].as_array().map(Vec::len), Some(3));
+    let arena = &result["arena"];
+    assert_eq!(arena["arena_bytes"], result["memory"]["arena_bytes"]);
+    let (buffers, steps) = (arena["buffers"].as_array().unwrap(), arena["steps"].as_array().unwrap());
+    assert_eq!(buffers[0]["name"], "input_1");
+    assert_eq!(buffers[0]["first_step"], serde_json::Value::Null);
+    for (index, step) in steps.iter().enumerate() {
+        for buffer in step["writes"].as_array().unwrap() {
+            let buffer = &buffers[buffer.as_u64().unwrap() as usize];
+            assert!(buffer["first_step"].as_u64().is_some_and(|first| first as usize <= index));
+        }
+        assert!(step["bytes_in_use"].as_u64() <= arena["arena_bytes"].as_u64());
+    }
+}
+
+#[test]
 fn run() {
     let sandbox = Sandbox::with_kws();
     sandbox.run("quantize kws.tflite --label-names labels.txt -o kws.edgepkg");
