@@ -57,14 +57,6 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether a byte of `cells` is one of these.
-    #[cfg(not(target_os = "none"))]
-    pub(crate) fn shares_bytes_with(self, cells: &[Cell<i8>]) -> bool {
-        let View::Arena(own) = self else { return false };
-        let (own, other) = (own.as_ptr_range(), cells.as_ptr_range());
-        own.start < other.end && other.start < own.end
-    }
-
     /// Calls `visit` with each byte and the item of `others` beside it, as far as both reach.
     ///
     /// The kind of view is asked for once: what is inlined here twice is the loop alone.

@@ -24,12 +24,11 @@ const MANY_STEPS: usize = 512;
 pub fn conv2d_i8(op: &Conv2d, input: View<'_>, weights: &[i8], channels: &[u8], output: &[Cell<i8>]) {
     let [height, width] = [op.window.height, op.window.width].map(|taps| taps as usize);
     let filter = height * width * op.input_image.channels as usize;
-    let is_plain = op.groups == 1 && !input.shares_bytes_with(output);
     match i8::try_from(op.input_zero_point) {
-        Ok(zero_point) if is_plain && steps(filter) <= FEW_STEPS => {
+        Ok(zero_point) if op.groups == 1 && steps(filter) <= FEW_STEPS => {
             convolve::<FEW_STEPS>(op, zero_point.into(), filter, input, weights, channels, output);
         }
-        Ok(zero_point) if is_plain && steps(filter) <= MANY_STEPS => {
+        Ok(zero_point) if op.groups == 1 && steps(filter) <= MANY_STEPS => {
             convolve::<MANY_STEPS>(op, zero_point.into(), filter, input, weights, channels, output);
         }
         _ => reference::conv2d::conv2d_i8(op, input, weights, channels, output),

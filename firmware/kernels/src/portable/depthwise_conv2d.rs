@@ -22,8 +22,7 @@ pub fn depthwise_conv2d_i8(
 ) {
     let has_blocks = op.input_image.channels == op.output_image.channels
         && op.output_image.channels.is_multiple_of(BLOCK as u32)
-        && i8::try_from(op.input_zero_point).is_ok()
-        && !input.shares_bytes_with(output);
+        && i8::try_from(op.input_zero_point).is_ok();
     match input {
         View::Arena(cells) if has_blocks => convolve(op, cells, weights, channels, output),
         _ => reference::depthwise_conv2d::depthwise_conv2d_i8(op, input, weights, channels, output),

@@ -28,10 +28,9 @@ pub fn fully_connected_i8(
     channels: &[u8],
     output: &[Cell<i8>],
 ) {
-    let is_apart = !input.shares_bytes_with(output);
     match steps(op.input_depth as usize) {
-        ..=FEW_STEPS if is_apart => multiply::<FEW_STEPS>(op, input, weights, channels, output),
-        ..=MANY_STEPS if is_apart => multiply::<MANY_STEPS>(op, input, weights, channels, output),
+        ..=FEW_STEPS => multiply::<FEW_STEPS>(op, input, weights, channels, output),
+        ..=MANY_STEPS => multiply::<MANY_STEPS>(op, input, weights, channels, output),
         _ => reference::fully_connected::fully_connected_i8(op, input, weights, channels, output),
     }
 }
