@@ -195,7 +195,7 @@ impl Network {
                 let alike = |&(index, tensor): &(usize, &QuantizedTensor)| {
                     tensor.shape == shape && tensor.data.is_none() && index != x.0
                 };
-                let other = tensors.clone().filter(alike).last().map_or(x, |(index, _)| TensorId(index));
+                let other = tensors.clone().rfind(alike).map_or(x, |(index, _)| TensorId(index));
                 let op = match product {
                     Product::Sum => Op::Add { activation },
                     Product::Product => Op::Mul { activation },

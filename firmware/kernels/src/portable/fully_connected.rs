@@ -29,8 +29,8 @@ pub fn fully_connected_i8(
     output: &[Cell<i8>],
 ) {
     match steps(op.input_depth as usize) {
-        ..=FEW_STEPS => multiply::<FEW_STEPS>(op, input, weights, channels, output),
-        ..=MANY_STEPS => multiply::<MANY_STEPS>(op, input, weights, channels, output),
+        steps if steps <= FEW_STEPS => multiply::<FEW_STEPS>(op, input, weights, channels, output),
+        steps if steps <= MANY_STEPS => multiply::<MANY_STEPS>(op, input, weights, channels, output),
         _ => reference::fully_connected::fully_connected_i8(op, input, weights, channels, output),
     }
 }
