@@ -7,9 +7,10 @@ use edgepkg_format::Record;
 
 #[cfg(not(target_os = "none"))]
 use crate::portable::{
-    conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, fully_connected::fully_connected_i8,
+    conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, elementwise::add_i8,
+    fully_connected::fully_connected_i8,
 };
-use crate::reference::elementwise::{add_i8, mul_i8};
+use crate::reference::elementwise::mul_i8;
 use crate::reference::lookup::lookup_i8;
 use crate::reference::mean::mean_i8;
 use crate::reference::movement::{fill_i8, strided_copy};
@@ -18,7 +19,8 @@ use crate::reference::requantize::requantize;
 use crate::reference::softmax::softmax_i8;
 #[cfg(target_os = "none")]
 use crate::reference::{
-    conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, fully_connected::fully_connected_i8,
+    conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, elementwise::add_i8,
+    fully_connected::fully_connected_i8,
 };
 use crate::view::View;
 

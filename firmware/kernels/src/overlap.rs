@@ -122,7 +122,7 @@ impl Axis {
 }
 
 /// Whether the input's element `i` is the output's element `i`.
-fn is_dense(dims: &Dims, strides: &Dims) -> bool {
+pub(crate) fn is_dense(dims: &Dims, strides: &Dims) -> bool {
     let mut dense_stride = 1u32;
     for (&extent, &stride) in dims.iter().zip(strides).rev() {
         if extent != 1 && stride != dense_stride {

@@ -6,6 +6,7 @@
 pub mod conv2d;
 pub mod depthwise_conv2d;
 mod dot;
+pub mod elementwise;
 pub mod fully_connected;
 mod gather;
 mod outputs;

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use bytemuck::cast_slice_mut;
+use bytemuck::{cast, cast_slice_mut};
 use edgepkg_format::plan::{ChannelParameters, Conv2d};
 
 use super::dot::{EMPTY_STEP, Step, dot_products, steps};
@@ -76,15 +76,22 @@ impl<const STEPS: usize> Block<'_, STEPS> {
         }
         let inputs = self.inputs.each_ref().map(|inputs| &inputs[..steps(filter)]);
         let values = Outputs::from(op);
-        let mut sums = [[0; PIXELS]; FILTERS];
-        let mut filters = weights.chunks(FILTERS * filter);
-        for (channel, parameters) in ChannelParameters::table(channels).enumerate() {
-            if channel % FILTERS == 0 {
-                let (first, second) = filters.next().unwrap_or_default().split_at(filter);
-                sums = dot_products([first, if second.is_empty() { first } else { second }], inputs);
+        let mut parameters = ChannelParameters::table(channels);
+        for (block, filters) in weights.chunks(FILTERS * filter).enumerate() {
+            let (first, second) = filters.split_at(filter);
+            let second = if second.is_empty() { first } else { second };
+            let mut sums = dot_products([first, second], inputs);
+            let count = filters.len() / filter;
+            for (sums, parameters) in sums[..count].iter_mut().zip(&mut parameters) {
+                for sum in sums {
+                    *sum = values.scaled(sum.wrapping_add(parameters.bias), parameters.scale);
+                }
             }
-            for (sum, output) in sums[channel % FILTERS].iter().zip(outputs) {
-                output[channel].set(values.value(*sum, &parameters));
+            let values = values.clamped(cast(sums));
+            for (channel, values) in values.chunks_exact(PIXELS).take(count).enumerate() {
+                for (output, &value) in outputs.iter().zip(values) {
+                    output[FILTERS * block + channel].set(value);
+                }
             }
         }
     }

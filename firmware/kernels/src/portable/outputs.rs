@@ -1,10 +1,16 @@
-//! From sums to outputs.
+//! From sums to outputs, without branches on what a sum is: those are as good as random.
 
 use core::cell::Cell;
 
-use edgepkg_format::plan::{ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, FullyConnected, Rounding};
+use edgepkg_format::plan::{
+    ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, FullyConnected, Rounding, Scale,
+};
+use wide::{i16x8, i32x8};
 
-use crate::fixed_point::requantize;
+use crate::fixed_point::multiply_by_scale;
+
+/// Outputs that are clamped together.
+pub(super) const LANES: usize = 8;
 
 /// What all channels of a layer share.
 #[derive(Clone, Copy)]
@@ -15,19 +21,40 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// The output of a channel with these parameters for `sum`, to which no bias is added yet.
-    #[inline(always)]
-    pub(super) fn value(&self, sum: i32, parameters: &ChannelParameters) -> i8 {
-        let sum = sum.wrapping_add(parameters.bias);
-        requantize(sum, parameters.scale, self.rounding, self.zero_point, self.clamp) as i8
+    pub(super) fn new(rounding: Rounding, zero_point: i32, clamp: Clamp) -> Self {
+        Self { rounding, zero_point, clamp }
     }
 
-    /// Sets the outputs of neighbouring channels.
+    /// What a sum, its bias included, is in the output's scale; not clamped yet.
+    #[inline(always)]
+    pub(super) fn scaled(&self, sum: i32, scale: Scale) -> i32 {
+        multiply_by_scale(sum, scale, self.rounding).wrapping_add(self.zero_point)
+    }
+
+    /// The outputs for what [`scaled`](Self::scaled) gave.
+    #[inline(always)]
+    pub(super) fn clamped(&self, values: [i32; LANES]) -> [i8; LANES] {
+        let Clamp { min, max } = self.clamp;
+        let (Ok(least), Ok(greatest)) = (i8::try_from(min), i8::try_from(max)) else {
+            return values.map(|value| value.max(min).min(max) as i8);
+        };
+        let [least, greatest] = [least, greatest].map(|end| i16x8::splat(end.into()));
+        let values = i16x8::from_i32x8_saturate(i32x8::new(values));
+        values.max(least).min(greatest).to_array().map(|value| value as i8)
+    }
+
+    /// Sets the outputs of neighbouring channels, to whose sums no bias is added yet.
     #[inline(always)]
     pub(super) fn set(&self, outputs: &[Cell<i8>], sums: &[i32], channels: &[u8]) {
-        let parameters = ChannelParameters::table(channels);
-        for ((output, &sum), parameters) in outputs.iter().zip(sums).zip(parameters) {
-            output.set(self.value(sum, &parameters));
+        let mut parameters = ChannelParameters::table(channels);
+        for (outputs, sums) in outputs.chunks(LANES).zip(sums.chunks(LANES)) {
+            let mut values = [0; LANES];
+            for ((value, &sum), parameters) in values.iter_mut().zip(sums).zip(&mut parameters) {
+                *value = self.scaled(sum.wrapping_add(parameters.bias), parameters.scale);
+            }
+            for (output, value) in outputs.iter().zip(self.clamped(values)) {
+                output.set(value);
+            }
         }
     }
 }
@@ -36,7 +63,7 @@ macro_rules! outputs_of {
     ($($record:ty),*) => {
         $(impl From<&$record> for Outputs {
             fn from(op: &$record) -> Self {
-                Self { rounding: op.rounding, zero_point: op.output_zero_point, clamp: op.clamp }
+                Self::new(op.rounding, op.output_zero_point, op.clamp)
             }
         })*
     };
