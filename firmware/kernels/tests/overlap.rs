@@ -132,6 +132,8 @@ fn dense_inputs_of_sums_and_products() {
         check(add(dims, a, b), expected);
         check(mul(add(dims, a, b)), expected);
     }
+    let many = [1, 2, 3, 5, 7, 9];
+    check(add(many, dense(&many), dense(&many)), &[0, 1]);
 }
 
 #[test]
