@@ -50,7 +50,7 @@ pub fn safe_distances(record: &Record, input: usize) -> Distances {
         (Record::MaxPool2d(op), 0) => forward(&op.input_image, &op.output_image, &op.window),
         (Record::FullyConnected(op), 0) => {
             let rows = Axis::dense(op.rows, op.input_depth, op.output_depth);
-            Distances::at_most((rows.least_lead() - i64::from(op.output_depth)) as i32)
+            Distances::at_most(rows.least_lead() - op.output_depth as i32)
         }
         (Record::Add(op), 0) => element_wise(is_dense(&op.dims, &op.a_strides)),
         (Record::Add(op), 1) => element_wise(is_dense(&op.dims, &op.b_strides)),
@@ -67,11 +67,12 @@ fn element_wise(is_so: bool) -> Distances {
 }
 
 /// Of an operator that computes the output's pixels in order, and may write all of a pixel before it has
-/// read the last byte that this pixel is computed from.
+/// read the last byte that this pixel is computed from. No sum passes 31 bits: no image has more than 2^28
+/// elements.
 fn forward(from: &Image, to: &Image, window: &Window) -> Distances {
     let (from_row, to_row) = (from.width * from.channels, to.width * to.channels);
-    let batches = Axis::dense(to.batches, from.height * from_row, to.height * to_row);
     let rows = Axis {
+        extent: from.height,
         positions: to.height,
         stride: window.stride_height,
         padding: window.pad_top,
@@ -79,18 +80,24 @@ fn forward(from: &Image, to: &Image, window: &Window) -> Distances {
         output_step: to_row,
     };
     let columns = Axis {
+        extent: from.width,
         positions: to.width,
         stride: window.stride_width,
         padding: window.pad_left,
         input_step: from.channels,
         output_step: to.channels,
     };
-    let lead = batches.least_lead() + rows.least_lead() + columns.least_lead();
-    Distances::at_most((lead - i64::from(to.channels)) as i32)
+    let mut lead = rows.least_lead() + columns.least_lead() - to.channels as i32;
+    if to.batches > 1 {
+        lead += Axis::dense(to.batches, from.height * from_row, to.height * to_row).least_lead();
+    }
+    Distances::at_most(lead)
 }
 
 /// An axis along which a window moves.
 struct Axis {
+    /// Of the input.
+    extent: u32,
     /// Of the output.
     positions: u32,
     stride: u32,
@@ -104,20 +111,24 @@ struct Axis {
 impl Axis {
     /// An axis of which each index is computed from the same one.
     fn dense(positions: u32, input_step: u32, output_step: u32) -> Self {
-        Self { positions, stride: 1, padding: 0, input_step, output_step }
+        Self { extent: positions, positions, stride: 1, padding: 0, input_step, output_step }
     }
 
     /// The least number of bytes, over all positions, by which the first one read lies after the one
-    /// written; at most 0. Before the window leaves the padding it falls from position to
-    /// position, then it changes evenly.
-    fn least_lead(&self) -> i64 {
+    /// written; at most 0. Before the window leaves the padding it falls from position to position,
+    /// then it changes evenly until the window leaves the image, and falls again.
+    fn least_lead(&self) -> i32 {
         let last = self.positions - 1;
+        let lead = |position: u32| {
+            let first = (position * self.stride).saturating_sub(self.padding).min(self.extent);
+            (first * self.input_step) as i32 - (position * self.output_step) as i32
+        };
+        let least = lead(last).min(0);
+        if self.padding == 0 {
+            return least;
+        }
         let inside = (self.padding / self.stride).min(last);
-        let leads = [inside, (inside + 1).min(last), last].map(|position| {
-            let first = (u64::from(position) * u64::from(self.stride)).saturating_sub(self.padding.into());
-            first as i64 * i64::from(self.input_step) - i64::from(position) * i64::from(self.output_step)
-        });
-        leads.into_iter().min().unwrap_or(0)
+        least.min(lead(inside)).min(lead((inside + 1).min(last)))
     }
 }
 
