@@ -71,7 +71,8 @@ pub enum AssignError {
     },
 }
 
-/// Quantizes `calibrated`. The same graph gives the same bytes on every machine.
+/// Quantizes `calibrated` to a graph that rounds as `rounding` says. The same graph gives the same bytes on every
+/// machine.
 ///
 /// # Errors
 ///
@@ -79,6 +80,7 @@ pub enum AssignError {
 pub fn assign_int8(
     calibrated: &CalibratedGraph,
     bias_correction: BiasCorrection,
+    rounding: Rounding,
 ) -> Result<Assigned, AssignError> {
     check(&calibrated.graph)?;
     let shared = sharing::share(calibrated);
@@ -93,7 +95,7 @@ pub fn assign_int8(
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
-            rounding: Rounding::Twice,
+            rounding,
         },
         activations: HashMap::new(),
     };

@@ -8,6 +8,8 @@ mod elementwise;
 mod layout;
 mod pooling;
 
+pub(crate) use elementwise::logistic;
+
 use convolution::{PackedWeights, convolve, convolve_depthwise};
 
 use crate::graph::{FloatGraph, Node, Op, Tensor, TensorId};
@@ -114,7 +116,7 @@ impl<'a> Interpreter<'a> {
                 let depth = *out_shape.last().expect("softmax has a last dimension");
                 elementwise::softmax(*beta, depth, view(0), output);
             }
-            Op::Logistic => elementwise::unary(view(0), output, elementwise::logistic),
+            Op::Logistic => elementwise::unary(view(0), output, logistic),
             Op::Tanh => elementwise::unary(view(0), output, libm::tanhf),
             Op::Relu => elementwise::unary(view(0), output, |x| if x < 0.0 { 0.0 } else { x }),
             Op::Relu6 => {

@@ -22,7 +22,8 @@ use edgepkg_format::{DType, Isa, Record, Space, TensorRef};
 use thiserror::Error;
 
 use self::constants::ConstantPool;
-use crate::graph::{Node, Op, QuantizedGraph, QuantizedTensor, TensorId};
+use self::function_table::function_of;
+use crate::graph::{Node, Op, QuantizedGraph, QuantizedTensor, Rounding, TensorId};
 use crate::multiplier::FactorOutOfRange;
 use crate::optimize::Optimize;
 use crate::validate::{GraphError, validate};
@@ -222,6 +223,12 @@ impl<'g> Lowering<'g> {
     }
 
     fn lower_operator(&mut self, node: &Node) -> NodeResult {
+        if self.graph.rounding == Rounding::Once
+            && node.inputs.iter().chain(&node.outputs).all(|&id| self.tensor(id).dtype == DType::Int8)
+            && let Some(function) = function_of(&node.op)
+        {
+            return self.in_floats(node, function);
+        }
         match &node.op {
             Op::Conv2d(conv) => self.conv2d(node, conv),
             Op::DepthwiseConv2d(conv) => self.depthwise_conv2d(node, conv),

@@ -1,4 +1,5 @@
-//! Fixed-point factors, derived from the scales exactly as TensorFlow Lite Micro derives them.
+//! Fixed-point factors, derived from the scales exactly as TensorFlow Lite Micro derives them; where results are
+//! rounded once, the nearest to what the scales say.
 //!
 //! Scales are float32. Each function says in which precision it multiplies and divides them, because
 //! the last bit of the multiplier depends on it.
@@ -6,7 +7,7 @@
 use edgepkg_format::DType;
 use edgepkg_format::plan::{Clamp, Scale};
 
-use crate::graph::{Activation, Quantization};
+use crate::graph::{Activation, Op, Quantization, Rounding};
 
 /// A factor that the operator's fixed-point arithmetic cannot take.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -54,22 +55,25 @@ fn mantissa_and_exponent(factor: f64) -> (i32, i32) {
     if exponent < -31 { (0, 0) } else { (mantissa as i32, exponent) }
 }
 
-/// Convolutions, and fully connected layers with a scale for each output: `input * weight / output`
-/// in double.
-///
-/// # Errors
-///
-/// As [`quantize_multiplier`].
-pub fn per_channel_product(input: f32, weight: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
+/// From the scales of input, weights and output to a layer's factor.
+pub type WeightedFactor = fn(f32, f32, f32) -> Result<Scale, FactorOutOfRange>;
+
+/// The factors of a layer with `weight_scales` weight scales: `input * weight / output` in double. Where results
+/// are rounded twice, the product of a fully connected layer with one weight scale is in float32.
+pub fn weighted_factor(op: &Op, weight_scales: usize, rounding: Rounding) -> WeightedFactor {
+    match (rounding, op) {
+        (Rounding::Twice, Op::FullyConnected { .. }) if weight_scales == 1 => per_tensor_product,
+        _ => per_channel_product,
+    }
+}
+
+/// `input * weight / output` in double.
+fn per_channel_product(input: f32, weight: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
     quantize_multiplier(f64::from(input) * f64::from(weight) / f64::from(output))
 }
 
-/// Fully connected layers with one weight scale: the product in float32, the quotient in double.
-///
-/// # Errors
-///
-/// As [`quantize_multiplier`].
-pub fn per_tensor_product(input: f32, weight: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
+/// The product in float32, the quotient in double.
+fn per_tensor_product(input: f32, weight: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
     quantize_multiplier(f64::from(input * weight) / f64::from(output))
 }
 
@@ -126,10 +130,9 @@ pub fn add(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
     })
 }
 
-/// Mean over `count` elements: the multiplier of `input / output` is divided by `count` as an integer,
-/// truncated, after as many doublings as leave it below `2^31`.
-///
-/// The mantissa may be less than `2^30`, for `count` need not be a power of two.
+/// Mean over `count` elements. Rounded once, it is `input / (output * count)` in double. Rounded twice, the
+/// multiplier of `input / output` is divided by `count` as an integer, truncated, after as many doublings as
+/// leave it below `2^31`: it may be less than `2^30`, for `count` need not be a power of two.
 ///
 /// # Errors
 ///
@@ -138,7 +141,10 @@ pub fn add(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
 /// # Panics
 ///
 /// When `count` is 0.
-pub fn mean(input: f32, output: f32, count: u32) -> Result<Scale, FactorOutOfRange> {
+pub fn mean(input: f32, output: f32, count: u32, rounding: Rounding) -> Result<Scale, FactorOutOfRange> {
+    if rounding == Rounding::Once {
+        return quantize_multiplier(f64::from(input) / (f64::from(output) * f64::from(count)));
+    }
     let whole = requantize(input, output)?;
     let doublings = (count.ilog2() as i32).min(31 + whole.shift);
     let multiplier = (i64::from(whole.multiplier) << doublings) / i64::from(count);
@@ -349,9 +355,11 @@ mod tests {
 
     #[test]
     fn means_divide_the_mantissa_as_an_integer() {
-        assert_eq!(mean(1.0, 1.0, 4), Ok(scale(1 << 30, -1)));
-        assert_eq!(mean(1.0, 1.0, 9), Ok(scale((8i64 * (1 << 30) / 9) as i32, -2)));
-        assert_eq!(mean(1.0, 1.0, 1), Ok(scale(1 << 30, 1)));
+        let mean_of = |count| mean(1.0, 1.0, count, Rounding::Twice);
+        assert_eq!(mean_of(4), Ok(scale(1 << 30, -1)));
+        assert_eq!(mean_of(9), Ok(scale((8i64 * (1 << 30) / 9) as i32, -2)));
+        assert_eq!(mean_of(1), Ok(scale(1 << 30, 1)));
+        assert_eq!(mean(1.0, 1.0, 9, Rounding::Once), quantize_multiplier(1.0 / 9.0));
     }
 
     #[test]

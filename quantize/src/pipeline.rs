@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::assign_int8::{AssignError, BiasCorrection, assign_int8};
 use crate::calibrate::{CalibrateError, CalibratedGraph, Calibrator, Range, calibrate};
 use crate::equalize::equalize;
-use crate::graph::{FloatGraph, QuantizedGraph, Tensor};
+use crate::graph::{FloatGraph, QuantizedGraph, Rounding, Tensor};
 use crate::lower::LowerError;
 use crate::report::Report;
 use crate::samples::Samples;
@@ -20,6 +20,8 @@ pub struct Options {
     pub equalization: Equalization,
     /// Whether biases take off what rounded weights add.
     pub bias_correction: BiasCorrection,
+    /// How often results are rounded: as TensorFlow Lite Micro or as ONNX Runtime does.
+    pub rounding: Rounding,
 }
 
 impl Default for Options {
@@ -28,6 +30,7 @@ impl Default for Options {
             calibrator: Calibrator::MinMax,
             equalization: Equalization::CrossLayer,
             bias_correction: BiasCorrection::Mean,
+            rounding: Rounding::Twice,
         }
     }
 }
@@ -144,7 +147,7 @@ pub fn quantize(
         progress(Progress::Calibrating { done: done_before + done, total: done_before + total });
     })?;
     progress(Progress::Assigning);
-    let assigned = assign_int8(&calibrated, options.bias_correction)?;
+    let assigned = assign_int8(&calibrated, options.bias_correction, options.rounding)?;
     let (samples, labels) = test.map_or((calibration, &[][..]), |test| (&test.samples, &test.labels));
     let layers = Layers { graph: &calibrated.graph, activations: &assigned.activations };
     let score = score(&graph, &assigned.graph, Some(layers), samples, labels, |done, total| {
@@ -170,7 +173,7 @@ pub fn quantize_with_made_up_ranges(graph: FloatGraph) -> Result<QuantizedGraph,
         lattices: vec![None; graph.inputs.len()],
         graph,
     };
-    Ok(assign_int8(&calibrated, BiasCorrection::None)?.graph)
+    Ok(assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice)?.graph)
 }
 
 fn check_labels(graph: &FloatGraph, test: &TestSet) -> Result<(), QuantizeError> {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bytemuck::cast_slice;
 use edgepkg_quantize::export::{ExportError, onnx_qdq, tflite};
-use edgepkg_quantize::graph::{QuantizedGraph, TensorId};
+use edgepkg_quantize::graph::{QuantizedGraph, Rounding, TensorId};
 use edgepkg_quantize::multiplier::quantize;
 use tempfile::TempDir;
 
@@ -24,8 +24,13 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// Both.
-    pub const ALL: [Self; 2] = [Tool::Tflite, Tool::OnnxRuntime];
+    /// Those that come nearest to graphs of this rounding. ONNX Runtime rounds once, and is compared with all.
+    fn that_round(rounding: Rounding) -> &'static [Self] {
+        match rounding {
+            Rounding::Twice => &[Tool::Tflite, Tool::OnnxRuntime],
+            Rounding::Once => &[Tool::OnnxRuntime],
+        }
+    }
 
     fn extension(self) -> &'static str {
         match self {
@@ -115,7 +120,8 @@ impl Elsewhere {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), cases: Vec::new() }
     }
 
-    /// Adds a model with its samples, `[sample][input]`; gives what tools' formats cannot express of it.
+    /// Adds a model with its samples, `[sample][input]`, for the tools that round as it does; gives what their
+    /// formats cannot express of it.
     ///
     /// # Panics
     ///
@@ -138,7 +144,7 @@ impl Elsewhere {
         }
         let mut case = Case { name: name.to_owned(), graph: graph.clone(), outputs, exported: Vec::new() };
         let mut refusals = Vec::new();
-        for tool in Tool::ALL {
+        for &tool in Tool::that_round(graph.rounding) {
             match tool.export(graph) {
                 Ok(file) => {
                     self.write(&format!("{name}.{}", tool.extension()), &file);

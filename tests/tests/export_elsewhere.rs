@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use edgepkg_quantize::graph::{QuantizedGraph, Tensor as _, UnaryFunction};
+use edgepkg_quantize::graph::{QuantizedGraph, Rounding, Tensor as _, UnaryFunction};
 use edgepkg_tests::elsewhere::{Answers, Elsewhere, Steps, Tool};
 use edgepkg_tests::random_graphs::{OPERATORS, Random, graph, graph_of_function};
 
@@ -53,7 +53,7 @@ fn assert_within_one_step(answers: Vec<Answers>) {
         by_operator.entry((format!("{:?}", answer.tool), operator)).or_default().add(&answer.steps);
     }
     for ((tool, operator), steps) in &by_operator {
-        println!("{tool:<12} {operator:<16} {steps}");
+        println!("{tool:<12} {operator:<24} {steps}");
     }
     for ((tool, operator), steps) in &by_operator {
         assert!(steps.largest() <= 1, "{tool} {operator}: {steps}");
@@ -66,10 +66,13 @@ fn single_operators_are_within_one_step() {
     let mut random = Random::new(1);
     for operator in OPERATORS {
         for seed in 0..GRAPHS_OF_AN_OPERATOR {
-            let graph = graph(operator, seed);
-            let samples = samples(&graph, &mut random);
-            for (tool, error) in elsewhere.add(&format!("{operator}-{seed}"), &graph, &samples) {
-                assert_eq!((operator, tool), ("average_pool", Tool::Tflite), "{error}");
+            for rounding in Rounding::ALL {
+                let graph = QuantizedGraph { rounding, ..graph(operator, seed) };
+                let samples = samples(&graph, &mut random);
+                let name = format!("{operator} {}-{seed}", rounding.name());
+                for (tool, error) in elsewhere.add(&name, &graph, &samples) {
+                    assert_eq!((operator, tool), ("average_pool", Tool::Tflite), "{error}");
+                }
             }
         }
     }
@@ -84,11 +87,14 @@ fn functions_of_single_elements_are_within_one_step() {
     let mut random = Random::new(1);
     for function in FUNCTIONS {
         for seed in 0..GRAPHS_OF_AN_OPERATOR {
-            let graph = graph_of_function(function, seed);
-            let samples = samples(&graph, &mut random);
-            for (tool, error) in elsewhere.add(&format!("{}-{seed}", function.name()), &graph, &samples) {
-                let is_known = tool == Tool::Tflite || function == UnaryFunction::GeluTanh;
-                assert!(is_known, "{error}");
+            for rounding in Rounding::ALL {
+                let graph = QuantizedGraph { rounding, ..graph_of_function(function, seed) };
+                let samples = samples(&graph, &mut random);
+                let name = format!("{} {}-{seed}", function.name(), rounding.name());
+                for (tool, error) in elsewhere.add(&name, &graph, &samples) {
+                    let is_known = tool == Tool::Tflite || function == UnaryFunction::GeluTanh;
+                    assert!(is_known, "{error}");
+                }
             }
         }
     }

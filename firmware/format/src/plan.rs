@@ -349,7 +349,7 @@ records! {
         rounding: Rounding,
     }
 
-    /// Mean of the window's values inside the image, rounded half away from zero.
+    /// Mean of the window's values inside the image, rounded to the nearest.
     AveragePool2d = 6 {
         /// int8, shape `input_image`.
         input: TensorRef,
@@ -363,6 +363,10 @@ records! {
         window: Window,
         /// Range of the output.
         clamp: Clamp,
+        /// Of input and output; means of distances to it are rounded where `rounding` is once.
+        zero_point: i32,
+        /// Whether halves go away from 0 (twice) or to the even distance from the zero point (once).
+        rounding: Rounding,
     }
 
     /// Greatest of the window's values inside the image.

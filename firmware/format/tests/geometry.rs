@@ -184,6 +184,8 @@ fn pools_do_not_dilate() {
             output_image: Image { batches: 1, height: 2, width: 3, channels },
             window: Window { dilation_height, ..WINDOW },
             clamp: CLAMP,
+            zero_point: 0,
+            rounding: Rounding::Twice,
         })
     };
     assert_eq!(pool(1, 2), Ok(vec![(0, 32), (64, 12)]));

@@ -128,6 +128,8 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
             output_image: image(2, 2, 4),
             window: window(2, 2, 0),
             clamp: INT8,
+            zero_point: 1,
+            rounding: Rounding::Once,
         }
         .into(),
         MaxPool2d {

@@ -213,8 +213,17 @@ fn pools_take_the_pixels_inside_the_image() {
             Image { batches: input_image.batches, channels: input_image.channels, ..random.image() };
         let window = Window { dilation_height: 1, dilation_width: 1, ..random.window() };
         let (input, output, clamp) = (arena(DType::Int8), arena(DType::Int8), Clamp { min: -90, max: 90 });
-        let average =
-            Record::AveragePool2d(AveragePool2d { input, output, input_image, output_image, window, clamp });
+        let (zero_point, rounding) = (random.zero_point(), random.one_of(&Rounding::ALL));
+        let average = Record::AveragePool2d(AveragePool2d {
+            input,
+            output,
+            input_image,
+            output_image,
+            window,
+            clamp,
+            zero_point,
+            rounding,
+        });
         let greatest =
             Record::MaxPool2d(MaxPool2d { input, output, input_image, output_image, window, clamp });
         let data = random.bytes(lengths(&average).0[0]);
@@ -228,7 +237,15 @@ fn pools_take_the_pixels_inside_the_image() {
         let averages = each(&output_image, |at, channel| {
             let values = values(at, channel);
             let (sum, count) = (values.iter().sum::<i64>(), values.len().max(1) as i64);
-            ((sum.abs() + count / 2) / count * sum.signum()).clamp(-90, 90)
+            let mean = match rounding {
+                Rounding::Twice => (sum.abs() + count / 2) / count * sum.signum(),
+                Rounding::Once => {
+                    let zero_point = if values.is_empty() { 0 } else { i64::from(zero_point) };
+                    let mean = (sum - count * zero_point) as f64 / count as f64;
+                    mean.round_ties_even() as i64 + zero_point
+                }
+            };
+            mean.clamp(-90, 90)
         });
         check(&average, std::slice::from_ref(&data), &averages);
         let maxima = each(&output_image, |at, channel| {

@@ -198,7 +198,17 @@ fn pools_go_forward() {
         let window = Window { dilation_height: 1, dilation_width: 1, ..window };
         let [input, output] = [arena(DType::Int8), arena(DType::Int8)];
         match index % 2 {
-            0 => AveragePool2d { input, output, input_image, output_image, window, clamp: INT8 }.into(),
+            0 => AveragePool2d {
+                input,
+                output,
+                input_image,
+                output_image,
+                window,
+                clamp: INT8,
+                zero_point: random.zero_point(),
+                rounding: random.one_of(&Rounding::ALL),
+            }
+            .into(),
             _ => MaxPool2d { input, output, input_image, output_image, window, clamp: INT8 }.into(),
         }
     });

@@ -104,7 +104,17 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
         OperatorKind::AveragePool2d => {
             output_image.channels = input_image.channels;
             let window = Window { dilation_height: 1, dilation_width: 1, ..window };
-            AveragePool2d { input, output, input_image, output_image, window, clamp }.into()
+            AveragePool2d {
+                input,
+                output,
+                input_image,
+                output_image,
+                window,
+                clamp,
+                zero_point: input_zero_point,
+                rounding,
+            }
+            .into()
         }
         OperatorKind::MaxPool2d => {
             output_image.channels = input_image.channels;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use edgepkg_quantize::export::{self, ExportError};
+use edgepkg_quantize::graph::Rounding;
 use edgepkg_quantize::wire::graph_digest;
 use serde::Serialize;
 
@@ -53,6 +54,21 @@ impl Format {
         }
     }
 
+    /// What a user should know of who executes the file, where it does not round as the package does.
+    fn note(self, rounding: Rounding) -> Option<&'static str> {
+        match (self, rounding) {
+            (Format::Tflite, Rounding::Once) => Some(
+                "TensorFlow Lite rounds twice and the package once: answers may differ by steps; `--rounding twice` \
+                 makes a package whose file gives the same bytes",
+            ),
+            (Format::OnnxQdq, Rounding::Twice) => Some(
+                "ONNX Runtime rounds once and the package twice: answers may differ by steps; `--rounding once` \
+                 makes a package whose file gives the same answers",
+            ),
+            _ => None,
+        }
+    }
+
     fn write(self, package: &Package) -> Result<Vec<u8>, ExportError> {
         let description = description(&package.manifest);
         match self {
@@ -70,6 +86,7 @@ struct ExportResult<'a> {
     format: &'static str,
     file: PathBuf,
     file_bytes: usize,
+    notes: Vec<&'static str>,
 }
 
 /// Writes a package's model as a file of another tool.
@@ -92,11 +109,15 @@ pub fn execute(arguments: &ExportArguments, out: &mut dyn Write) -> Result<Outco
         format: format.name(),
         file: path.clone(),
         file_bytes: bytes.len(),
+        notes: format.note(package.graph.rounding).into_iter().collect(),
     };
     if arguments.json.json {
         write_json(out, &result)?;
     } else {
         writeln!(out, "{} {} as {}", result.name, result.version, result.format)?;
+        for note in &result.notes {
+            writeln!(out, "  note {note}")?;
+        }
         writeln!(out, "wrote {} ({})", path.display(), Bytes(bytes.len() as u64))?;
     }
     Ok(Outcome::Good)

@@ -7,6 +7,7 @@ use std::io::Write;
 
 use clap::Args;
 use edgepkg_format::Isa;
+use edgepkg_quantize::graph::Rounding;
 use edgepkg_quantize::report::{Accuracy, LayerReport, Report};
 use edgepkg_quantize::wire::graph_digest;
 use serde::Serialize;
@@ -42,6 +43,8 @@ struct PackageResult<'a> {
     name: &'a str,
     version: &'a str,
     graph_digest: String,
+    /// How often each result is rounded.
+    rounding: &'static str,
     inputs: &'a [Port],
     outputs: &'a [Port],
     memory: Memory,
@@ -149,6 +152,7 @@ fn package_result<'a>(
         name: manifest.name.as_str(),
         version: manifest.version.as_str(),
         graph_digest: digest_text(&graph_digest(&package.graph)),
+        rounding: package.graph.rounding.name(),
         inputs: &manifest.inputs,
         outputs: &manifest.outputs,
         memory: Memory { model_bytes: model.artifact.len(), arena_bytes: model.arena_bytes },
@@ -194,6 +198,11 @@ fn error_origins(package: &Package) -> Vec<ErrorOrigin> {
 fn write_package(out: &mut dyn Write, package: &Package, result: &PackageResult<'_>) -> Result<(), Error> {
     writeln!(out, "{} {}", result.name, result.version)?;
     writeln!(out, "  graph {}", result.graph_digest)?;
+    let like = match package.graph.rounding {
+        Rounding::Twice => "TensorFlow Lite Micro",
+        Rounding::Once => "ONNX Runtime",
+    };
+    writeln!(out, "  results are rounded {}, as {like} does", result.rounding)?;
     if let Some(source) = &package.source {
         writeln!(out, "  made from `{}`, which is in the package", printable(&source.file_name))?;
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use edgepkg_format::Isa;
 use edgepkg_quantize::calibrate::Calibrator;
+use edgepkg_quantize::graph::Rounding;
 use edgepkg_quantize::pipeline::{Options, Progress as Step};
 use edgepkg_quantize::report::{Accuracy, Calibration, LayerReport};
 use serde::Serialize;
@@ -45,6 +46,9 @@ pub struct QuantizeArguments {
     /// With `--calibrator percentile`: the percentile that ranges end at, on both sides
     #[arg(long, value_name = "P", default_value_t = 99.99)]
     percentile: f64,
+    /// How often each result of a float model's layers is rounded
+    #[arg(long, value_enum, default_value_t = RoundingName::Twice)]
+    rounding: RoundingName,
     /// Names of the classes, a line each
     #[arg(long, value_name = "FILE")]
     label_names: Option<PathBuf>,
@@ -82,6 +86,15 @@ enum CalibratorName {
     Mse,
 }
 
+/// Names of roundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RoundingName {
+    /// As TensorFlow Lite Micro does, which gives the same bytes for the exported .tflite file
+    Twice,
+    /// As ONNX Runtime does, which answers like the package for the exported .onnx file
+    Once,
+}
+
 /// With fewer calibration samples the user is asked for more.
 const FEW_SAMPLES: usize = 30;
 
@@ -108,6 +121,10 @@ impl QuantizeArguments {
             CalibratorName::Percentile => Calibrator::Percentile(self.percentile),
             CalibratorName::Mse => Calibrator::MeanSquaredError,
         };
+        let rounding = match self.rounding {
+            RoundingName::Twice => Rounding::Twice,
+            RoundingName::Once => Rounding::Once,
+        };
         Ok(Request {
             model: self.model.clone(),
             import: self.shapes.import_options()?,
@@ -115,7 +132,7 @@ impl QuantizeArguments {
             calibration: self.calibration.clone(),
             test: self.test.clone(),
             labels: self.labels.clone(),
-            options: Options { calibrator, ..Options::default() },
+            options: Options { calibrator, rounding, ..Options::default() },
             name: self.name.clone(),
             version: self.version.clone(),
             label_names: self.label_names()?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AssignError, Assigned, BiasCorrection, assign_int8};
 use crate::calibrate::{CalibratedGraph, Calibrator, calibrate};
 use crate::graph::{
-    Activation, FloatGraph, FloatTensor, Node, Op, Pool, Quantization, QuantizedTensor, TensorId,
+    Activation, FloatGraph, FloatTensor, Node, Op, Pool, Quantization, QuantizedTensor, Rounding, TensorId,
 };
 use crate::samples::{Array, Samples};
 use crate::score::{Layers, Score, score};
@@ -55,7 +55,7 @@ impl Builder {
 }
 
 fn assign(calibrated: &CalibratedGraph) -> Assigned {
-    assign_int8(calibrated, BiasCorrection::None).unwrap()
+    assign_int8(calibrated, BiasCorrection::None, Rounding::Twice).unwrap()
 }
 
 /// The tensor that stands for the float graph's `id`.
@@ -198,7 +198,7 @@ fn bias_correction_takes_off_the_mean_error() {
     };
     let (calibrated, samples) = graph();
     let noise = |correction: BiasCorrection| {
-        let assigned = assign_int8(&calibrated, correction).unwrap();
+        let assigned = assign_int8(&calibrated, correction, Rounding::Twice).unwrap();
         compare(&calibrated, &assigned, &samples, &[]).outputs[0].noise
     };
     assert!(noise(BiasCorrection::Mean) < 0.8 * noise(BiasCorrection::None));
@@ -216,7 +216,7 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
         lattices: vec![None],
         graph: builder.0,
     };
-    let error = assign_int8(&calibrated, BiasCorrection::None).unwrap_err();
+    let error = assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice).unwrap_err();
     assert_eq!(error.to_string(), "the weights of FullyConnected `attention` are not constant");
 
     let (mut builder, x) = Builder::new(&[1, 2]);
@@ -229,7 +229,7 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
         lattices: vec![None],
         graph: builder.0,
     };
-    let error = assign_int8(&calibrated, BiasCorrection::None).unwrap_err();
+    let error = assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice).unwrap_err();
     assert_eq!(
         error,
         AssignError::NotFinite { tensor: "constant1".into(), element: 1, value: f32::INFINITY }

@@ -8,7 +8,7 @@ use edgepkg_kernels::fixed_point;
 
 use super::{Channels, Kind};
 use crate::graph::{Activation, Node, Op, Padding, Quantization, QuantizedGraph, QuantizedTensor, Tensor};
-use crate::multiplier::{activation_range, per_channel_product, per_tensor_product};
+use crate::multiplier::{activation_range, weighted_factor};
 
 /// Folds constant channels into the layers that read them, whose weights for them become 0.
 pub(super) fn fold(graph: &mut QuantizedGraph) {
@@ -97,13 +97,10 @@ fn constant_outputs(graph: &QuantizedGraph, node: &Node) -> Vec<Option<i8>> {
     let biases = node.inputs.get(2).map(|&bias| graph.tensor(bias).int32());
     let clamp: Clamp = activation_range(&fused(&node.op), &y.quantization, y.dtype);
     let scales = &weights.quantization.scales;
-    let product = match node.op {
-        Op::FullyConnected { .. } if scales.len() == 1 => per_tensor_product,
-        _ => per_channel_product,
-    };
+    let factor = weighted_factor(&node.op, scales.len(), graph.rounding);
     let value = |output: usize| {
         let weight_scale = scales[output.min(scales.len() - 1)];
-        let scale = product(x.quantization.scale(), weight_scale, y.quantization.scale()).ok()?;
+        let scale = factor(x.quantization.scale(), weight_scale, y.quantization.scale()).ok()?;
         let bias = biases.as_ref().map_or(0, |biases| biases[output]);
         Some(fixed_point::requantize(bias, scale, graph.rounding, y.quantization.zero_point(), clamp) as i8)
     };

@@ -33,7 +33,7 @@ pub(super) fn unary(input: &[f32], output: &mut [f32], function: impl Fn(f32) ->
 }
 
 /// `1 / (1 + exp(-x))`.
-pub(super) fn logistic(x: f32) -> f32 {
+pub(crate) fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + libm::expf(-x))
 }
 

@@ -87,7 +87,13 @@ impl Lowering<'_> {
             };
             return self.lookup(node, &function.table());
         }
-        self.lookup(node, &tabulate(function, x, y))
+        self.in_floats(node, |x| function.apply_to_any(x))
+    }
+
+    /// By a table of what `function` makes of every input.
+    pub(super) fn in_floats(&mut self, node: &Node, function: impl Fn(f32) -> f32) -> NodeResult {
+        let (x, y) = self.unary(node);
+        self.lookup(node, &tabulate(function, &x.quantization, &y.quantization, self.graph.rounding))
     }
 
     pub(super) fn requantize(&mut self, node: &Node) -> NodeResult {

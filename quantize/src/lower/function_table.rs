@@ -1,21 +1,47 @@
 //! Tables of functions that are computed in floats.
 
-use crate::graph::{Quantization, UnaryFunction};
+use crate::graph::{Op, Quantization, Rounding};
+use crate::interpret::logistic;
 
-/// `function` for int8 inputs -128 to 127, as TensorFlow Lite fills its tables: the input as float32, the
-/// function in float32, times the reciprocal of the output's scale, rounded half away from 0, and clamped.
+/// `function` for int8 inputs -128 to 127: the input as float32, the function in float32, in steps of the
+/// output's scale, rounded and clamped.
+///
+/// Rounded twice it is as TensorFlow Lite fills its tables: times the reciprocal of the scale, halves away from
+/// 0. Rounded once it is as ONNX Runtime quantizes: divided by the scale, halves to even.
 ///
 /// Inputs outside of the domain have the output of its nearest end; infinities are clamped.
-pub(super) fn tabulate(function: UnaryFunction, x: &Quantization, y: &Quantization) -> [i8; 256] {
+pub(super) fn tabulate(
+    function: impl Fn(f32) -> f32,
+    x: &Quantization,
+    y: &Quantization,
+    rounding: Rounding,
+) -> [i8; 256] {
     let steps_per_unit = 1.0 / y.scale();
     let mut table = [0; 256];
     for (q, entry) in (i8::MIN..=i8::MAX).zip(&mut table) {
         let real = x.scale() * (i32::from(q) - x.zero_point()) as f32;
         // NaN, which infinite products of 0 give, becomes 0.
-        let steps = (function.apply_to_any(real) * steps_per_unit).round() as i32;
+        let steps = match rounding {
+            Rounding::Twice => (function(real) * steps_per_unit).round(),
+            Rounding::Once => (function(real) / y.scale()).round_ties_even(),
+        } as i32;
         *entry = steps.saturating_add(y.zero_point()).clamp(i8::MIN.into(), i8::MAX.into()) as i8;
     }
     table
+}
+
+/// What `op` makes of one element, in floats; `None` where it is no such function, or knows raw values only.
+pub(super) fn function_of(op: &Op) -> Option<Box<dyn Fn(f32) -> f32>> {
+    Some(match *op {
+        Op::Logistic => Box::new(logistic),
+        Op::Tanh => Box::new(libm::tanhf),
+        Op::Relu => Box::new(|x| x.max(0.0)),
+        Op::Clamp(range) => Box::new(move |x| range.apply(x)),
+        Op::LeakyRelu { alpha } => Box::new(move |x| if x < 0.0 { alpha * x } else { x }),
+        Op::Unary(function) => Box::new(move |x| function.apply_to_any(x)),
+        Op::Requantize => Box::new(|x| x),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ impl Lowering<'_> {
             output_image: image(y),
             window: window(pool.window, pool.stride, [1, 1], pool.padding),
             clamp: activation_range(&pool.activation, &y.quantization, y.dtype),
+            zero_point: y.quantization.zero_point(),
+            rounding: self.graph.rounding,
         };
         self.push(record);
         Ok(())
@@ -56,7 +58,12 @@ impl Lowering<'_> {
             reduced: reduced.dims(),
             reduced_strides: reduced.strides(0),
             bias: x.quantization.zero_point().wrapping_mul(count as i32),
-            scale: multiplier::mean(x.quantization.scale(), y.quantization.scale(), count)?,
+            scale: multiplier::mean(
+                x.quantization.scale(),
+                y.quantization.scale(),
+                count,
+                self.graph.rounding,
+            )?,
             output_zero_point: y.quantization.zero_point(),
             rounding: self.graph.rounding,
         };

@@ -1,16 +1,11 @@
 //! Operators with weights: convolutions and fully connected layers.
 
-use edgepkg_format::plan::{
-    ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, Scale, Window,
-};
+use edgepkg_format::plan::{ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, Window};
 use edgepkg_format::{DType, TensorRef};
 
 use super::{Lowering, NodeError, NodeResult, word};
 use crate::graph::{Activation, Conv, Node, Padding, QuantizedTensor, Tensor};
-use crate::multiplier::{FactorOutOfRange, activation_range, per_channel_product, per_tensor_product};
-
-/// Input scale, weight scale and output scale to a factor.
-type Product = fn(f32, f32, f32) -> Result<Scale, FactorOutOfRange>;
+use crate::multiplier::{activation_range, weighted_factor};
 
 impl Lowering<'_> {
     pub(super) fn conv2d(&mut self, node: &Node, conv: &Conv) -> NodeResult {
@@ -20,7 +15,7 @@ impl Lowering<'_> {
         let record = Conv2d {
             input: self.place(node.inputs[0])?,
             weights: self.place(node.inputs[1])?,
-            channels: self.channel_table(node, per_channel_product, &sums)?,
+            channels: self.channel_table(node, &sums)?,
             output: self.allocate(node.output())?,
             input_image: image(x),
             output_image: image(y),
@@ -42,7 +37,7 @@ impl Lowering<'_> {
         let record = DepthwiseConv2d {
             input: self.place(node.inputs[0])?,
             weights: self.place(node.inputs[1])?,
-            channels: self.channel_table(node, per_channel_product, &sums)?,
+            channels: self.channel_table(node, &sums)?,
             output: self.allocate(node.output())?,
             input_image: image(x),
             output_image: image(y),
@@ -60,13 +55,11 @@ impl Lowering<'_> {
         let (x, y) = self.unary(node);
         let weights = self.tensor(node.inputs[1]);
         let [output_depth, input_depth] = [weights.shape[0], weights.shape[1]];
-        let product: Product =
-            if weights.quantization.scales.len() == 1 { per_tensor_product } else { per_channel_product };
         let sums = sums_by_row(weights);
         let record = FullyConnected {
             input: self.place(node.inputs[0])?,
             weights: self.place(node.inputs[1])?,
-            channels: self.channel_table(node, product, &sums)?,
+            channels: self.channel_table(node, &sums)?,
             output: self.allocate(node.output())?,
             rows: word(x.len() / input_depth),
             input_depth: word(input_depth),
@@ -81,14 +74,10 @@ impl Lowering<'_> {
 
     /// Bias and factor of each output channel: `-input_zero_point * weight_sum` is folded into the
     /// bias, wrapping, so that the kernel multiplies raw values.
-    fn channel_table(
-        &mut self,
-        node: &Node,
-        product: Product,
-        weight_sums: &[i32],
-    ) -> Result<TensorRef, NodeError> {
+    fn channel_table(&mut self, node: &Node, weight_sums: &[i32]) -> Result<TensorRef, NodeError> {
         let (x, y) = self.unary(node);
         let weight_scales = &self.tensor(node.inputs[1]).quantization.scales;
+        let factor = weighted_factor(&node.op, weight_scales.len(), self.graph.rounding);
         let biases = node.inputs.get(2).map(|&bias| self.tensor(bias).int32());
         let mut table = Vec::with_capacity(weight_sums.len() * ChannelParameters::BYTES);
         for (channel, &weight_sum) in weight_sums.iter().enumerate() {
@@ -96,7 +85,7 @@ impl Lowering<'_> {
             let offset = x.quantization.zero_point().wrapping_mul(weight_sum);
             let parameters = ChannelParameters {
                 bias: biases.as_ref().map_or(0, |biases| biases[channel]).wrapping_sub(offset),
-                scale: product(x.quantization.scale(), weight_scale, y.quantization.scale())?,
+                scale: factor(x.quantization.scale(), weight_scale, y.quantization.scale())?,
             };
             table.extend_from_slice(&parameters.to_bytes());
         }

@@ -12,7 +12,8 @@ pub enum Rounding {
     /// After the multiplication and again after a shift to the right, as TensorFlow Lite Micro does by default.
     #[default]
     Twice = 0,
-    /// When it is whole, halves up: what ONNX Runtime finds in floats, and rounds.
+    /// When it is whole, halves up: what ONNX Runtime finds in floats, and rounds. Means of a window, which have
+    /// many halves, go to the even one there and here.
     Once = 1,
 }
 

@@ -2,7 +2,9 @@
 
 use core::cell::Cell;
 
-use edgepkg_format::plan::{AveragePool2d, Clamp, MaxPool2d};
+use core::cmp::Ordering;
+
+use edgepkg_format::plan::{AveragePool2d, Clamp, MaxPool2d, Rounding};
 
 use super::sums::add_inputs;
 use super::window::for_each_patch;
@@ -11,7 +13,7 @@ use crate::view::View;
 /// Channels whose sums are kept at a time.
 const BLOCK: usize = 32;
 
-/// Mean of the values under the window, rounded half away from zero. `input`: `op.input_image`;
+/// Mean of the values under the window, rounded as `op.rounding` says. `input`: `op.input_image`;
 /// `output`: `op.output_image`. A window that lies outside of the image gives 0, clamped.
 #[inline(never)]
 pub fn average_pool2d_i8(op: &AveragePool2d, input: View<'_>, output: &[Cell<i8>]) {
@@ -24,11 +26,34 @@ pub fn average_pool2d_i8(op: &AveragePool2d, input: View<'_>, output: &[Cell<i8>
                 add_inputs(sums, input.run(index + block * BLOCK, sums.len()));
             });
             for (&sum, output) in sums.iter().zip(outputs) {
-                let half = if sum > 0 { count / 2 } else { -(count / 2) };
-                output.set(clamped(sum.wrapping_add(half) / count, op.clamp));
+                let mean = match op.rounding {
+                    Rounding::Twice => mean_away_from_zero(sum, count),
+                    Rounding::Once => {
+                        let distances = sum.wrapping_sub(count.wrapping_mul(op.zero_point));
+                        mean_to_even(distances, count).wrapping_add(op.zero_point)
+                    }
+                };
+                output.set(clamped(mean, op.clamp));
             }
         }
     });
+}
+
+/// `sum / count`, halves away from zero.
+fn mean_away_from_zero(sum: i32, count: i32) -> i32 {
+    let half = if sum > 0 { count / 2 } else { -(count / 2) };
+    sum.wrapping_add(half) / count
+}
+
+/// `sum / count`, halves to the even neighbour.
+fn mean_to_even(sum: i32, count: i32) -> i32 {
+    let (below, rest) = (sum.div_euclid(count), sum.rem_euclid(count));
+    let step = match rest.cmp(&(count - rest)) {
+        Ordering::Less => 0,
+        Ordering::Equal => below & 1,
+        Ordering::Greater => 1,
+    };
+    below.wrapping_add(step)
 }
 
 /// Greatest of the values under the window. `input`: `op.input_image`; `output`: `op.output_image`. A

@@ -34,7 +34,7 @@ pub(super) fn assign(
             nodes: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
-            rounding: Rounding::Twice,
+            rounding: Rounding::Once,
         },
         assigned: vec![None; graph.tensors.len()],
         refused: Vec::new(),
