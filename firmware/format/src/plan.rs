@@ -13,11 +13,13 @@ mod entry;
 mod field;
 mod geometry;
 mod operands;
+mod packed;
 mod rounding;
 
 pub use entry::{PlanEntry, PlanError, PlanReader};
 pub use geometry::GeometryError;
 pub use operands::{Access, Operand, Operands};
+pub use packed::Axis;
 pub use rounding::Rounding;
 
 use self::field::{Field, WordReader, WordWriter};
@@ -55,6 +57,33 @@ macro_rules! structure {
 
             fn for_each_tensor(&mut self, visit: &mut dyn FnMut(&mut TensorRef)) {
                 $(self.$field.for_each_tensor(visit);)*
+            }
+        }
+    };
+}
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant = $code,)*
+        }
+
+        impl Field for $name {
+            const WORDS: usize = 1;
+
+            #[inline(always)]
+            fn read(words: &mut WordReader<'_>) -> Option<Self> {
+                match u32::read(words)? {
+                    $($code => Some($name::$variant),)*
+                    _ => None,
+                }
+            }
+
+            fn write(&self, words: &mut WordWriter<'_>) {
+                (*self as u32).write(words);
             }
         }
     };
@@ -202,6 +231,30 @@ structure! {
         min: i32,
         /// Greatest value.
         max: i32,
+    }
+}
+
+choice! {
+    /// How packed records turn a sum into an output, of parameters (multiplier `m`, addend `c`, shift
+    /// `s`) whose addend holds the output's zero point and half a step. `high(x)` is the upper word
+    /// of the 64-bit product `2 * sum * m`.
+    PackedRounding {
+        /// Rounded, then divided with halves away from zero: `x = high(2^31 + ..)`, `x - (x < 0) + c >> s`.
+        Twice = 0,
+        /// As `Twice`, where every output that this changes is clamped to the zero point: `x + c >> s`.
+        TwiceAboveZeroPoint = 1,
+        /// Rounded once: `high(..) + c >> s`.
+        Once = 2,
+    }
+}
+
+choice! {
+    /// Which pixels of a plane are neighbours in memory.
+    Traversal {
+        /// Those of a row.
+        Rows = 0,
+        /// Those of a column.
+        Columns = 1,
     }
 }
 
@@ -480,6 +533,82 @@ records! {
         output_zero_point: i32,
         /// How often a product with a scale is rounded.
         rounding: Rounding,
+    }
+
+    /// [`Conv2d`] with one group, for cores that multiply pairs of 16-bit values. `stream`: blocks of 4
+    /// output channels, their weights in lanes; FORMAT.md has the layout.
+    PackedConv2d = 14 {
+        /// int8, shape `input_image`.
+        input: TensorRef,
+        /// int8, shape `output_image`.
+        output: TensorRef,
+        /// int32 words, constant: weights and parameters in the order in which they are read.
+        stream: TensorRef,
+        /// int32 words of the arena: what two windows cover, widened.
+        scratch: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output.
+        output_image: Image,
+        /// The kernel.
+        window: Window,
+        /// The value of padding.
+        input_zero_point: i32,
+        /// How sums become outputs.
+        rounding: PackedRounding,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// [`DepthwiseConv2d`] with a window of 3 by 3 and as many output channels as input channels, at
+    /// least 4, for cores that multiply pairs of 16-bit values. `stream`: FORMAT.md has the layout.
+    PackedDepthwiseConv2d = 15 {
+        /// int8, shape `input_image`.
+        input: TensorRef,
+        /// int8, shape `output_image`.
+        output: TensorRef,
+        /// int32 words, constant: weights and parameters, channel by channel.
+        stream: TensorRef,
+        /// int32 words of the arena: 4 channels of the padded input under a strip, widened.
+        scratch: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output.
+        output_image: Image,
+        /// The kernel: its dilation is 1, its stride 1 or 2, the same in both directions.
+        window: Window,
+        /// The value of padding.
+        input_zero_point: i32,
+        /// How sums become outputs.
+        rounding: PackedRounding,
+        /// What neighbours in the scratch are.
+        traversal: Traversal,
+        /// Rows (of a traversal by columns: columns) of the output that are computed from one filling of
+        /// the scratch.
+        strip: u32,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// [`FullyConnected`] with an input depth that is a multiple of 4, for cores that multiply pairs of
+    /// 16-bit values. `stream`: blocks of 8 output columns; FORMAT.md has the layout.
+    PackedFullyConnected = 16 {
+        /// int8, `[rows, input_depth]`.
+        input: TensorRef,
+        /// int8, `[rows, output_depth]`.
+        output: TensorRef,
+        /// int32 words, constant: weights and parameters in the order in which they are read.
+        stream: TensorRef,
+        /// Rows of input and output.
+        rows: u32,
+        /// Elements of an input row.
+        input_depth: u32,
+        /// Elements of an output row.
+        output_depth: u32,
+        /// How sums become outputs.
+        rounding: PackedRounding,
+        /// Range of the output.
+        clamp: Clamp,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use edgepkg_format::plan::{
     Access, AveragePool2d, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, GeometryError, Image, Mean,
-    Mul, Operand, Rounding, Scale, Softmax, StridedCopy, Window,
+    Mul, Operand, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding, Rounding, Scale,
+    Softmax, StridedCopy, Traversal, Window,
 };
 use edgepkg_format::{DType, Record, Space, TensorRef};
 
@@ -36,7 +37,7 @@ fn regions(record: impl Into<Record>) -> Result<Vec<(u32, u32)>, GeometryError> 
     let operands = record.into().operands()?;
     let (output, inputs) = operands.split_last().unwrap();
     assert_eq!(output.access, Access::Write);
-    assert!(inputs.iter().all(|input| input.access == Access::Read));
+    assert!(inputs.iter().all(|input| input.access != Access::Write));
     Ok(operands.iter().map(|operand| (operand.tensor.offset, operand.bytes)).collect())
 }
 
@@ -148,6 +149,152 @@ fn depthwise_and_fully_connected_regions() {
         rounding: Rounding::Twice,
     };
     assert_eq!(regions(record), Ok(vec![(100, 10), (300, 15), (400, 36), (200, 6)]));
+}
+
+/// Words of the arena.
+fn scratch(offset: u32) -> TensorRef {
+    TensorRef::new(Space::Arena, DType::Int32, offset)
+}
+
+fn packed_conv2d() -> PackedConv2d {
+    let Conv2d { input, output, input_image, output_image, window, clamp, .. } = conv2d();
+    PackedConv2d {
+        input,
+        output,
+        stream: table(300),
+        scratch: scratch(1000),
+        input_image,
+        output_image,
+        window,
+        input_zero_point: 0,
+        rounding: PackedRounding::Twice,
+        clamp,
+    }
+}
+
+fn packed_depthwise_conv2d() -> PackedDepthwiseConv2d {
+    let PackedConv2d { input, output, stream, scratch, clamp, .. } = packed_conv2d();
+    PackedDepthwiseConv2d {
+        input,
+        output,
+        stream,
+        scratch,
+        input_image: Image { batches: 2, height: 8, width: 5, channels: 6 },
+        output_image: Image { batches: 2, height: 7, width: 3, channels: 6 },
+        window: Window { height: 3, width: 3, ..WINDOW },
+        input_zero_point: 0,
+        rounding: PackedRounding::Once,
+        traversal: Traversal::Rows,
+        strip: 2,
+        clamp,
+    }
+}
+
+fn packed_fully_connected() -> PackedFullyConnected {
+    let PackedConv2d { input, output, stream, rounding, clamp, .. } = packed_conv2d();
+    PackedFullyConnected { input, output, stream, rows: 2, input_depth: 12, output_depth: 9, rounding, clamp }
+}
+
+/// The regions of `record` after an edit.
+fn edited<T: Into<Record>>(
+    mut record: T,
+    edit: impl FnOnce(&mut T),
+) -> Result<Vec<(u32, u32)>, GeometryError> {
+    edit(&mut record);
+    regions(record)
+}
+
+#[test]
+fn packed_regions() {
+    // 3 rows of 12 inputs are 9 units; 9 channels are 3 blocks; a window may be gathered before it is widened.
+    let conv2d = vec![(100, 420), (300, 3 * (4 + 4 * 9 + 12) * 4), (1000, 9 * (1 + 4) * 4), (200, 216)];
+    assert_eq!(regions(packed_conv2d()), Ok(conv2d));
+    let whole_words = edited(packed_conv2d(), |op| op.input_image.channels = 8);
+    assert_eq!(whole_words.unwrap()[2], (1000, 12 * 4 * 4), "windows are widened where they lie");
+
+    let depthwise = |edit: fn(&mut PackedDepthwiseConv2d)| edited(packed_depthwise_conv2d(), edit).unwrap();
+    let regions_of_strips = vec![(100, 480), (300, 6 * 10 * 4), (1000, 4 * (2 + 1) * 16), (200, 252)];
+    assert_eq!(depthwise(|_| {}), regions_of_strips);
+    assert_eq!(depthwise(|op| op.strip = 7)[2], (1000, 9 * 3 * 16));
+    assert_eq!(depthwise(|op| op.strip = u32::MAX)[2], (1000, 9 * 3 * 16));
+    assert_eq!(depthwise(|op| op.traversal = Traversal::Columns)[2], (1000, 4 * 5 * 16));
+    let by_two = depthwise(|op| (op.window.stride_height, op.window.stride_width) = (2, 2));
+    assert_eq!(by_two[2], (1000, 5 * (2 * 2 + 1) * 16));
+
+    let fully_connected = vec![(100, 24), (300, 2 * (8 + 12 * 2 + 24) * 4), (200, 18)];
+    assert_eq!(regions(packed_fully_connected()), Ok(fully_connected));
+}
+
+#[test]
+fn packed_streams_are_constant_words_and_scratch_is_words_of_the_arena() {
+    use GeometryError::{Misaligned, WrongSpace, WrongType};
+    for (tensor, error) in
+        [(scratch(0), WrongSpace), (constant(0), WrongType), (table(2), Misaligned), (table(1), Misaligned)]
+    {
+        assert_eq!(edited(packed_conv2d(), |op| op.stream = tensor), Err(error));
+        assert_eq!(edited(packed_depthwise_conv2d(), |op| op.stream = tensor), Err(error));
+        assert_eq!(edited(packed_fully_connected(), |op| op.stream = tensor), Err(error));
+    }
+    for (tensor, error) in [(table(0), WrongSpace), (arena(0), WrongType), (scratch(2), Misaligned)] {
+        assert_eq!(edited(packed_conv2d(), |op| op.scratch = tensor), Err(error));
+        assert_eq!(edited(packed_depthwise_conv2d(), |op| op.scratch = tensor), Err(error));
+    }
+    let wide = |tensor| TensorRef { dtype: DType::Int16, ..tensor };
+    assert_eq!(edited(packed_conv2d(), |op| op.output = wide(op.output)), Err(WrongType));
+    assert_eq!(edited(packed_depthwise_conv2d(), |op| op.input = wide(op.input)), Err(WrongType));
+    assert_eq!(edited(packed_fully_connected(), |op| op.output = constant(0)), Err(WrongSpace));
+}
+
+#[test]
+fn packed_shapes_are_those_that_the_kinds_are_for() {
+    use GeometryError::{Inconsistent, TooLarge};
+    let conv2d = |error, edit: fn(&mut PackedConv2d)| assert_eq!(edited(packed_conv2d(), edit), Err(error));
+    conv2d(Inconsistent, |op| op.output_image.batches = 1);
+    conv2d(Inconsistent, |op| op.window.height = 0);
+    conv2d(Inconsistent, |op| op.window.stride_width = 0);
+    conv2d(Inconsistent, |op| op.input_image.channels = 0);
+    conv2d(Inconsistent, |op| op.output_image.channels = 0);
+    conv2d(TooLarge, |op| op.window.width = 1 << 15);
+    conv2d(TooLarge, |op| (op.window.height, op.window.width) = (0x7fff, 0x7fff));
+    conv2d(TooLarge, |op| op.output_image.channels = u32::MAX);
+    conv2d(TooLarge, |op| op.input_image.channels = u32::MAX);
+
+    let depthwise = |error, edit: fn(&mut PackedDepthwiseConv2d)| {
+        assert_eq!(edited(packed_depthwise_conv2d(), edit), Err(error));
+    };
+    depthwise(Inconsistent, |op| op.window.height = 2);
+    depthwise(Inconsistent, |op| op.window.width = 5);
+    depthwise(Inconsistent, |op| op.window.stride_width = 2);
+    depthwise(Inconsistent, |op| (op.window.stride_height, op.window.stride_width) = (3, 3));
+    depthwise(Inconsistent, |op| (op.window.stride_height, op.window.stride_width) = (0, 0));
+    depthwise(Inconsistent, |op| op.window.dilation_width = 2);
+    depthwise(Inconsistent, |op| (op.input_image.channels, op.output_image.channels) = (3, 3));
+    depthwise(Inconsistent, |op| op.output_image.channels = 12);
+    depthwise(Inconsistent, |op| op.output_image.batches = 1);
+    depthwise(Inconsistent, |op| op.input_image.width = 0);
+    depthwise(Inconsistent, |op| op.output_image.height = 0);
+    depthwise(Inconsistent, |op| op.strip = 0);
+    depthwise(TooLarge, |op| op.window.pad_top = 1 << 15);
+    depthwise(TooLarge, |op| op.output_image.width = 1 << 15);
+    depthwise(TooLarge, |op| op.input_image.height = u32::MAX);
+    depthwise(TooLarge, |op| {
+        (op.input_image, op.output_image) = (
+            Image { batches: 1, height: 1, width: 1, channels: 4 },
+            Image { batches: 1, height: 0x7fff, width: 0x7fff, channels: 4 },
+        );
+        op.strip = u32::MAX;
+    });
+
+    let fully_connected = |error, edit: fn(&mut PackedFullyConnected)| {
+        assert_eq!(edited(packed_fully_connected(), edit), Err(error));
+    };
+    fully_connected(Inconsistent, |op| op.input_depth = 13);
+    fully_connected(Inconsistent, |op| op.input_depth = 0);
+    fully_connected(Inconsistent, |op| op.rows = 0);
+    fully_connected(Inconsistent, |op| op.output_depth = 0);
+    fully_connected(TooLarge, |op| op.input_depth = u32::MAX - 3);
+    fully_connected(TooLarge, |op| op.output_depth = u32::MAX);
+    fully_connected(TooLarge, |op| op.rows = 1 << 25);
 }
 
 #[test]

@@ -1,17 +1,21 @@
-//! `golden/v1.epa`: an artifact with every kind of record. It is frozen with version 1 of the format.
+//! `golden/v1.epa`: an artifact with every kind of record that all instruction sets compute.
+//! `golden/v1-armv7em.epa`: one with the kinds that only Armv7E-M computes. Both are frozen with version 1 of the
+//! format.
 
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact::{Digest, stated_bytes};
 use edgepkg_format::info::OperatorSet;
 use edgepkg_format::plan::{
     Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Image,
-    Lookup, MaxPool2d, Mean, Mul, PlanEntry, Requantize, Rounding, Scale, Softmax, StridedCopy, Window,
+    Lookup, MaxPool2d, Mean, Mul, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding,
+    PlanEntry, Requantize, Rounding, Scale, Softmax, StridedCopy, Traversal, Window,
 };
 use edgepkg_format::tensor::Shape;
 use edgepkg_format::write::{Contents, PortDescription};
 use edgepkg_format::{Artifact, DType, Isa, OperatorKind, Record, Space, TensorRef};
 
 const GOLDEN: &[u8] = include_bytes!("golden/v1.epa");
+const PACKED: &[u8] = include_bytes!("golden/v1-armv7em.epa");
 
 const INT8: Clamp = Clamp { min: -128, max: 127 };
 const HALF: Scale = Scale { multiplier: 1 << 30, shift: 0 };
@@ -62,6 +66,10 @@ impl Constants {
             scale: Scale { multiplier: (1 << 30) + 12_345_678 * channel, shift: -7 - channel % 2 },
         });
         self.put(DType::Int32, entries.flat_map(|entry| entry.to_bytes()))
+    }
+
+    fn stream(&mut self, words: u32) -> TensorRef {
+        self.put(DType::Int32, (0..words).flat_map(|i| i.wrapping_mul(0x9e37_79b9).to_le_bytes()))
     }
 
     /// `q / 2`, as a table.
@@ -211,9 +219,62 @@ fn golden_plan() -> (Vec<PlanEntry>, Vec<u8>) {
         }
         .into(),
     ];
+    (in_order(plan), constants.0)
+}
+
+/// Each record as a layer of its own.
+fn in_order(plan: Vec<Record>) -> Vec<PlanEntry> {
     let entries =
         plan.into_iter().enumerate().map(|(index, record)| PlanEntry { layer: index as u32, record });
-    (entries.collect(), constants.0)
+    entries.collect()
+}
+
+/// The plan and constants of `golden/v1-armv7em.epa`, and the bytes of its arena.
+fn packed_plan() -> (Vec<PlanEntry>, Vec<u8>, u32) {
+    let mut constants = Constants::default();
+    let scratch = |offset| TensorRef::new(Space::Arena, DType::Int32, offset);
+    let mut conv2d = PackedConv2d {
+        input: arena(0),
+        output: arena(32),
+        stream: arena(0),
+        scratch: scratch(160),
+        input_image: image(4, 4, 2),
+        output_image: image(4, 4, 6),
+        window: window(3, 1, 1),
+        input_zero_point: -3,
+        rounding: PackedRounding::Twice,
+        clamp: INT8,
+    };
+    conv2d.stream = constants.stream(conv2d.stream_words());
+    let mut depthwise = PackedDepthwiseConv2d {
+        input: arena(32),
+        output: arena(32),
+        stream: arena(0),
+        scratch: scratch(160),
+        input_image: image(4, 4, 6),
+        output_image: image(2, 2, 6),
+        window: window(3, 2, 0),
+        input_zero_point: 5,
+        rounding: PackedRounding::TwiceAboveZeroPoint,
+        traversal: Traversal::Columns,
+        strip: 2,
+        clamp: Clamp { min: -7, max: 127 },
+    };
+    depthwise.stream = constants.stream(depthwise.stream_words());
+    let mut fully_connected = PackedFullyConnected {
+        input: arena(32),
+        output: arena(152),
+        stream: arena(0),
+        rows: 1,
+        input_depth: 24,
+        output_depth: 5,
+        rounding: PackedRounding::Once,
+        clamp: INT8,
+    };
+    fully_connected.stream = constants.stream(fully_connected.stream_words());
+    let scratch_words = conv2d.scratch_words().max(depthwise.scratch_words());
+    let plan = vec![conv2d.into(), depthwise.into(), fully_connected.into()];
+    (in_order(plan), constants.0, 160 + 4 * scratch_words)
 }
 
 fn ports() -> (Vec<PortDescription>, Vec<PortDescription>) {
@@ -266,6 +327,32 @@ fn the_writer_still_writes_it() {
 }
 
 #[test]
+fn packed_kinds_are_still_written_and_read() {
+    let (plan, constants, arena_bytes) = packed_plan();
+    let (inputs, outputs) = ports();
+    let written = Contents {
+        isa: Isa::Armv7em,
+        name: "packed",
+        version: "1.0.0",
+        arena_bytes,
+        inputs: &inputs,
+        outputs: &outputs[..1],
+        plan: &plan,
+        constants: &constants,
+        graph_digest: GRAPH_DIGEST,
+    }
+    .write();
+    assert_eq!(&written[..], PACKED);
+    let bytes = AlignedBytes::from(PACKED);
+    let artifact = Artifact::parse(&bytes).unwrap();
+    artifact.verify_digest().unwrap();
+    assert_eq!(artifact.isa(), Isa::Armv7em);
+    assert_eq!(artifact.plan().collect::<Result<Vec<_>, _>>().unwrap(), plan);
+    assert_eq!(artifact.constants(), constants);
+    assert_eq!(artifact.info().operators.iter().count(), plan.len());
+}
+
+#[test]
 fn the_reader_still_reads_it() {
     let bytes = AlignedBytes::from(GOLDEN);
     let artifact = Artifact::parse(&bytes).unwrap();
@@ -281,7 +368,9 @@ fn the_reader_still_reads_it() {
 
     let info = artifact.info();
     assert_eq!((info.name, info.version, info.arena_bytes), ("golden", "1.0.0", ARENA_BYTES));
-    assert!(info.operators.iter().eq(OperatorKind::ALL.iter().copied()));
+    let kinds = Artifact::parse(&AlignedBytes::from(PACKED)).unwrap().info().operators;
+    let all = OperatorKind::ALL.iter().copied();
+    assert!(info.operators.iter().eq(all.filter(|&kind| !kinds.contains(kind))));
     assert!(OperatorSet::EMPTY.without(info.operators).is_empty());
     let (inputs, outputs) = ports();
     for (stated, expected) in [(info.inputs, inputs), (info.outputs, outputs)] {

@@ -3,8 +3,9 @@
 
 use edgepkg_format::plan::{
     Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Image,
-    Lookup, MaxPool2d, Mean, Mul, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize,
-    Rounding, Scale, Softmax, StridedCopy, Window,
+    Lookup, MaxPool2d, Mean, Mul, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding,
+    PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize, Rounding, Scale, Softmax, StridedCopy,
+    Traversal, Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -70,15 +71,37 @@ fn check(record: impl Into<Record>, code: u16, words: u32, tensors: &[u32]) {
 
 /// Of a record whose rounding is [`Rounding::Once`] and stands after `words` words.
 fn check_with_rounding(record: impl Into<Record>, code: u16, words: u32, tensors: &[u32]) {
+    check_with_choices(record, code, words + 1, tensors, &[Choice { at: words, value: 1, count: 2 }]);
+}
+
+/// A field that holds one of a few codes.
+struct Choice {
+    at: u32,
+    /// The record's.
+    value: u32,
+    /// How many codes there are, from 0 on.
+    count: u32,
+}
+
+fn check_with_choices(record: impl Into<Record>, code: u16, words: u32, tensors: &[u32], choices: &[Choice]) {
     let entry = PlanEntry { layer: LAYER, record: record.into() };
-    let mut expected = numbered_words(code, words + 1, tensors);
-    let at = expected.len() - 4;
-    expected[at..].copy_from_slice(&1u32.to_le_bytes());
+    let mut expected = numbered_words(code, words, tensors);
+    let place = |choice: &Choice| {
+        let first = RECORD_HEADER_BYTES + 4 * choice.at as usize;
+        first..first + 4
+    };
+    for choice in choices {
+        expected[place(choice)].copy_from_slice(&choice.value.to_le_bytes());
+    }
     check_words(entry, &expected, tensors);
-    for word in 2..=u32::from(u16::MAX) {
-        expected[at..].copy_from_slice(&word.to_le_bytes());
-        let malformed = PlanError::Malformed { kind: entry.record.kind(), at: 0 };
-        assert_eq!(PlanReader::new(&expected).collect::<Vec<_>>(), [Err(malformed)], "rounding {word}");
+    let malformed = PlanError::Malformed { kind: entry.record.kind(), at: 0 };
+    for choice in choices {
+        let mut words = expected.clone();
+        for code in 0..=u32::from(u16::MAX) {
+            words[place(choice)].copy_from_slice(&code.to_le_bytes());
+            let read: Vec<_> = PlanReader::new(&words).collect();
+            assert_eq!(read == [Err(malformed)], code >= choice.count, "code {code} at {}", choice.at);
+        }
     }
 }
 
@@ -284,11 +307,68 @@ fn requantize() {
 }
 
 #[test]
+fn packed_conv2d() {
+    let record = PackedConv2d {
+        input: tensor(0),
+        output: tensor(2),
+        stream: tensor(4),
+        scratch: tensor(6),
+        input_image: image(8),
+        output_image: image(12),
+        window: window(16),
+        input_zero_point: 24,
+        rounding: PackedRounding::Once,
+        clamp: clamp(26),
+    };
+    let rounding = Choice { at: 25, value: 2, count: 3 };
+    check_with_choices(record, 14, 28, &[0, 2, 4, 6], &[rounding]);
+}
+
+#[test]
+fn packed_depthwise_conv2d() {
+    let record = PackedDepthwiseConv2d {
+        input: tensor(0),
+        output: tensor(2),
+        stream: tensor(4),
+        scratch: tensor(6),
+        input_image: image(8),
+        output_image: image(12),
+        window: window(16),
+        input_zero_point: 24,
+        rounding: PackedRounding::TwiceAboveZeroPoint,
+        traversal: Traversal::Columns,
+        strip: 27,
+        clamp: clamp(28),
+    };
+    let rounding = Choice { at: 25, value: 1, count: 3 };
+    let traversal = Choice { at: 26, value: 1, count: 2 };
+    check_with_choices(record, 15, 30, &[0, 2, 4, 6], &[rounding, traversal]);
+}
+
+#[test]
+fn packed_fully_connected() {
+    let record = PackedFullyConnected {
+        input: tensor(0),
+        output: tensor(2),
+        stream: tensor(4),
+        rows: 6,
+        input_depth: 7,
+        output_depth: 8,
+        rounding: PackedRounding::Once,
+        clamp: clamp(10),
+    };
+    check_with_choices(record, 16, 12, &[0, 2, 4], &[Choice { at: 9, value: 2, count: 3 }]);
+}
+
+#[test]
 fn every_kind_is_known_by_its_code_and_specified() {
     let codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
-    assert_eq!(codes, (1..=13).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=16).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
-    assert_eq!(SPECIFICATION.lines().filter(|line| line.starts_with("### ")).count(), codes.len());
+    assert_eq!(
+        SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),
+        codes.len()
+    );
 }
 
 #[test]

@@ -121,6 +121,22 @@ impl Operands {
         Ok(())
     }
 
+    /// Constant words.
+    fn stream(&mut self, tensor: TensorRef, words: u32) -> Result<(), GeometryError> {
+        ensure(tensor.space == Space::Const, WrongSpace)?;
+        self.words(tensor, words, Access::Read)
+    }
+
+    fn scratch(&mut self, tensor: TensorRef, words: u32) -> Result<(), GeometryError> {
+        ensure(tensor.space == Space::Arena, WrongSpace)?;
+        self.words(tensor, words, Access::Scratch)
+    }
+
+    fn words(&mut self, tensor: TensorRef, words: u32, access: Access) -> Result<(), GeometryError> {
+        ensure(tensor.dtype == DType::Int32, WrongType)?;
+        self.any_type(tensor, words, access)
+    }
+
     fn pool(
         &mut self,
         tensors: [TensorRef; 2],
@@ -239,6 +255,29 @@ impl Record {
                 }
                 regions.any_type(op.input, op.length, Access::Read)?;
                 regions.any_type(op.output, op.length, Access::Write)
+            }
+            Record::PackedConv2d(op) => {
+                taps(&op.window, &op.output_image)?;
+                let (from, to) = (&op.input_image, &op.output_image);
+                ensure(from.batches == to.batches, Inconsistent)?;
+                regions.read(op.input, elements(from))?;
+                regions.stream(op.stream, op.stream_words())?;
+                regions.scratch(op.scratch, op.scratch_words())?;
+                regions.write(op.output, elements(to))
+            }
+            Record::PackedDepthwiseConv2d(op) => {
+                taps(&op.window, &op.output_image)?;
+                ensure(op.is_supported(), Inconsistent)?;
+                regions.read(op.input, elements(&op.input_image))?;
+                regions.stream(op.stream, op.stream_words())?;
+                regions.scratch(op.scratch, op.scratch_words())?;
+                regions.write(op.output, elements(&op.output_image))
+            }
+            Record::PackedFullyConnected(op) => {
+                ensure(op.input_depth.is_multiple_of(4), Inconsistent)?;
+                regions.read(op.input, product(&[op.rows, op.input_depth]))?;
+                regions.stream(op.stream, op.stream_words())?;
+                regions.write(op.output, product(&[op.rows, op.output_depth]))
             }
         }
     }
