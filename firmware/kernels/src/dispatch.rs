@@ -5,11 +5,15 @@ use core::cell::Cell;
 use bytemuck::cast_slice;
 use edgepkg_format::Record;
 
+#[cfg(isa = "armv7em")]
+use crate::arch::armv7em::{add_i8, packed_conv2d_i8, packed_depthwise_conv2d_i8, packed_fully_connected_i8};
 #[cfg(not(target_os = "none"))]
 use crate::portable::{
     conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, elementwise::add_i8,
     fully_connected::fully_connected_i8,
 };
+#[cfg(all(target_os = "none", not(isa = "armv7em")))]
+use crate::reference::elementwise::add_i8;
 use crate::reference::elementwise::mul_i8;
 use crate::reference::lookup::lookup_i8;
 use crate::reference::mean::mean_i8;
@@ -19,8 +23,7 @@ use crate::reference::requantize::requantize;
 use crate::reference::softmax::softmax_i8;
 #[cfg(target_os = "none")]
 use crate::reference::{
-    conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, elementwise::add_i8,
-    fully_connected::fully_connected_i8,
+    conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, fully_connected::fully_connected_i8,
 };
 use crate::view::View;
 
@@ -31,7 +34,8 @@ use crate::view::View;
 ///
 /// # Panics
 ///
-/// When the views are not the record's operands. With those, no value of any field panics.
+/// When the views are not the record's operands, or its kind is not one of [`OPERATORS`](crate::OPERATORS). With
+/// those, no value of any field panics.
 pub fn run(record: &Record, inputs: &[View<'_>], output: &[Cell<i8>]) {
     match (record, inputs) {
         (Record::Conv2d(op), &[input, View::Const(weights), View::Const(channels)]) => {
@@ -53,6 +57,18 @@ pub fn run(record: &Record, inputs: &[View<'_>], output: &[Cell<i8>]) {
         (Record::Fill(op), &[]) => fill_i8(op, output),
         (Record::StridedCopy(op), &[input]) => strided_copy(op, input, output),
         (Record::Requantize(op), &[input]) => requantize(op, input, output),
+        #[cfg(isa = "armv7em")]
+        (Record::PackedConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
+            packed_conv2d_i8(op, input, stream, scratch, output);
+        }
+        #[cfg(isa = "armv7em")]
+        (Record::PackedDepthwiseConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
+            packed_depthwise_conv2d_i8(op, input, stream, scratch, output);
+        }
+        #[cfg(isa = "armv7em")]
+        (Record::PackedFullyConnected(op), &[input, View::Const(stream)]) => {
+            packed_fully_connected_i8(op, input, stream, output);
+        }
         _ => panic!("the views are not the record's operands"),
     }
 }

@@ -1,6 +1,6 @@
 //! The instruction set these kernels are built for: chosen here and nowhere else.
 
-use edgepkg_format::Isa;
+use edgepkg_format::{Isa, OperatorKind};
 
 /// Artifacts of this instruction set run here.
 pub const ISA: Isa = if cfg!(isa = "armv6m") {
@@ -16,3 +16,41 @@ pub const ISA: Isa = if cfg!(isa = "armv6m") {
 } else {
     Isa::Portable
 };
+
+/// Whether the kernels for `isa` compute operators of `kind`.
+pub const fn computes(isa: Isa, kind: OperatorKind) -> bool {
+    match kind {
+        OperatorKind::PackedConv2d
+        | OperatorKind::PackedDepthwiseConv2d
+        | OperatorKind::PackedFullyConnected => matches!(isa, Isa::Armv7em),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OPERATORS;
+
+    #[test]
+    fn packed_kinds_are_for_armv7em_alone() {
+        let is_packed = |kind: OperatorKind| kind.name().starts_with("Packed");
+        for isa in [Isa::Portable, Isa::Armv6m, Isa::Armv7m, Isa::Armv7em, Isa::Armv8mMain, Isa::Aarch64] {
+            for &kind in OperatorKind::ALL {
+                assert_eq!(
+                    computes(isa, kind),
+                    !is_packed(kind) || isa == Isa::Armv7em,
+                    "{kind:?} on {isa:?}"
+                );
+            }
+        }
+        assert_eq!(OperatorKind::ALL.iter().filter(|&&kind| is_packed(kind)).count(), 3);
+    }
+
+    #[test]
+    fn operators_are_those_that_are_computed_here() {
+        for &kind in OperatorKind::ALL {
+            assert_eq!(OPERATORS.contains(kind), computes(ISA, kind), "{kind:?}");
+        }
+    }
+}

@@ -1,12 +1,16 @@
 //! int8 operators. `reference` is safe Rust and defines every result; `portable` gives hosts the same, faster.
 //!
+//! `arch` holds what cores compute in instructions of their own.
+//!
 //! [`run`] computes a record of a plan; [`safe_distances`] says what a planner of memory needs to know of it.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[cfg(test)]
 extern crate std;
 
+#[allow(unsafe_code, reason = "assembly and the addresses it works on")]
+mod arch;
 mod dispatch;
 pub mod fixed_point;
 pub mod isa;
@@ -20,7 +24,7 @@ use edgepkg_format::OperatorKind;
 use edgepkg_format::info::OperatorSet;
 
 pub use dispatch::run;
-pub use isa::ISA;
+pub use isa::{ISA, computes};
 pub use overlap::{Distances, safe_distances};
 pub use view::View;
 
@@ -29,7 +33,9 @@ pub const OPERATORS: OperatorSet = {
     let mut operators = OperatorSet::EMPTY;
     let mut rest = OperatorKind::ALL;
     while let [kind, tail @ ..] = rest {
-        operators = operators.with(*kind);
+        if computes(ISA, *kind) {
+            operators = operators.with(*kind);
+        }
         rest = tail;
     }
     operators

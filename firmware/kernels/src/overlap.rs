@@ -1,6 +1,6 @@
 //! Which operators may write over what they read, and how far from it.
 
-use edgepkg_format::plan::{Dims, Image, Record, Window};
+use edgepkg_format::plan::{Dims, Image, PackedDepthwiseConv2d, Record, Traversal, Window};
 
 /// Distances, in bytes from an input's first byte to the output's, at which the two may share bytes.
 ///
@@ -59,6 +59,12 @@ pub fn safe_distances(record: &Record, input: usize) -> Distances {
         (Record::Softmax(op), 0) => element_wise(op.input.dtype == op.output.dtype),
         (Record::Requantize(op), 0) => element_wise(op.input.dtype == op.output.dtype),
         (Record::Lookup(_), 0) => Distances::at_most(0),
+        (Record::PackedConv2d(op), 0) => {
+            let lead = least_lead(&op.input_image, &op.output_image, &op.window);
+            // The windows of two pixels are read before either is written.
+            Distances::at_most(lead)
+        }
+        (Record::PackedDepthwiseConv2d(op), 0) => strips(op),
         _ => Distances::NONE,
     }
 }
@@ -70,6 +76,41 @@ fn element_wise(is_so: bool) -> Distances {
 /// read the last byte that this pixel is computed from. No sum passes 31 bits: no image has more than 2^28
 /// elements.
 fn forward(from: &Image, to: &Image, window: &Window) -> Distances {
+    Distances::at_most(least_lead(from, to, window) - to.channels as i32)
+}
+
+/// Of a depthwise convolution that reads 4 channels of a strip's input before it writes any of them.
+fn strips(op: &PackedDepthwiseConv2d) -> Distances {
+    let (from, to) = (&op.input_image, &op.output_image);
+    let outer = op.outer();
+    if op.strip >= outer.output {
+        let shrinks = to.height * to.width <= from.height * from.width;
+        // A byte of the input makes way for one of the same channel, whose plane has been read.
+        return if shrinks { Distances::IN_PLACE } else { Distances::NONE };
+    }
+    if op.traversal == Traversal::Columns {
+        return Distances::NONE;
+    }
+    let (from_row, to_row) = (from.width * from.channels, to.width * to.channels);
+    let mut lead = 0;
+    if to.batches > 1 {
+        lead += Axis::dense(to.batches, from.height * from_row, to.height * to_row).least_lead();
+    }
+    let strips = Axis {
+        extent: from.height,
+        positions: to.height.div_ceil(op.strip),
+        stride: op.stride() * op.strip,
+        padding: outer.padding,
+        input_step: from_row,
+        output_step: op.strip * to_row,
+    };
+    lead += strips.least_lead();
+    Distances::at_most(lead - (op.strip * to_row) as i32)
+}
+
+/// The least number of bytes, over all pixels of the output in order, by which the first byte that a
+/// pixel is computed from lies after the pixel's own first byte; at most 0.
+fn least_lead(from: &Image, to: &Image, window: &Window) -> i32 {
     let (from_row, to_row) = (from.width * from.channels, to.width * to.channels);
     let rows = Axis {
         extent: from.height,
@@ -87,11 +128,11 @@ fn forward(from: &Image, to: &Image, window: &Window) -> Distances {
         input_step: from.channels,
         output_step: to.channels,
     };
-    let mut lead = rows.least_lead() + columns.least_lead() - to.channels as i32;
+    let mut lead = rows.least_lead() + columns.least_lead();
     if to.batches > 1 {
         lead += Axis::dense(to.batches, from.height * from_row, to.height * to_row).least_lead();
     }
-    Distances::at_most(lead)
+    lead
 }
 
 /// An axis along which a window moves.

@@ -1,0 +1,139 @@
+//! Bytes to pairs of 16-bit values, as the multiplying loops read them.
+//!
+//! Of a word's bytes 0 to 3, `sxtb16` makes the pairs (0, 2) and, rotated, (1, 3). Convolutions read two
+//! windows side by side: of each 4 inputs the first window's pair (0, 2), the second's, then both pairs
+//! (1, 3).
+
+use core::arch::naked_asm;
+
+/// Bytes that 4 inputs of two windows take.
+pub(super) const UNIT_BYTES: usize = 16;
+
+/// Rows of bytes to widen.
+#[repr(C)]
+pub(super) struct Rows {
+    /// Words of a row; not 0.
+    pub(super) words: usize,
+    /// Rows; not 0.
+    pub(super) rows: usize,
+    /// Bytes from a row's end to the next one's start.
+    pub(super) gap: usize,
+}
+
+/// Widens rows of two windows.
+///
+/// # Safety
+///
+/// The rows can be read from `first` and `second` on, at any alignment, and [`UNIT_BYTES`] written for each of
+/// their words at `columns`, which is aligned to 4.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn widen_two(
+    first: *const i8,
+    second: *const i8,
+    columns: *mut u32,
+    rows: *const Rows,
+) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "ldm r3, {{r3, r10, r11}}",
+        "4:",
+        "mov r12, r3",
+        "lsrs r12, r12, #1",
+        "bcc 1f",
+        "ldr r4, [r0], #4",
+        "ldr r5, [r1], #4",
+        "sxtb16 r6, r4",
+        "sxtb16 r7, r5",
+        "sxtb16 r8, r4, ror #8",
+        "sxtb16 r9, r5, ror #8",
+        "stm r2!, {{r6-r9}}",
+        "1:",
+        "beq 3f",
+        "2:",
+        "ldr r4, [r0], #4",
+        "ldr r5, [r1], #4",
+        "sxtb16 r6, r4",
+        "sxtb16 r7, r5",
+        "sxtb16 r8, r4, ror #8",
+        "sxtb16 r9, r5, ror #8",
+        "ldr r4, [r0], #4",
+        "ldr r5, [r1], #4",
+        "stm r2!, {{r6-r9}}",
+        "sxtb16 r6, r4",
+        "sxtb16 r7, r5",
+        "sxtb16 r8, r4, ror #8",
+        "sxtb16 r9, r5, ror #8",
+        "stm r2!, {{r6-r9}}",
+        "subs r12, #1",
+        "bne 2b",
+        "3:",
+        "add r0, r11",
+        "add r1, r11",
+        "subs r10, #1",
+        "bne 4b",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// Widens rows of one window; the other's places are left as they are.
+///
+/// # Safety
+///
+/// As [`widen_two`], but that of `columns` the last 4 bytes may be missing.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn widen_one(window: *const i8, columns: *mut u32, rows: *const Rows) {
+    naked_asm!(
+        "push {{r4, r5, r6, lr}}",
+        "ldm r2, {{r2, r4, r5}}",
+        "2:",
+        "mov r6, r2",
+        "1:",
+        "ldr r3, [r0], #4",
+        "sxtb16 r12, r3",
+        "sxtb16 r3, r3, ror #8",
+        "str r3, [r1, #8]",
+        "str r12, [r1], #16",
+        "subs r6, #1",
+        "bne 1b",
+        "add r0, r5",
+        "subs r4, #1",
+        "bne 2b",
+        "pop {{r4, r5, r6, pc}}",
+    )
+}
+
+/// Widens 4 channels of `pairs` pairs of pixels, `step` bytes from one pixel to the next: of each pair a word for
+/// each channel, the first pixel below.
+///
+/// # Safety
+///
+/// `pairs` is not 0. 4 bytes can be read at each pixel, at any alignment, and 4 words for each pair
+/// written at `plane`, which is aligned to 4.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn widen_pairs(pixels: *const i8, step: usize, plane: *mut u32, pairs: usize) {
+    naked_asm!(
+        "push {{r4-r9, lr}}",
+        "1:",
+        "ldr r8, [r0]",
+        "ldr r9, [r0, r1]",
+        "add r0, r0, r1, lsl #1",
+        "sxtb16 r12, r8",
+        "sxtb16 lr, r9",
+        "sxtb16 r8, r8, ror #8",
+        "sxtb16 r9, r9, ror #8",
+        "pkhbt r4, r12, lr, lsl #16",
+        "pkhtb r6, lr, r12, asr #16",
+        "pkhbt r5, r8, r9, lsl #16",
+        "pkhtb r7, r9, r8, asr #16",
+        "stm r2!, {{r4-r7}}",
+        "subs r3, #1",
+        "bne 1b",
+        "pop {{r4-r9, pc}}",
+    )
+}
+
+/// A value in both halves of a word.
+pub(super) fn both_halves(value: i32) -> u32 {
+    let half = value as u32 & 0xffff;
+    half | half << 16
+}
