@@ -4,6 +4,7 @@
 //! its own. [`plan_memory`](mod@crate::plan_memory) then makes buffers share places.
 
 mod activation;
+mod choose_kernels;
 mod constants;
 mod elementwise;
 mod function_table;
@@ -21,6 +22,7 @@ use edgepkg_format::plan::{GeometryError, PlanEntry};
 use edgepkg_format::{DType, Isa, Record, Space, TensorRef};
 use thiserror::Error;
 
+use self::choose_kernels::choose_kernels;
 use self::constants::ConstantPool;
 use self::function_table::function_of;
 use crate::graph::{Node, Op, QuantizedGraph, QuantizedTensor, Rounding, TensorId};
@@ -131,7 +133,7 @@ pub fn lower(graph: &QuantizedGraph, isa: Isa, optimize: Optimize) -> Result<Low
         lowering.layer = layer as u32;
         lowering.lower_node(node)?;
     }
-    lowering.finish(isa, optimize)
+    Ok(choose_kernels(lowering.finish(isa, optimize)?)?)
 }
 
 struct Lowering<'g> {
