@@ -11,6 +11,7 @@ pub mod mutants;
 pub mod onnx_file;
 pub mod pictures;
 pub mod python;
+pub mod random_chains;
 pub mod random_graphs;
 pub mod round_trip;
 pub mod samples;

@@ -54,16 +54,20 @@ impl Random {
         (self.0 >> 11) as usize % end
     }
 
-    fn between(&mut self, first: usize, last: usize) -> usize {
+    pub(crate) fn between(&mut self, first: usize, last: usize) -> usize {
         first + self.below(last - first + 1)
     }
 
-    fn is_heads(&mut self) -> bool {
+    pub(crate) fn is_heads(&mut self) -> bool {
         self.below(2) == 0
     }
 
-    fn real(&mut self, least: f32, greatest: f32) -> f32 {
+    pub(crate) fn real(&mut self, least: f32, greatest: f32) -> f32 {
         least + (greatest - least) * self.below(1 << 16) as f32 / 65536.0
+    }
+
+    pub(crate) fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len())]
     }
 
     /// Bytes of any value.

@@ -1,10 +1,22 @@
 //! int8 models on emulated boards give the bytes that TensorFlow Lite Micro gives.
 
-use edgepkg::device::{self, CountUnit, Device, HostDevice, LinkDevice, ModelCycles, OpenOptions};
+use std::collections::BTreeSet;
+
+use edgepkg::device::{
+    self, CountUnit, Device, HostDevice, LinkDevice, ModelCycles, OpenOptions, OperatorDigest,
+};
 use edgepkg::emulator::Emulator;
 use edgepkg::runners;
 use edgepkg_boards::{Board, CycleModel};
+use edgepkg_format::aligned::AlignedBytes;
+use edgepkg_format::{Artifact, Isa, Record};
+use edgepkg_quantize::drop_dead_channels::DeadChannels;
+use edgepkg_quantize::emit::{Options, emit};
+use edgepkg_quantize::graph::{QuantizedGraph, Rounding};
+use edgepkg_quantize::optimize::Optimize;
 use edgepkg_tests::models::{self, Int8Model, kws};
+use edgepkg_tests::random_chains::chains;
+use edgepkg_tests::random_graphs::Random;
 
 fn open(board: &Board, model: &Int8Model) -> Box<dyn Device> {
     let artifact = model.artifact(board.isa);
@@ -40,16 +52,88 @@ fn models_on_every_board_are_as_in_tflm() {
     }
 }
 
+/// What each operator wrote, whatever kind of record a board computes it by.
+fn written(device: &mut dyn Device, inputs: &[&[u8]]) -> Vec<(u32, u32, u32)> {
+    let digests = device.operator_digests(inputs).expect("the device runs the model");
+    digests.into_iter().map(|OperatorDigest { record, layer, crc32, .. }| (record, layer, crc32)).collect()
+}
+
 #[test]
 fn every_operator_writes_what_it_writes_on_the_host() {
     let model = kws();
     let host = Board::find("host").unwrap();
     let mut on_host = HostDevice::open(&model.artifact(host.isa)).unwrap();
-    let expected = on_host.operator_digests(&[&model.inputs[0]]).unwrap();
+    let expected = written(&mut on_host, &[&model.inputs[0]]);
     for board in Board::shipped() {
         let mut device = open(&board, &model);
-        assert_eq!(device.operator_digests(&[&model.inputs[0]]).unwrap(), expected, "{}", board.name);
+        assert_eq!(written(&mut *device, &[&model.inputs[0]]), expected, "{}", board.name);
     }
+}
+
+fn artifact(graph: &QuantizedGraph, isa: Isa, optimize: Optimize) -> Vec<u8> {
+    let options = Options {
+        isa,
+        name: &graph.name,
+        version: "0.1.0",
+        labels: &[],
+        graph_digest: [0; 32],
+        dead_channels: DeadChannels::Keep,
+        optimize,
+    };
+    emit(graph, &options).expect("every operator is there").artifact
+}
+
+/// Of each packed record, what its kernel branches on.
+fn packed_variants(artifact: &[u8]) -> BTreeSet<String> {
+    let bytes = AlignedBytes::from(artifact);
+    let artifact = Artifact::parse(&bytes).unwrap();
+    let variants = artifact.plan().filter_map(|entry| match entry.unwrap().record {
+        Record::PackedConv2d(op) => {
+            let windows = if op.reads_words() { "in place" } else { "gathered" };
+            Some(format!("conv2d {:?}, windows {windows}", op.rounding))
+        }
+        Record::PackedDepthwiseConv2d(op) => {
+            let strips = if op.strip < op.outer().output { "strips of " } else { "" };
+            let stride = op.stride();
+            Some(format!("depthwise {:?} by {stride}, {strips}{:?}", op.rounding, op.traversal))
+        }
+        Record::PackedFullyConnected(op) => Some(format!("fully connected {:?}", op.rounding)),
+        _ => None,
+    });
+    variants.collect()
+}
+
+/// Models of some chains each, with which every packed kernel runs.
+const RANDOM_MODELS: u64 = 12;
+const CHAINS_OF_A_MODEL: usize = 16;
+/// 3 roundings of 2 kinds of windows; 3 roundings of 2 strides and 3 ways through a plane; 3 roundings.
+const PACKED_VARIANTS: usize = 3 * 2 + 3 * 2 * 3 + 3;
+
+#[test]
+fn random_layers_on_a_cortex_m4_write_what_they_write_on_the_host() {
+    let board = Board::find("qemu-cortex-m4").unwrap();
+    let mut variants = BTreeSet::new();
+    for seed in 0..RANDOM_MODELS {
+        let rounding = Rounding::ALL[seed as usize % 2];
+        let optimize = Optimize::ALL[seed as usize / 2 % 2];
+        let graph = chains(seed, CHAINS_OF_A_MODEL, rounding);
+        let mut random = Random::new(seed);
+        let inputs: Vec<Vec<u8>> =
+            graph.inputs.iter().map(|&id| random.bytes(graph.tensor(id).shape.iter().product())).collect();
+        let inputs: Vec<&[u8]> = inputs.iter().map(|input| &input[..]).collect();
+        let mut on_host = HostDevice::open(&artifact(&graph, Isa::Portable, optimize)).unwrap();
+        let lowered = artifact(&graph, board.isa, optimize);
+        variants.extend(packed_variants(&lowered));
+        let mut device = device::open(&board, &lowered, OpenOptions::default()).unwrap();
+        if device.run(&inputs).unwrap().outputs == on_host.run(&inputs).unwrap().outputs {
+            continue;
+        }
+        let (found, expected) = (written(&mut *device, &inputs), written(&mut on_host, &inputs));
+        let first = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+        let node = first.map(|((_, layer, _), _)| &graph.nodes[*layer as usize]);
+        panic!("model {seed}: {node:?}");
+    }
+    assert_eq!(variants.len(), PACKED_VARIANTS, "{variants:#?}");
 }
 
 #[test]
