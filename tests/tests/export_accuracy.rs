@@ -54,12 +54,15 @@ fn top_1(values: &[i8]) -> usize {
     (0..values.len()).rev().max_by_key(|&index| values[index]).unwrap_or(0)
 }
 
+/// An input's shape, and its bytes where it is constant.
+type Input = (Vec<usize>, Option<Arc<[u8]>>);
+
 /// A layer without names.
 #[derive(PartialEq)]
 struct Layer {
     operator: &'static str,
     /// Shapes of what it reads, and the values of constants.
-    inputs: Vec<(Vec<usize>, Option<Arc<[u8]>>)>,
+    inputs: Vec<Input>,
     output_shape: Vec<usize>,
     output: Quantization,
 }

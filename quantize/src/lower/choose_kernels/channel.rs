@@ -166,7 +166,7 @@ mod tests {
     }
 
     /// Many weights of 127, whose least and greatest sums these are.
-    const MANY: [i8; 40_000] = [127; 40_000];
+    static MANY: [i8; 40_000] = [127; 40_000];
     const LEAST: i32 = -650_240_000;
     const GREATEST: i32 = 645_160_000;
 
