@@ -104,7 +104,7 @@ fn packed_variants(artifact: &[u8]) -> BTreeSet<String> {
 }
 
 /// Models of some chains each, with which every packed kernel runs.
-const RANDOM_MODELS: u64 = 12;
+const RANDOM_MODELS: u64 = 16;
 const CHAINS_OF_A_MODEL: usize = 16;
 /// 3 roundings of 2 kinds of windows; 3 roundings of 2 strides and 3 ways through a plane; 3 roundings.
 const PACKED_VARIANTS: usize = 3 * 2 + 3 * 2 * 3 + 3;

@@ -33,7 +33,7 @@ struct Words {
 
 /// Halves are rounded by the carry: the last bit that a shift to the right has put out.
 macro_rules! add_words {
-    ($name:ident, $multiply:literal, $adjust_input:literal, $adjust_output:literal) => {
+    ($name:ident, $multiply:literal, $adjust:literal) => {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(words: *const Words) {
             naked_asm!(
@@ -46,10 +46,10 @@ macro_rules! add_words {
                 "1:",
                 "ldr r3, [r0], #4",
                 "ldr r4, [r1], #4",
-                add_element!($multiply, $adjust_input, $adjust_output, "0"),
-                add_element!($multiply, $adjust_input, $adjust_output, "8"),
-                add_element!($multiply, $adjust_input, $adjust_output, "16"),
-                add_element!($multiply, $adjust_input, $adjust_output, "24"),
+                add_element!($multiply, $adjust, "0"),
+                add_element!($multiply, $adjust, "8"),
+                add_element!($multiply, $adjust, "16"),
+                add_element!($multiply, $adjust, "24"),
                 "ldr lr, [sp]",
                 "cmp r2, lr",
                 "bne 1b",
@@ -61,7 +61,7 @@ macro_rules! add_words {
 }
 
 macro_rules! add_element {
-    ($multiply:literal, $adjust_input:literal, $adjust_output:literal, $bit:literal) => {
+    ($multiply:literal, $adjust:literal, $bit:literal) => {
         concat!(
             "sxtb r12, r3, ror #",
             $bit,
@@ -73,7 +73,7 @@ macro_rules! add_element {
             $multiply,
             " lr, lr, r6\n",
             ".if ",
-            $adjust_input,
+            $adjust,
             "\n add lr, lr, lr, asr #31\n.endif\n",
             "asrs lr, lr, r7\n",
             "adc lr, lr, r12, lsl #19\n",
@@ -81,7 +81,7 @@ macro_rules! add_element {
             $multiply,
             " lr, lr, r9\n",
             ".if ",
-            $adjust_output,
+            $adjust,
             "\n add lr, lr, lr, asr #31\n.endif\n",
             "asrs lr, lr, r10\n",
             "adc lr, lr, r11\n",
@@ -91,9 +91,8 @@ macro_rules! add_element {
     };
 }
 
-add_words!(add_words_twice, "smmulr", "1", "1");
-add_words!(add_words_twice_above_zero_point, "smmulr", "1", "0");
-add_words!(add_words_once, "smmul", "0", "0");
+add_words!(add_words_twice, "smmulr", "1");
+add_words!(add_words_once, "smmul", "0");
 
 /// A scale of 1/2.
 const HALF: Scale = Scale { multiplier: 1 << 30, shift: 0 };
@@ -146,9 +145,6 @@ fn add_residual(op: &Add, a: View<'_>, b: View<'_>, output: &[Cell<i8>]) -> bool
     unsafe {
         match op.rounding {
             Rounding::Once => add_words_once(&words),
-            Rounding::Twice if op.clamp.min >= op.output_zero_point => {
-                add_words_twice_above_zero_point(&words);
-            }
             Rounding::Twice => add_words_twice(&words),
         }
     }

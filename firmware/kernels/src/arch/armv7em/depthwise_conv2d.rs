@@ -182,7 +182,6 @@ compute_strip!(compute_strip_twice, "smmulr", "1", "1");
 compute_strip!(compute_strip_twice_above_zero_point, "smmulr", "0", "1");
 compute_strip!(compute_strip_once, "smmul", "0", "1");
 compute_strip!(compute_strip_by_2_twice, "smmulr", "1", "2");
-compute_strip!(compute_strip_by_2_twice_above_zero_point, "smmulr", "0", "2");
 compute_strip!(compute_strip_by_2_once, "smmul", "0", "2");
 
 /// # Safety
@@ -195,8 +194,9 @@ unsafe fn compute_strip(op: &PackedDepthwiseConv2d, strip: &Strip) {
             (1, PackedRounding::Twice) => compute_strip_twice(strip),
             (1, PackedRounding::TwiceAboveZeroPoint) => compute_strip_twice_above_zero_point(strip),
             (1, PackedRounding::Once) => compute_strip_once(strip),
-            (_, PackedRounding::Twice) => compute_strip_by_2_twice(strip),
-            (_, PackedRounding::TwiceAboveZeroPoint) => compute_strip_by_2_twice_above_zero_point(strip),
+            (_, PackedRounding::Twice | PackedRounding::TwiceAboveZeroPoint) => {
+                compute_strip_by_2_twice(strip)
+            }
             (_, PackedRounding::Once) => compute_strip_by_2_once(strip),
         }
     }

@@ -27,7 +27,7 @@ struct Row {
 }
 
 /// A loop over a row's blocks. Sums: r4, r6, r8, r10 of pairs of columns in lanes, r5, r7, r9, r11 of each pair's
-/// first column. The inner loop does 4 units a turn and is entered in its middle where the last turn would
+/// first column. The inner loop does 2 units a turn and is entered in its middle where the last turn would
 /// pass the end.
 macro_rules! compute_row {
     ($name:ident, $multiply:literal, $adjust:literal) => {
@@ -42,16 +42,16 @@ macro_rules! compute_row {
                 "strd r6, r4, [sp, #4]",
                 "add r9, r4, r5, lsl #2",
                 "rsb r5, r5, #0",
-                "and r5, r5, #3",
+                "and r5, r5, #1",
                 "strd r9, r5, [sp, #12]",
                 "1:",
                 "ldr r2, [sp, #8]",
                 "ldr r0, [sp, #16]",
                 "ldm r3!, {{r4-r11}}",
                 "tbb [pc, r0]",
-                ".byte 2, 64, 126, 188",
+                ".byte 1, 63",
                 "2:",
-                ".rept 4",
+                ".rept 2",
                 "ldr r1, [r2], #4",
                 "sxtb16 r0, r1",
                 "sxtb16 r1, r1, ror #8",
@@ -125,7 +125,6 @@ macro_rules! multiply_pair {
 }
 
 compute_row!(compute_row_twice, "smmulr", "1");
-compute_row!(compute_row_twice_above_zero_point, "smmulr", "0");
 compute_row!(compute_row_once, "smmul", "0");
 
 /// # Safety
@@ -135,8 +134,7 @@ unsafe fn compute_row(rounding: PackedRounding, row: &Row) {
     // SAFETY: the caller's.
     unsafe {
         match rounding {
-            PackedRounding::Twice => compute_row_twice(row),
-            PackedRounding::TwiceAboveZeroPoint => compute_row_twice_above_zero_point(row),
+            PackedRounding::Twice | PackedRounding::TwiceAboveZeroPoint => compute_row_twice(row),
             PackedRounding::Once => compute_row_once(row),
         }
     }
