@@ -137,6 +137,7 @@ pub fn pack(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Pac
     }
     check_head(&request.head, &graph)?;
     manifest.head = request.head.clone();
+    manifest.description = imported.metadata.description;
     let source = (request.keep == Keep::ModelFile).then(|| Source {
         file_name: request.model.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         bytes,

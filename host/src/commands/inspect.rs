@@ -42,6 +42,8 @@ pub struct InspectArguments {
 struct PackageResult<'a> {
     name: &'a str,
     version: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: &'a str,
     graph_digest: String,
     /// How often each result is rounded.
     rounding: &'static str,
@@ -151,6 +153,7 @@ fn package_result<'a>(
     PackageResult {
         name: manifest.name.as_str(),
         version: manifest.version.as_str(),
+        description: &manifest.description,
         graph_digest: digest_text(&graph_digest(&package.graph)),
         rounding: package.graph.rounding.name(),
         inputs: &manifest.inputs,
@@ -197,6 +200,9 @@ fn error_origins(package: &Package) -> Vec<ErrorOrigin> {
 
 fn write_package(out: &mut dyn Write, package: &Package, result: &PackageResult<'_>) -> Result<(), Error> {
     writeln!(out, "{} {}", result.name, result.version)?;
+    if !result.description.is_empty() {
+        writeln!(out, "  {}", printable(&result.description))?;
+    }
     writeln!(out, "  graph {}", result.graph_digest)?;
     let like = match package.graph.rounding {
         Rounding::Twice => "TensorFlow Lite Micro",

@@ -15,6 +15,8 @@ pub struct Manifest {
     pub name: PackageName,
     /// Its version.
     pub version: Version,
+    /// What its model file says of it; may be empty.
+    pub description: String,
     /// Nodes whose weights lie apart, so that packages on one base share the base; may be empty.
     pub head: Vec<String>,
     /// The model's inputs, in its order.
@@ -38,6 +40,8 @@ struct RawManifest {
 struct RawPackage {
     name: PackageName,
     version: Version,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,7 +59,14 @@ impl Manifest {
         if let Some(first) = outputs.first_mut() {
             first.labels = labels;
         }
-        Self { name, version, head: Vec::new(), inputs: ports(&graph.inputs), outputs }
+        Self {
+            name,
+            version,
+            description: String::new(),
+            head: Vec::new(),
+            inputs: ports(&graph.inputs),
+            outputs,
+        }
     }
 
     pub(super) fn from_toml(text: &[u8]) -> Result<Self, String> {
@@ -68,6 +79,7 @@ impl Manifest {
         Ok(Self {
             name: raw.package.name,
             version: raw.package.version,
+            description: raw.package.description,
             head: raw.model.head,
             inputs: raw.input,
             outputs: raw.output,
@@ -77,7 +89,11 @@ impl Manifest {
     pub(super) fn to_toml(&self) -> Vec<u8> {
         let raw = RawManifest {
             schema_version: SCHEMA_VERSION,
-            package: RawPackage { name: self.name.clone(), version: self.version.clone() },
+            package: RawPackage {
+                name: self.name.clone(),
+                version: self.version.clone(),
+                description: self.description.clone(),
+            },
             model: RawModel { head: self.head.clone() },
             input: self.inputs.clone(),
             output: self.outputs.clone(),

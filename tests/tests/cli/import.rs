@@ -93,3 +93,15 @@ fn what_is_noted_of_a_file() {
          quantize uint8.tflite -o uint8.edgepkg"
     );
 }
+
+#[test]
+fn what_a_file_says_of_itself() {
+    let references = References::load();
+    let sandbox = Sandbox::new().file("digits.tflite", references.model("labels_deflated"));
+    check!(
+        "description",
+        sandbox,
+        "quantize digits.tflite -o digits.edgepkg
+         inspect digits.edgepkg"
+    );
+}
