@@ -201,7 +201,7 @@ fn error_origins(package: &Package) -> Vec<ErrorOrigin> {
 fn write_package(out: &mut dyn Write, package: &Package, result: &PackageResult<'_>) -> Result<(), Error> {
     writeln!(out, "{} {}", result.name, result.version)?;
     if !result.description.is_empty() {
-        writeln!(out, "  {}", printable(&result.description))?;
+        writeln!(out, "  {}", printable(result.description))?;
     }
     writeln!(out, "  graph {}", result.graph_digest)?;
     let like = match package.graph.rounding {
