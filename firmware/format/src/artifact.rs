@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::info::{Info, OperatorSet, Port};
 use crate::isa::Isa;
+use crate::linked::{EveryOperator, Linked};
 use crate::plan::{GeometryError, Operand, Operands, OperatorKind, PlanEntry, PlanError, PlanReader, Record};
 use crate::tensor::Space;
 
@@ -159,33 +160,7 @@ impl<'a> Artifact<'a> {
     ///
     /// The first thing found wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ArtifactError> {
-        Self::parse_with(bytes, |_, _, _| Ok(()))
-    }
-
-    /// [`parse`](Self::parse), with `check` called for every record, by its number and with its operands,
-    /// once they are known to be sound. So one pass over the plan checks what a caller demands beside.
-    ///
-    /// # Errors
-    ///
-    /// The first thing found wrong, here or by `check`.
-    pub fn parse_with<E: From<ArtifactError>>(
-        bytes: &'a [u8],
-        check: impl FnMut(u32, &Record, &Operands) -> Result<(), E>,
-    ) -> Result<Self, E> {
-        if !(bytes.as_ptr() as usize).is_multiple_of(ALIGNMENT) {
-            return Err(ArtifactError::Misaligned.into());
-        }
-        let header = Header::read(bytes)?;
-        let bytes = &bytes[..header.total_bytes];
-        let [info, plan, constants] = header.sections(bytes)?;
-        let decoded = decode_info(info)?;
-        let artifact =
-            Artifact { bytes, isa: header.isa, info, plan, constants, arena_bytes: decoded.arena_bytes };
-        artifact.check_ports(&decoded)?;
-        if artifact.check_plan(check)? != decoded.operators {
-            return Err(ArtifactError::Info.into());
-        }
-        Ok(artifact)
+        UncheckedPlan::read(bytes)?.check::<EveryOperator, _>(|_, _, _| Ok(()))
     }
 
     fn check_ports(&self, info: &Info<'_>) -> Result<(), ArtifactError> {
@@ -205,7 +180,7 @@ impl<'a> Artifact<'a> {
     }
 
     /// Checks every record, and gives the set of their kinds.
-    fn check_plan<E: From<ArtifactError>>(
+    fn check_plan<L: Linked, E: From<ArtifactError>>(
         &self,
         mut check: impl FnMut(u32, &Record, &Operands) -> Result<(), E>,
     ) -> Result<OperatorSet, E> {
@@ -214,23 +189,23 @@ impl<'a> Artifact<'a> {
         let mut entry = None;
         let mut operands = Operands::default();
         for number in 0.. {
-            plan.read_next(&mut entry).map_err(ArtifactError::Plan)?;
+            plan.read_next::<L>(&mut entry).map_err(ArtifactError::Plan)?;
             let Some(PlanEntry { record, .. }) = &entry else { break };
-            self.check_record(number, record, &mut operands)?;
+            self.check_record::<L>(number, record, &mut operands)?;
             check(number, record, &operands)?;
             operators = operators.with(record.kind());
         }
         Ok(operators)
     }
 
-    fn check_record(
+    fn check_record<L: Linked>(
         &self,
         number: u32,
         record: &Record,
         operands: &mut Operands,
     ) -> Result<(), ArtifactError> {
         let kind = record.kind();
-        record.find_operands(operands).map_err(|error| ArtifactError::Geometry {
+        record.find_operands::<L>(operands).map_err(|error| ArtifactError::Geometry {
             record: number,
             kind,
             error,
@@ -299,6 +274,62 @@ impl<'a> Artifact<'a> {
     /// The section that holds the info, as it stands.
     pub fn info_bytes(&self) -> &'a [u8] {
         self.info
+    }
+}
+
+/// An artifact of which all but the plan has been checked.
+#[derive(Debug)]
+pub struct UncheckedPlan<'a> {
+    artifact: Artifact<'a>,
+    operators: OperatorSet,
+}
+
+impl<'a> UncheckedPlan<'a> {
+    /// Checks the header, the sections and the info. `bytes` may go on after the artifact.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, ArtifactError> {
+        if !(bytes.as_ptr() as usize).is_multiple_of(ALIGNMENT) {
+            return Err(ArtifactError::Misaligned);
+        }
+        let header = Header::read(bytes)?;
+        let bytes = &bytes[..header.total_bytes];
+        let [info, plan, constants] = header.sections(bytes)?;
+        let decoded = decode_info(info)?;
+        let artifact =
+            Artifact { bytes, isa: header.isa, info, plan, constants, arena_bytes: decoded.arena_bytes };
+        artifact.check_ports(&decoded)?;
+        Ok(Self { artifact, operators: decoded.operators })
+    }
+
+    /// The instruction set it was lowered for.
+    pub fn isa(&self) -> Isa {
+        self.artifact.isa
+    }
+
+    /// The operators that its plan has, as the info states them.
+    pub fn operators(&self) -> OperatorSet {
+        self.operators
+    }
+
+    /// Checks the plan: that it has the operators that are stated, all of them linked, and for each that every
+    /// region it touches lies inside its space. `check` is called for every record, by its number and with its
+    /// operands, once they are known to be sound: so one pass checks what a caller demands beside.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong, here or by `check`.
+    pub fn check<L: Linked, E: From<ArtifactError>>(
+        self,
+        check: impl FnMut(u32, &Record, &Operands) -> Result<(), E>,
+    ) -> Result<Artifact<'a>, E> {
+        if self.artifact.check_plan::<L, E>(check)? == self.operators {
+            Ok(self.artifact)
+        } else {
+            Err(ArtifactError::Info.into())
+        }
     }
 }
 
@@ -435,6 +466,6 @@ fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(crate) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

@@ -15,6 +15,27 @@ impl OperatorSet {
     /// The set without a member.
     pub const EMPTY: Self = Self(0);
 
+    /// The set of these kinds.
+    pub const fn of(kinds: &[OperatorKind]) -> Self {
+        let mut set = Self::EMPTY;
+        let mut rest = kinds;
+        while let [kind, tail @ ..] = rest {
+            set = set.with(*kind);
+            rest = tail;
+        }
+        set
+    }
+
+    /// The set with these [`bits`](Self::bits).
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// One bit a member: that of its code's number.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// The set with `kind` added.
     #[must_use]
     pub const fn with(self, kind: OperatorKind) -> Self {
@@ -30,6 +51,12 @@ impl OperatorSet {
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+
+    /// The members that both have.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Whether it has no member.

@@ -2,7 +2,9 @@
 //!
 //! - [`artifact`]: the flat artifact `*.epa`: header, sections, digest.
 //! - [`info`]: its name, version, inputs and outputs.
+//! - [`needs`]: what it takes of a program, known when that is compiled.
 //! - [`plan`]: its operators, one record each, read in place while they run.
+//! - [`linked`]: the operators that a program links, a constant.
 //! - [`slot`]: the commit record that makes a model slot on a board valid.
 //! - [`link`]: the frames and messages between host and device.
 //!
@@ -20,6 +22,8 @@ pub mod artifact;
 pub mod info;
 pub mod isa;
 pub mod link;
+pub mod linked;
+pub mod needs;
 pub mod plan;
 pub mod slot;
 pub mod tensor;

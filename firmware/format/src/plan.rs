@@ -23,6 +23,7 @@ pub use packed::Axis;
 pub use rounding::Rounding;
 
 use self::field::{Field, WordReader, WordWriter};
+use crate::linked::Linked;
 use crate::tensor::{MAX_RANK, TensorRef};
 
 /// Bytes before a record's fields.
@@ -150,15 +151,26 @@ macro_rules! records {
                 }
             }
 
+            /// The record, if its operator is linked. What follows in the same function then handles no other
+            /// kind, and the compiler knows it.
             #[inline(always)]
-            fn read_fields(kind: OperatorKind, fields: &[u8]) -> Option<Self> {
+            pub fn linked<L: Linked>(&self) -> Option<&Self> {
+                match self {
+                    $(Record::$name(_) if !L::OPERATORS.contains(OperatorKind::$name) => None,)*
+                    _ => Some(self),
+                }
+            }
+
+            #[inline(always)]
+            fn read_fields<L: Linked>(kind: OperatorKind, fields: &[u8]) -> Option<Self> {
                 match kind {
-                    $(OperatorKind::$name => {
+                    $(OperatorKind::$name if L::OPERATORS.contains(OperatorKind::$name) => {
                         if fields.len() != 4 * <$name as Field>::WORDS {
                             return None;
                         }
                         $name::read(&mut WordReader::new(fields)).map(Record::$name)
                     })*
+                    _ => None,
                 }
             }
 

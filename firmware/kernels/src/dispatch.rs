@@ -4,7 +4,9 @@ use core::cell::Cell;
 
 use bytemuck::cast_slice;
 use edgepkg_format::Record;
+use edgepkg_format::linked::{EveryOperator, Linked};
 
+use crate::Computed;
 #[cfg(isa = "armv7em")]
 use crate::arch::armv7em::{add_i8, packed_conv2d_i8, packed_depthwise_conv2d_i8, packed_fully_connected_i8};
 #[cfg(not(target_os = "none"))]
@@ -27,16 +29,26 @@ use crate::reference::{
 };
 use crate::view::View;
 
-/// Computes `record`.
+/// Computes `record`, of any kind.
+///
+/// # Panics
+///
+/// As [`run_linked`].
+pub fn run(record: &Record, inputs: &[View<'_>], output: &[Cell<i8>]) {
+    run_linked::<EveryOperator>(record, inputs, output);
+}
+
+/// Computes `record`, if its operator is linked.
 ///
 /// `inputs` and `output` are the regions of `record.operands()`, in that order and with those lengths.
 /// An input may share bytes with the output as [`safe_distances`](crate::safe_distances) says.
 ///
 /// # Panics
 ///
-/// When the views are not the record's operands, or its kind is not one of [`OPERATORS`](crate::OPERATORS). With
-/// those, no value of any field panics.
-pub fn run(record: &Record, inputs: &[View<'_>], output: &[Cell<i8>]) {
+/// When the views are not the record's operands, or its kind is not linked or none of
+/// [`OPERATORS`](crate::OPERATORS). Otherwise no value of any field panics.
+pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cell<i8>]) {
+    let Some(record) = record.linked::<Computed<L>>() else { panic!("the operator is not linked") };
     match (record, inputs) {
         (Record::Conv2d(op), &[input, View::Const(weights), View::Const(channels)]) => {
             conv2d_i8(op, input, weights, cast_slice(channels), output);

@@ -20,13 +20,24 @@ pub mod portable;
 pub mod reference;
 mod view;
 
+use core::marker::PhantomData;
+
 use edgepkg_format::OperatorKind;
 use edgepkg_format::info::OperatorSet;
+use edgepkg_format::linked::Linked;
 
-pub use dispatch::run;
+pub use dispatch::{run, run_linked};
 pub use isa::{ISA, computes};
-pub use overlap::{Distances, safe_distances};
+pub use overlap::{Distances, safe_distances, safe_distances_linked};
 pub use view::View;
+
+/// Of the operators that `L` links those that are computed here.
+#[derive(Clone, Copy, Debug)]
+pub struct Computed<L>(PhantomData<L>);
+
+impl<L: Linked> Linked for Computed<L> {
+    const OPERATORS: OperatorSet = L::OPERATORS.and(OPERATORS);
+}
 
 /// Every operator that [`run`] computes.
 pub const OPERATORS: OperatorSet = {

@@ -1,5 +1,6 @@
 //! Which operators may write over what they read, and how far from it.
 
+use edgepkg_format::linked::{EveryOperator, Linked};
 use edgepkg_format::plan::{Dims, Image, PackedDepthwiseConv2d, Record, Traversal, Window};
 
 /// Distances, in bytes from an input's first byte to the output's, at which the two may share bytes.
@@ -43,6 +44,12 @@ impl Distances {
 /// operands. Whether other inputs share bytes with the output is no matter, nor whether inputs do
 /// with each other. Scratch shares bytes with none of them.
 pub fn safe_distances(record: &Record, input: usize) -> Distances {
+    safe_distances_linked::<EveryOperator>(record, input)
+}
+
+/// [`safe_distances`] of operators that are linked; none of others.
+pub fn safe_distances_linked<L: Linked>(record: &Record, input: usize) -> Distances {
+    let Some(record) = record.linked::<L>() else { return Distances::NONE };
     match (record, input) {
         (Record::Conv2d(op), 0) => forward(&op.input_image, &op.output_image, &op.window),
         (Record::DepthwiseConv2d(op), 0) => forward(&op.input_image, &op.output_image, &op.window),

@@ -35,6 +35,57 @@ impl<const BYTES: usize> DerefMut for Arena<BYTES> {
     }
 }
 
+/// Embeds an artifact in the program as a type: its bytes, the arena it takes, and the operators that are linked
+/// for it, which are its own and no others.
+///
+/// ```
+/// use edgepkg_runtime::{Arena, embed_model};
+///
+/// embed_model!(
+///     /// Says which of 12 words is spoken.
+///     pub Keywords = "../tests/data/kws.epa"
+/// );
+///
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// let model = Keywords::parse()?;
+/// let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
+/// let mut session = model.session(&mut arena)?;
+/// session.input(0)?.copy_from_i8(&[0; 490])?;
+/// session.run()?;
+/// # Ok(())
+/// # }
+/// ```
+#[macro_export]
+macro_rules! embed_model {
+    ($(#[$attribute:meta])* $visibility:vis $name:ident = $path:expr) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug)]
+        $visibility enum $name {}
+
+        #[allow(dead_code, reason = "programs take of it what they need")]
+        impl $name {
+            /// The artifact, aligned so that it runs where it lies.
+            pub const ARTIFACT: &'static [u8] = $crate::include_model!($path);
+            /// Bytes of arena a session needs.
+            pub const ARENA_BYTES: usize = Self::NEEDS.arena_bytes as usize;
+            const NEEDS: $crate::format::needs::Needs = $crate::format::needs::Needs::of(Self::ARTIFACT);
+
+            /// The model, checked.
+            ///
+            /// # Errors
+            ///
+            /// The first thing found wrong.
+            pub fn parse() -> Result<$crate::Model<'static, Self>, $crate::ModelError> {
+                $crate::Model::parse_linked(Self::ARTIFACT)
+            }
+        }
+
+        impl $crate::format::linked::Linked for $name {
+            const OPERATORS: $crate::format::info::OperatorSet = Self::NEEDS.operators;
+        }
+    };
+}
+
 /// Embeds an artifact in the program, aligned so that it runs where it lies:
 /// `static KWS: &[u8] = include_model!("kws.epa");`
 #[macro_export]

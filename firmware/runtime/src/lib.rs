@@ -1,5 +1,8 @@
 //! Executes artifacts where they lie: `no_std`, no allocation, in the caller's arena.
 //!
+//! A firmware that embeds a model ([`embed_model!`]) links its operators and no others; one that takes models as they come
+//! ([`Model::parse`]) links all.
+//!
 //! ```no_run
 //! use edgepkg_runtime::{Arena, Model, include_model};
 //!

@@ -1,20 +1,37 @@
 //! An artifact that this program can run.
 
-use edgepkg_format::artifact::stated_isa;
+use core::marker::PhantomData;
+
+use edgepkg_format::artifact::{UncheckedPlan, stated_isa};
+use edgepkg_format::linked::{EveryOperator, Linked};
 use edgepkg_format::plan::{Access, Operands};
 use edgepkg_format::{Artifact, Info};
-use edgepkg_kernels::{Distances, ISA, OPERATORS, safe_distances};
+use edgepkg_kernels::{Computed, Distances, ISA, safe_distances_linked};
 
 use crate::error::{ModelError, SessionError};
 use crate::session::Session;
 
 /// A checked model. It borrows the artifact's bytes and holds nothing else.
+///
+/// `L` is the choice of operators that the program links for it: every operator, if nothing else is said.
 #[derive(Clone, Copy, Debug)]
-pub struct Model<'a> {
+pub struct Model<'a, L: Linked = EveryOperator> {
     artifact: Artifact<'a>,
+    linked: PhantomData<L>,
 }
 
 impl<'a> Model<'a> {
+    /// [`parse_linked`](Self::parse_linked) with every operator that there is.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ModelError> {
+        Self::parse_linked(bytes)
+    }
+}
+
+impl<'a, L: Linked> Model<'a, L> {
     /// Checks that `bytes` are an artifact for this instruction set whose every operator is linked
     /// here and stays inside its tensors. No allocation, no copy; the digest is left to
     /// [`Artifact::verify_digest`].
@@ -22,20 +39,24 @@ impl<'a> Model<'a> {
     /// # Errors
     ///
     /// The first thing found wrong.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, ModelError> {
+    pub fn parse_linked(bytes: &'a [u8]) -> Result<Self, ModelError> {
         let isa = stated_isa(bytes)?;
         if isa != ISA {
             return Err(ModelError::Isa { found: isa, expected: ISA });
         }
-        let artifact = Artifact::parse_with(bytes, |number, record, operands| {
-            if overlaps_are_safe(operands, |input| safe_distances(record, input)) {
+        let unchecked = UncheckedPlan::read(bytes)?;
+        let missing = unchecked.operators().without(Computed::<L>::OPERATORS);
+        if !missing.is_empty() {
+            return Err(ModelError::MissingOperators(missing));
+        }
+        let artifact = unchecked.check::<Computed<L>, _>(|number, record, operands| {
+            if overlaps_are_safe(operands, |input| safe_distances_linked::<Computed<L>>(record, input)) {
                 Ok(())
             } else {
                 Err(ModelError::Overlap { record: number, kind: record.kind() })
             }
         })?;
-        let missing = artifact.info().operators.without(OPERATORS);
-        if missing.is_empty() { Ok(Self { artifact }) } else { Err(ModelError::MissingOperators(missing)) }
+        Ok(Self { artifact, linked: PhantomData })
     }
 
     /// Starts a session in `arena`, of which it uses the first [`arena_bytes`](Self::arena_bytes).
@@ -43,7 +64,7 @@ impl<'a> Model<'a> {
     /// # Errors
     ///
     /// When the arena is too small, saying by how much, or misaligned.
-    pub fn session<'s>(&'s self, arena: &'s mut [i8]) -> Result<Session<'s>, SessionError> {
+    pub fn session<'s>(&'s self, arena: &'s mut [i8]) -> Result<Session<'s, L>, SessionError> {
         Session::new(&self.artifact, arena)
     }
 

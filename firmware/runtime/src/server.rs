@@ -10,8 +10,9 @@ use edgepkg_format::link::{
     Answer, Counter, Description, Identity, LARGEST_FRAME_BYTES, LoadedModel, ModelState, Observe,
     PROTOCOL_VERSION, Refusal, Request, chunk_bytes,
 };
+use edgepkg_format::linked::Linked;
 use edgepkg_format::slot::{Commit, crc32};
-use edgepkg_kernels::{ISA, OPERATORS};
+use edgepkg_kernels::{Computed, ISA};
 
 use self::link::Link;
 use self::watch::Watch;
@@ -71,10 +72,16 @@ pub trait Gauge {
     fn stack_bytes(&self) -> u32;
 }
 
-/// Answers requests until the transport ends. `arena` is all memory that a model may have, aligned to 16.
-pub fn serve(transport: &mut impl Transport, slot: &mut impl Slot, gauge: &mut impl Gauge, arena: &mut [i8]) {
+/// Answers requests until the transport ends, for models of the operators that `L` links. `arena` is all memory that a
+/// model may have, aligned to 16.
+pub fn serve<L: Linked>(
+    transport: &mut impl Transport,
+    slot: &mut impl Slot,
+    gauge: &mut impl Gauge,
+    arena: &mut [i8],
+) {
     let mut link = Link::new(transport);
-    while serve_slot(&mut link, slot, gauge, arena).is_some() {
+    while serve_slot::<L>(&mut link, slot, gauge, arena).is_some() {
         let outcome = match link.pending() {
             Some(Request::EraseSlot) => slot.erase().map_err(|SlotWriteError| Refusal::SlotWrite),
             Some(Request::WriteSlot { offset, bytes }) => write_slot(slot, offset, bytes),
@@ -91,7 +98,7 @@ pub fn serve(transport: &mut impl Transport, slot: &mut impl Slot, gauge: &mut i
 struct SlotChange;
 
 /// Answers requests while the slot stays as it is; `None` when the transport has ended.
-fn serve_slot(
+fn serve_slot<L: Linked>(
     link: &mut Link<'_, impl Transport>,
     slot: &impl Slot,
     gauge: &mut impl Gauge,
@@ -105,13 +112,13 @@ fn serve_slot(
     };
     let committed = load::committed(slot);
     gauge.start();
-    let model = committed.and_then(load::parse);
+    let model = committed.and_then(load::parse::<L>);
     let parse_count = gauge.stop();
     let model = match &model {
         Ok(model) => model,
         Err(state) => {
             device.model = *state;
-            return device.serve(link, None, gauge);
+            return device.serve::<L, _>(link, None, gauge);
         }
     };
     gauge.start();
@@ -131,7 +138,7 @@ fn serve_slot(
         }
         Err(error) => {
             device.model = ModelState::Refused(load::session_fault(error));
-            device.serve(link, None, gauge)
+            device.serve::<L, _>(link, None, gauge)
         }
     }
 }
@@ -144,10 +151,10 @@ struct DeviceState {
 }
 
 impl DeviceState {
-    fn serve<G: Gauge>(
+    fn serve<L: Linked, G: Gauge>(
         &self,
         link: &mut Link<'_, impl Transport>,
-        mut loaded: Option<(&Model<'_>, Session<'_>)>,
+        mut loaded: Option<(&Model<'_, L>, Session<'_, L>)>,
         gauge: &mut G,
     ) -> Option<SlotChange> {
         loop {
@@ -167,7 +174,7 @@ impl DeviceState {
                     version: PROTOCOL_VERSION,
                     largest_frame_bytes: LARGEST_FRAME_BYTES as u32,
                 })),
-                Request::Describe => reply.answer(&Answer::Description(self.describe(G::COUNTER))),
+                Request::Describe => reply.answer(&Answer::Description(self.describe::<L>(G::COUNTER))),
                 Request::MeasureStack => reply.answer(&Answer::StackBytes(gauge.stack_bytes())),
                 request => {
                     let outcome = match &mut loaded {
@@ -182,11 +189,11 @@ impl DeviceState {
         }
     }
 
-    fn describe(&self, counter: Counter) -> Description<'static> {
+    fn describe<L: Linked>(&self, counter: Counter) -> Description<'static> {
         Description {
             runner_version: env!("CARGO_PKG_VERSION"),
             isa: ISA.code(),
-            operators: OPERATORS,
+            operators: Computed::<L>::OPERATORS,
             arena_limit_bytes: self.arena_limit_bytes,
             slot_bytes: self.slot_bytes,
             program_unit_bytes: self.program_unit_bytes,
@@ -197,10 +204,10 @@ impl DeviceState {
 }
 
 /// Answers a request that needs a model, or refuses.
-fn serve_model(
+fn serve_model<L: Linked>(
     reply: &mut link::Reply<'_, impl Transport>,
-    model: &Model<'_>,
-    session: &mut Session<'_>,
+    model: &Model<'_, L>,
+    session: &mut Session<'_, L>,
     gauge: &mut impl Gauge,
     request: Request<'_>,
 ) -> Result<(), Refusal> {
@@ -242,7 +249,7 @@ fn serve_model(
 /// Runs the model and gives its count. The run itself has one instance of the code, whatever is observed.
 fn run(
     reply: &mut link::Reply<'_, impl Transport>,
-    session: &mut Session<'_>,
+    session: &mut Session<'_, impl Linked>,
     gauge: &mut impl Gauge,
     observe: Observe,
 ) -> Result<u64, Refusal> {

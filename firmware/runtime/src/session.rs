@@ -1,12 +1,14 @@
 //! A model in an arena.
 
 use core::cell::Cell;
+use core::marker::PhantomData;
 
 use bytemuck::cast_slice;
 use edgepkg_format::info::Ports;
+use edgepkg_format::linked::{EveryOperator, Linked};
 use edgepkg_format::plan::{Operand, Operands, PlanEntry, PlanReader};
 use edgepkg_format::{Artifact, Space};
-use edgepkg_kernels::View;
+use edgepkg_kernels::{Computed, View};
 
 use crate::error::{RunError, SessionError, TensorError};
 use crate::observer::{Observer, Step};
@@ -16,7 +18,7 @@ use crate::tensor::{Tensor, TensorMut};
 ///
 /// A run may overwrite inputs, so each input is to be set before each run.
 #[derive(Debug)]
-pub struct Session<'s> {
+pub struct Session<'s, L: Linked = EveryOperator> {
     constants: &'s [i8],
     inputs: Ports<'s>,
     outputs: Ports<'s>,
@@ -27,9 +29,10 @@ pub struct Session<'s> {
     record: u32,
     /// One bit an input, the last one for all from 31 on.
     inputs_set: u32,
+    linked: PhantomData<L>,
 }
 
-impl<'s> Session<'s> {
+impl<'s, L: Linked> Session<'s, L> {
     pub(crate) fn new(artifact: &Artifact<'s>, arena: &'s mut [i8]) -> Result<Self, SessionError> {
         let needed_bytes = artifact.arena_bytes();
         if arena.len() < needed_bytes as usize {
@@ -49,6 +52,7 @@ impl<'s> Session<'s> {
             rest: plan,
             record: 0,
             inputs_set: 0,
+            linked: PhantomData,
         })
     }
 
@@ -118,14 +122,17 @@ impl<'s> Session<'s> {
         if self.record == 0 {
             self.check_inputs()?;
         }
-        let Some(Ok(entry)) = self.rest.next() else {
+        let mut entry = None;
+        // After an error there is no entry.
+        let _ = self.rest.read_next::<Computed<L>>(&mut entry);
+        let Some(entry) = &entry else {
             self.rest = self.plan;
             self.record = 0;
             self.inputs_set = 0;
             return Ok(None);
         };
         let record = self.record;
-        self.execute(&entry, record, observer);
+        self.execute(entry, record, observer);
         self.record += 1;
         Ok(Some(record))
     }
@@ -138,9 +145,10 @@ impl<'s> Session<'s> {
     }
 
     fn execute(&self, entry: &PlanEntry, record: u32, observer: &mut impl Observer) {
-        let Ok(operands) = entry.record.operands() else {
+        let mut operands = Operands::default();
+        if entry.record.find_operands::<Computed<L>>(&mut operands).is_err() {
             return;
-        };
+        }
         let Some((output, inputs)) = operands.split_last() else {
             return;
         };
@@ -151,7 +159,7 @@ impl<'s> Session<'s> {
             inputs.iter().map(|input| self.view(input)).collect();
         let step = Step { record, layer: entry.layer, kind: entry.record.kind(), output };
         observer.before(&step);
-        edgepkg_kernels::run(&entry.record, &views, output);
+        edgepkg_kernels::run_linked::<L>(&entry.record, &views, output);
         observer.after(&step);
     }
 

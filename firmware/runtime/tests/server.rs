@@ -5,6 +5,7 @@ use edgepkg_format::artifact::{DIGEST_RANGE, digest_of};
 use edgepkg_format::link::{
     Answer, Counter, Description, FrameReader, FrameWriter, ModelFault, ModelState, Observe, Refusal, Request,
 };
+use edgepkg_format::linked::EveryOperator;
 use edgepkg_format::slot::{Commit, crc32};
 use edgepkg_runtime::Model;
 use edgepkg_runtime::server::{Gauge, Slot, SlotWriteError, Transport, serve};
@@ -108,7 +109,7 @@ fn frame(sequence: u8, request: &Request<'_>) -> Vec<u8> {
 fn talk(slot: &mut Flash, bytes: Vec<u8>) -> Vec<(u8, u8, Vec<u8>)> {
     let mut script = Script { requests: bytes.into_iter(), answers: Vec::new() };
     let mut arena = AlignedBytes::from(&[0; ARENA_BYTES][..]);
-    serve(&mut script, slot, &mut Starts(0), bytemuck::cast_slice_mut(&mut arena));
+    serve::<EveryOperator>(&mut script, slot, &mut Starts(0), bytemuck::cast_slice_mut(&mut arena));
     let mut reader = FrameReader::new();
     let answers = script.answers.into_iter().filter_map(|byte| {
         let frame = reader.push(byte)?.expect("the device sends whole frames");

@@ -1,27 +1,69 @@
 //! Builds the runner images.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use edgepkg_boards::{Board, Runner, RunnerFormat, RunnerLayout, linker_script};
+use edgepkg_format::OperatorKind;
+use edgepkg_format::info::OperatorSet;
 
 use crate::command::{Failure, at, run};
 use crate::flat_image::flat_image;
 use crate::toolchain::Toolchain;
 use crate::workspace;
 
+/// The variable by which the image is told its operators while it is built.
+const OPERATORS_VARIABLE: &str = "EDGEPKG_OPERATORS";
+
 /// The cycle model's crate, and what its library is called among the runners.
 const CYCLE_PLUGIN_CRATE: &str = "edgepkg-cycle-plugin";
 const CYCLE_PLUGIN: &str = "cycle-plugin.so";
 
+/// The board on which what operators cost is followed, and the kinds of those whose cost is: the int8 operators of
+/// the first release, so that later ones are no reason for these to grow.
+const BASE_BOARD: &str = "qemu-cortex-m4";
+const BASE_KINDS: RangeInclusive<u16> = 1..=16;
+
+/// Which operators a runner links.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operators {
+    All,
+    Base,
+}
+
+impl Operators {
+    /// What the image is called.
+    fn suffix(self) -> &'static str {
+        match self {
+            Operators::All => "",
+            Operators::Base => "-base",
+        }
+    }
+
+    fn set(self) -> OperatorSet {
+        let kinds = OperatorKind::ALL.iter().copied();
+        match self {
+            Operators::All => OperatorSet::of(OperatorKind::ALL),
+            Operators::Base => kinds
+                .filter(|&kind| BASE_KINDS.contains(&(kind as u16)))
+                .fold(OperatorSet::EMPTY, OperatorSet::with),
+        }
+    }
+}
+
 /// Builds the image of every board that has one: `target/runners/BOARD.elf`, and `.img` where the board
-/// loads that; and the emulators' cycle model, `cycle-plugin.so`.
+/// loads that; one with the base operators alone, `BOARD-base.elf`, whose size is compared; and the emulators'
+/// cycle model, `cycle-plugin.so`.
 pub fn build_all() -> Result<(), Failure> {
     let folder = workspace::runners();
     fs::create_dir_all(&folder).map_err(at(&folder))?;
     for board in Board::shipped() {
         if let Some((runner, target)) = board.runner.as_ref().zip(board.target.as_deref()) {
-            build(&board, runner, target, &folder)?;
+            build(&board, runner, target, Operators::All, &folder)?;
+            if board.name == BASE_BOARD {
+                build(&board, runner, target, Operators::Base, &folder)?;
+            }
         }
     }
     if cfg!(target_os = "linux") { build_cycle_plugin(&folder) } else { Ok(()) }
@@ -34,7 +76,13 @@ fn build_cycle_plugin(folder: &Path) -> Result<(), Failure> {
     fs::copy(&built, folder.join(CYCLE_PLUGIN)).map_err(at(&built)).map(drop)
 }
 
-fn build(board: &Board, runner: &Runner, target: &str, folder: &Path) -> Result<(), Failure> {
+fn build(
+    board: &Board,
+    runner: &Runner,
+    target: &str,
+    operators: Operators,
+    folder: &Path,
+) -> Result<(), Failure> {
     let toolchain =
         Toolchain::find(target).ok_or_else(|| Failure::NoToolchain { target: target.to_owned() })?;
     // The compact SHA-256 has a sixth of the code of the fast one.
@@ -50,15 +98,17 @@ fn build(board: &Board, runner: &Runner, target: &str, folder: &Path) -> Result<
         .build(target, &flags)
         .args(["--locked", "--release", "--package", &package])
         .current_dir(workspace::images())
+        .env(OPERATORS_VARIABLE, format!("{:x}", operators.set().bits()))
         .env("CARGO_TARGET_DIR", &build_folder))?;
     let linked = build_folder.join(target).join("release").join(&runner.image);
-    let elf = folder.join(format!("{}.elf", board.name));
+    let name = format!("{}{}", board.name, operators.suffix());
+    let elf = folder.join(format!("{name}.elf"));
     fs::copy(&linked, &elf).map_err(at(&linked))?;
     if runner.format == RunnerFormat::Raw {
-        let image = folder.join(format!("{}.img", board.name));
+        let image = folder.join(format!("{name}.img"));
         fs::write(&image, flat_image(&elf)?).map_err(at(&image))?;
     }
     // Sizes and counts compare only between images of one compiler.
-    let compiler = folder.join(format!("{}.compiler", board.name));
+    let compiler = folder.join(format!("{name}.compiler"));
     fs::write(&compiler, toolchain.compiler().unwrap_or_default()).map_err(at(&compiler))
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figures {
-    /// By board.
+    /// By board, or by the image's own name.
     #[serde(default)]
     pub image: BTreeMap<String, ImageFigures>,
     /// By model and board.
@@ -17,7 +17,7 @@ pub struct Figures {
     pub model: BTreeMap<String, BTreeMap<String, ModelFigures>>,
 }
 
-/// A runner image, with every operator.
+/// A runner image.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFigures {

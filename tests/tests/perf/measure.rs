@@ -1,6 +1,7 @@
 //! Takes the figures.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 
 use edgepkg::device::{self, Count, LayerCount, ModelCycles, OpenOptions};
@@ -17,6 +18,9 @@ use crate::figures::{Figures, ImageFigures, LayerFigures, ModelFigures};
 const WITH_DEAD_CHANNELS: (&str, &str) = ("vww", "vww-all-channels");
 const BOARD_OF_ALL_CHANNELS: &str = "qemu-cortex-m4";
 
+/// Images beside the boards' runners.
+const MORE_IMAGES: &[&str] = &["qemu-cortex-m4-base"];
+
 /// What one board gives: its image, and models by their names.
 struct BoardFigures {
     image: ImageFigures,
@@ -32,6 +36,11 @@ pub fn all(committed: &Figures) -> Figures {
         running.into_iter().map(|board| board.join().expect("the board is measured")).collect()
     });
     let mut figures = committed.clone();
+    for name in MORE_IMAGES {
+        let elf = runners::find_file(&format!("{name}.elf"))
+            .unwrap_or_else(|| panic!("`cargo xtask runners` has not built {name}.elf"));
+        figures.image.insert((*name).to_owned(), of_image(&elf));
+    }
     for (board, of_board) in boards.iter().zip(measured) {
         figures.image.insert(board.name.clone(), of_board.image);
         for (model, of_model) in of_board.models {
@@ -50,12 +59,13 @@ fn of_board(board: &Board) -> BoardFigures {
             of_models.push((with_all.to_owned(), of_model(board, &model, DeadChannels::Keep)));
         }
     }
-    BoardFigures { image: of_image(board), models: of_models }
+    let runner = runners::find(board).unwrap_or_else(|error| panic!("{error}"));
+    BoardFigures { image: of_image(&runner.elf), models: of_models }
 }
 
-fn of_image(board: &Board) -> ImageFigures {
-    let image = runners::find(board).unwrap_or_else(|error| panic!("{error}"));
-    let bytes = fs::read(&image.elf).expect("the runner image is a file");
+fn of_image(elf: &Path) -> ImageFigures {
+    let compiler = fs::read_to_string(elf.with_extension("compiler")).unwrap_or_default();
+    let bytes = fs::read(elf).expect("the runner image is a file");
     let elf = object::File::parse(&*bytes).expect("the runner image is an ELF file");
     let (mut code_bytes, mut static_ram_bytes) = (0, 0);
     for section in elf.sections() {
@@ -70,7 +80,6 @@ fn of_image(board: &Board) -> ImageFigures {
             _ => {}
         }
     }
-    let compiler = fs::read_to_string(image.elf.with_extension("compiler")).unwrap_or_default();
     ImageFigures { compiler, code_bytes, static_ram_bytes }
 }
 

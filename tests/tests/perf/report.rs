@@ -39,6 +39,12 @@ fn write(text: &mut String, figures: &Figures) -> std::fmt::Result {
         let (code, ram) = (Count(image.code_bytes), Count(image.static_ram_bytes));
         writeln!(text, "| `{board}` | {code} | {ram} | {} |", image.compiler)?;
     }
+    if figures.image.keys().any(|name| name.ends_with("-base")) {
+        writeln!(
+            text,
+            "\nA name that ends in `-base` is of a runner with the operators of kinds 1 to 16 alone."
+        )?;
+    }
     writeln!(text, "\n## Whole models\n")?;
     writeln!(
         text,

@@ -2,6 +2,7 @@
 
 use super::field::WordWriter;
 use super::{OperatorKind, RECORD_HEADER_BYTES, Record};
+use crate::linked::{EveryOperator, Linked};
 
 /// A record as it stands in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum PlanError {
         /// Byte of the record in the plan section.
         at: u32,
     },
-    /// A kind this version does not know.
+    /// A kind that is not linked, or that this version does not know.
     UnknownOperator {
         /// Its code.
         kind: u16,
@@ -50,9 +51,12 @@ impl<'a> PlanReader<'a> {
     }
 
     /// Puts the next record into `entry`, where it stays, since a record is large; `None` at the end.
-    /// After an error there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or its operator is not linked. There is no next one then.
     #[inline(never)]
-    pub(crate) fn read_next(&mut self, entry: &mut Option<PlanEntry>) -> Result<(), PlanError> {
+    pub fn read_next<L: Linked>(&mut self, entry: &mut Option<PlanEntry>) -> Result<(), PlanError> {
         *entry = None;
         let Some(rest) = self.section.get(self.at..).filter(|rest| !rest.is_empty()) else {
             return Ok(());
@@ -65,9 +69,11 @@ impl<'a> PlanReader<'a> {
         let code = u16::from_le_bytes([header[0], header[1]]);
         let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
         let layer = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-        let kind = OperatorKind::from_code(code).ok_or(PlanError::UnknownOperator { kind: code, at })?;
+        let kind = OperatorKind::from_code(code)
+            .filter(|&kind| L::OPERATORS.contains(kind))
+            .ok_or(PlanError::UnknownOperator { kind: code, at })?;
         let body = rest.get(RECORD_HEADER_BYTES..length).ok_or(PlanError::Truncated { at })?;
-        let record = Record::read_fields(kind, body).ok_or(PlanError::Malformed { kind, at })?;
+        let record = Record::read_fields::<L>(kind, body).ok_or(PlanError::Malformed { kind, at })?;
         self.at = at as usize + length;
         *entry = Some(PlanEntry { layer, record });
         Ok(())
@@ -80,7 +86,7 @@ impl Iterator for PlanReader<'_> {
     /// The next record; after an error there is none.
     fn next(&mut self) -> Option<Self::Item> {
         let mut entry = None;
-        match self.read_next(&mut entry) {
+        match self.read_next::<EveryOperator>(&mut entry) {
             Ok(()) => entry.map(Ok),
             Err(error) => Some(Err(error)),
         }

@@ -2,6 +2,7 @@
 
 use super::operands::{Access, Operands};
 use super::{ChannelParameters, Dims, Image, Record, Strides, Window};
+use crate::linked::{EveryOperator, Linked};
 use crate::tensor::{DType, Space, TensorRef};
 
 /// A record whose shapes contradict each other, or are too large.
@@ -163,14 +164,19 @@ impl Record {
     #[inline]
     pub fn operands(&self) -> Result<Operands, GeometryError> {
         let mut operands = Operands::default();
-        self.find_operands(&mut operands)?;
+        self.find_operands::<EveryOperator>(&mut operands)?;
         Ok(operands)
     }
 
-    /// Makes `regions` the [`operands`](Self::operands).
-    pub(crate) fn find_operands(&self, regions: &mut Operands) -> Result<(), GeometryError> {
+    /// Makes `regions` the [`operands`](Self::operands); none where the operator is not linked.
+    ///
+    /// # Errors
+    ///
+    /// When the record's own shapes contradict each other.
+    pub fn find_operands<L: Linked>(&self, regions: &mut Operands) -> Result<(), GeometryError> {
         regions.clear();
-        match self {
+        let Some(record) = self.linked::<L>() else { return Ok(()) };
+        match record {
             Record::Conv2d(op) => {
                 let taps = taps(&op.window, &op.output_image)?;
                 let (from, to) = (&op.input_image, &op.output_image);

@@ -15,6 +15,7 @@ mod mmu;
 mod registers;
 mod uart;
 
+use edgepkg_format::linked::EveryOperator;
 use edgepkg_runtime::server;
 
 use crate::gauge::InstructionGauge;
@@ -32,6 +33,6 @@ extern "C" fn main() -> ! {
     let (mut uart, mut slot, arena) =
         unsafe { (Uart::start(machine), ModelSlot::with_boot_file(), memory::arena()) };
     let mut gauge = InstructionGauge::calibrated();
-    server::serve(&mut uart, &mut slot, &mut gauge, arena);
+    server::serve::<EveryOperator>(&mut uart, &mut slot, &mut gauge, arena);
     fault::stop()
 }

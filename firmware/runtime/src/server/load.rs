@@ -2,6 +2,7 @@
 
 use edgepkg_format::ArtifactError;
 use edgepkg_format::link::{ModelFault, ModelState};
+use edgepkg_format::linked::Linked;
 use edgepkg_format::slot::Commit;
 
 use super::Slot;
@@ -24,8 +25,8 @@ pub(super) fn committed(slot: &impl Slot) -> Result<&[u8], ModelState> {
     commit.committed(slot.bytes()).ok_or(ModelState::Damaged)
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Model<'_>, ModelState> {
-    Model::parse(bytes).map_err(|error| ModelState::Refused(model_fault(error)))
+pub(super) fn parse<L: Linked>(bytes: &[u8]) -> Result<Model<'_, L>, ModelState> {
+    Model::parse_linked(bytes).map_err(|error| ModelState::Refused(model_fault(error)))
 }
 
 fn model_fault(error: ModelError) -> ModelFault {

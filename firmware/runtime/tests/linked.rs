@@ -1,0 +1,84 @@
+//! Programs that link some operators and no others.
+
+use edgepkg_format::aligned::AlignedBytes;
+use edgepkg_format::info::OperatorSet;
+use edgepkg_format::linked::{Linked, Only};
+use edgepkg_format::needs::Needs;
+use edgepkg_format::plan::PlanError;
+use edgepkg_format::{Artifact, ArtifactError, OperatorKind};
+use edgepkg_runtime::{Arena, Model, ModelError, embed_model};
+
+embed_model!(
+    /// MLPerf Tiny's keyword-spotting model.
+    pub(crate) Keywords = "data/kws.epa"
+);
+
+/// An artifact with every kind of record.
+const EVERY_OPERATOR: &[u8] = include_bytes!("../../format/tests/golden/v1.epa");
+
+/// What a session of `model` makes of one input.
+fn scores<L: Linked>(model: &Model<'_, L>) -> Vec<i8> {
+    let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
+    let mut session = model.session(&mut arena).unwrap();
+    let input: Vec<i8> = (0..490).map(|i| (i * 37 % 256 - 128) as i8).collect();
+    session.input(0).unwrap().copy_from_i8(&input).unwrap();
+    session.run().unwrap();
+    session.output(0).unwrap().values_i8().collect()
+}
+
+#[test]
+fn an_embedded_model_runs_on_its_own_operators() {
+    let own = Keywords::parse().unwrap();
+    let of_all = Model::parse(Keywords::ARTIFACT).unwrap();
+    assert_eq!(scores(&own), scores(&of_all));
+    assert!(Keywords::OPERATORS.contains(OperatorKind::Softmax));
+    assert!(!Keywords::OPERATORS.contains(OperatorKind::Mul));
+}
+
+#[test]
+fn needs_are_those_that_the_info_states() {
+    for bytes in [Keywords::ARTIFACT, EVERY_OPERATOR] {
+        let bytes = AlignedBytes::from(bytes);
+        let artifact = Artifact::parse(&bytes).unwrap();
+        let Needs { arena_bytes, operators } = Needs::of(&bytes);
+        assert_eq!(arena_bytes, artifact.arena_bytes());
+        assert_eq!(operators, artifact.info().operators);
+    }
+}
+
+#[test]
+#[should_panic = "these bytes are not an edgepkg artifact"]
+fn needs_of_other_bytes_are_refused() {
+    Needs::of(b"GIF89a, and so on");
+}
+
+#[test]
+fn operators_that_are_not_linked_are_named() {
+    type WithoutSoftmax = Only<{ Keywords::OPERATORS.without(SOFTMAX).bits() }>;
+    const SOFTMAX: OperatorSet = OperatorSet::of(&[OperatorKind::Softmax]);
+    let refused = Model::<WithoutSoftmax>::parse_linked(Keywords::ARTIFACT).unwrap_err();
+    assert_eq!(refused, ModelError::MissingOperators(SOFTMAX));
+}
+
+#[test]
+fn an_operator_that_the_info_conceals_is_refused_where_it_stands() {
+    const SOFTMAX: u16 = OperatorKind::Softmax as u16;
+    let mut bytes = AlignedBytes::from(Keywords::ARTIFACT);
+    let operators = Keywords::OPERATORS.bits();
+    let bit = 1u64 << SOFTMAX;
+    // Both are in the second of the number's bytes, which hold 7 bits each.
+    assert_eq!(operators & !0x3fff, 0);
+    let encoded = [operators as u8 | 0x80, (operators >> 7) as u8];
+    let at = bytes.windows(2).position(|pair| pair == encoded).unwrap();
+    bytes[at + 1] &= !((bit >> 7) as u8);
+    assert_eq!(Needs::of(&bytes).operators.bits(), operators & !bit);
+    type Concealed = Only<{ Keywords::OPERATORS.bits() & !(1 << SOFTMAX) }>;
+    let refused = Model::<Concealed>::parse_linked(&bytes).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            ModelError::Artifact(ArtifactError::Plan(PlanError::UnknownOperator { kind: SOFTMAX, .. }))
+        ),
+        "{refused:?}"
+    );
+}
