@@ -143,6 +143,7 @@ impl Channels {
             | Op::Unary(_)
             | Op::Requantize
             | Op::Reshape => when(alike, Kind::Channelwise),
+            Op::Take { axis, .. } => when(alike && whole(x) && *axis != innermost, Kind::Channelwise),
             Op::Softmax { .. } | Op::Transpose { .. } | Op::Slice { .. } => Kind::Opaque,
         }
     }

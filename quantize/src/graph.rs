@@ -312,6 +312,13 @@ pub enum Op {
         /// First element taken, for each dimension.
         begin: Vec<usize>,
     },
+    /// `[x]`: along `axis`, the elements at `indices`, one after the other.
+    Take {
+        /// The dimension.
+        axis: usize,
+        /// Of the input's elements; any of them, in any order.
+        indices: Vec<usize>,
+    },
     /// `[x]`: the same reals with another scale, zero point or width. Int graphs only.
     Requantize,
 }
@@ -420,6 +427,7 @@ impl Op {
             Op::Reshape => "Reshape",
             Op::Transpose { .. } => "Transpose",
             Op::Slice { .. } => "Slice",
+            Op::Take { .. } => "Take",
             Op::Requantize => "Requantize",
         }
     }

@@ -145,6 +145,7 @@ impl<'a> Interpreter<'a> {
             Op::Reshape => output.copy_from_slice(view(0)),
             Op::Transpose { perm } => layout::transpose(perm, view(0), in_shape(0), output),
             Op::Slice { begin } => layout::slice(begin, view(0), in_shape(0), output, out_shape),
+            Op::Take { axis, indices } => layout::take(*axis, indices, view(0), in_shape(0), output),
             Op::Requantize => unreachable!("refused when it was prepared"),
         }
     }

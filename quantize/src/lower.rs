@@ -8,6 +8,7 @@ mod choose_kernels;
 mod constants;
 mod elementwise;
 mod function_table;
+mod index_runs;
 mod layout;
 mod movement;
 mod reduction;
@@ -253,6 +254,7 @@ impl<'g> Lowering<'g> {
             Op::Reshape => self.reshape(node),
             Op::Transpose { perm } => self.transpose(node, perm),
             Op::Slice { begin } => self.slice(node, begin),
+            Op::Take { axis, indices } => self.take(node, *axis, indices),
             Op::Requantize => self.requantize(node),
         }
     }

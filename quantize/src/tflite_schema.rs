@@ -130,6 +130,30 @@ pub(crate) mod field {
         pub(crate) const NEW_SHAPE: u16 = 0;
     }
 
+    /// Of packing and unpacking.
+    pub(crate) mod pack {
+        pub(crate) const AXIS: u16 = 1;
+    }
+
+    pub(crate) mod gather {
+        pub(crate) const AXIS: u16 = 0;
+        pub(crate) const BATCH_DIMENSIONS: u16 = 1;
+    }
+
+    /// Of moving between depth and space.
+    pub(crate) mod block {
+        pub(crate) const SIZE: u16 = 0;
+    }
+
+    pub(crate) mod mirror_pad {
+        pub(crate) const MODE: u16 = 0;
+    }
+
+    pub(crate) mod resize_nearest {
+        pub(crate) const ALIGN_CORNERS: u16 = 0;
+        pub(crate) const HALF_PIXEL_CENTERS: u16 = 1;
+    }
+
     pub(crate) mod strided_slice {
         pub(crate) const BEGIN_MASK: u16 = 0;
         pub(crate) const END_MASK: u16 = 1;
@@ -161,7 +185,14 @@ pub(crate) mod options_type {
     pub(crate) const SUB: u8 = 28;
     pub(crate) const DIV: u8 = 29;
     pub(crate) const STRIDED_SLICE: u8 = 32;
+    pub(crate) const SPACE_TO_DEPTH: u8 = 19;
+    pub(crate) const GATHER: u8 = 23;
+    pub(crate) const PACK: u8 = 59;
+    pub(crate) const UNPACK: u8 = 64;
+    pub(crate) const RESIZE_NEAREST_NEIGHBOR: u8 = 74;
     pub(crate) const LEAKY_RELU: u8 = 75;
+    pub(crate) const MIRROR_PAD: u8 = 77;
+    pub(crate) const DEPTH_TO_SPACE: u8 = 94;
 }
 
 /// Types of elements.
@@ -192,14 +223,27 @@ pub(crate) mod activation {
     pub(crate) const TANH: i8 = 4;
 }
 
-/// The operators that are read or written, under the schema's names and numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Builtin {
+macro_rules! builtins {
+    ($($name:ident = $code:literal,)*) => {
+        /// The operators that are read or written, under the schema's names and numbers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Builtin {
+            $($name = $code,)*
+        }
+
+        impl Builtin {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+builtins! {
     Add = 0,
     AveragePool2d = 1,
     Concatenation = 2,
     Conv2d = 3,
     DepthwiseConv2d = 4,
+    DepthToSpace = 5,
     FullyConnected = 9,
     Logistic = 14,
     MaxPool2d = 17,
@@ -209,8 +253,10 @@ pub(crate) enum Builtin {
     Relu6 = 21,
     Reshape = 22,
     Softmax = 25,
+    SpaceToDepth = 26,
     Tanh = 28,
     Pad = 34,
+    Gather = 36,
     Transpose = 39,
     Mean = 40,
     Sub = 41,
@@ -224,48 +270,14 @@ pub(crate) enum Builtin {
     Slice = 65,
     ExpandDims = 70,
     ReduceMax = 82,
+    Pack = 83,
+    Unpack = 88,
+    ResizeNearestNeighbor = 97,
     LeakyRelu = 98,
+    MirrorPad = 100,
+    SplitV = 102,
     Elu = 111,
     Quantize = 114,
     HardSwish = 117,
     Relu0To1 = 152,
-}
-
-impl Builtin {
-    pub(crate) const ALL: [Self; 34] = [
-        Self::Add,
-        Self::AveragePool2d,
-        Self::Concatenation,
-        Self::Conv2d,
-        Self::DepthwiseConv2d,
-        Self::FullyConnected,
-        Self::Logistic,
-        Self::MaxPool2d,
-        Self::Mul,
-        Self::Relu,
-        Self::ReluN1To1,
-        Self::Relu6,
-        Self::Reshape,
-        Self::Softmax,
-        Self::Tanh,
-        Self::Pad,
-        Self::Transpose,
-        Self::Mean,
-        Self::Sub,
-        Self::Div,
-        Self::Squeeze,
-        Self::StridedSlice,
-        Self::Split,
-        Self::Maximum,
-        Self::Minimum,
-        Self::PadV2,
-        Self::Slice,
-        Self::ExpandDims,
-        Self::ReduceMax,
-        Self::LeakyRelu,
-        Self::Elu,
-        Self::Quantize,
-        Self::HardSwish,
-        Self::Relu0To1,
-    ];
 }

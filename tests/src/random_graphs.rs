@@ -10,7 +10,7 @@ use edgepkg_quantize::graph::{
 };
 
 /// The operators, by the names of [`graph`].
-pub const OPERATORS: [&str; 23] = [
+pub const OPERATORS: [&str; 24] = [
     "elu",
     "conv",
     "grouped_conv",
@@ -33,6 +33,7 @@ pub const OPERATORS: [&str; 23] = [
     "reshape",
     "transpose",
     "slice",
+    "take",
     "requantize",
 ];
 
@@ -153,6 +154,7 @@ impl Maker {
             "reshape" => self.moving(Op::Reshape, |shape, _| vec![shape.iter().product()]),
             "transpose" => self.transpose(),
             "slice" => self.slice(),
+            "take" => self.take(),
             "requantize" => self.unary_of_any_scale(Op::Requantize),
             _ => panic!("no operator is called {operator}"),
         }
@@ -434,6 +436,16 @@ impl Maker {
         }
         let to = perm.iter().map(|&axis| shape[axis]).collect();
         self.moving_from(&shape, Op::Transpose { perm }, |_, _| to)
+    }
+
+    fn take(&mut self) -> TensorId {
+        let shape = self.shape();
+        let axis = self.random.below(shape.len());
+        let count = self.random.between(1, 24);
+        let indices: Vec<usize> = (0..count).map(|_| self.random.below(shape[axis])).collect();
+        let mut taken = shape.clone();
+        taken[axis] = count;
+        self.moving_from(&shape, Op::Take { axis, indices }, |_, _| taken)
     }
 
     fn slice(&mut self) -> TensorId {

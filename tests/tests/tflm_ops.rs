@@ -7,12 +7,13 @@ use edgepkg_tests::import::int8_tflite;
 use edgepkg_tests::tflm_ops::{Case, Cases};
 
 /// The operators there are, int8.
-const GROUPS: [&str; 26] = [
+const GROUPS: [&str; 34] = [
     "ADD",
     "AVERAGE_POOL_2D",
     "CONCATENATION",
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
+    "DEPTH_TO_SPACE",
     "ELU",
     "EXPAND_DIMS",
     "FULLY_CONNECTED",
@@ -21,19 +22,26 @@ const GROUPS: [&str; 26] = [
     "LOGISTIC",
     "MAX_POOL_2D",
     "MEAN",
+    "MIRROR_PAD",
     "MUL",
+    "PACK",
     "PAD",
     "PADV2",
     "QUANTIZE",
     "RELU",
     "RELU6",
     "RESHAPE",
+    "RESIZE_NEAREST_NEIGHBOR",
     "SLICE",
     "SOFTMAX",
+    "SPACE_TO_DEPTH",
     "SPLIT",
+    "SPLIT_V",
     "SQUEEZE",
+    "STRIDED_SLICE",
     "TANH",
     "TRANSPOSE",
+    "UNPACK",
 ];
 
 #[test]

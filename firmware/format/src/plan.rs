@@ -622,6 +622,27 @@ records! {
         /// Range of the output.
         clamp: Clamp,
     }
+
+    /// Elements at indices, along one dimension. An element is `inner` bytes. An index outside of the
+    /// dimension is taken for its nearest end.
+    Gather = 17 {
+        /// int8, `[batches, outer, extent, inner]`.
+        input: TensorRef,
+        /// int8, `[batches, outer, count, inner]`.
+        output: TensorRef,
+        /// int32, `[batches, count]`.
+        indices: TensorRef,
+        /// Lists of indices.
+        batches: u32,
+        /// Blocks that one list is for.
+        outer: u32,
+        /// Elements of a block of the input.
+        extent: u32,
+        /// Elements of a block of the output.
+        count: u32,
+        /// Bytes of an element.
+        inner: u32,
+    }
 }
 
 structure! {

@@ -370,7 +370,9 @@ fn the_reader_still_reads_it() {
     assert_eq!((info.name, info.version, info.arena_bytes), ("golden", "1.0.0", ARENA_BYTES));
     let kinds = Artifact::parse(&AlignedBytes::from(PACKED)).unwrap().info().operators;
     let all = OperatorKind::ALL.iter().copied();
-    assert!(info.operators.iter().eq(all.filter(|&kind| !kinds.contains(kind))));
+    // Those of the first version's writers; kinds that came later are in no file that never changes.
+    let first = all.filter(|&kind| kind as u16 <= OperatorKind::Requantize as u16);
+    assert!(info.operators.iter().eq(first.filter(|&kind| !kinds.contains(kind))));
     assert!(OperatorSet::EMPTY.without(info.operators).is_empty());
     let (inputs, outputs) = ports();
     for (stated, expected) in [(info.inputs, inputs), (info.outputs, outputs)] {

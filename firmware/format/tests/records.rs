@@ -2,10 +2,10 @@
 //! it.
 
 use edgepkg_format::plan::{
-    Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Image,
-    Lookup, MaxPool2d, Mean, Mul, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding,
-    PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize, Rounding, Scale, Softmax, StridedCopy,
-    Traversal, Window,
+    Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Gather,
+    Image, Lookup, MaxPool2d, Mean, Mul, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected,
+    PackedRounding, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize, Rounding, Scale,
+    Softmax, StridedCopy, Traversal, Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -361,9 +361,24 @@ fn packed_fully_connected() {
 }
 
 #[test]
+fn gather() {
+    let record = Gather {
+        input: tensor(0),
+        output: tensor(2),
+        indices: tensor(4),
+        batches: 6,
+        outer: 7,
+        extent: 8,
+        count: 9,
+        inner: 10,
+    };
+    check(record, 17, 11, &[0, 2, 4]);
+}
+
+#[test]
 fn every_kind_is_known_by_its_code_and_specified() {
     let codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
-    assert_eq!(codes, (1..=16).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=17).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
     assert_eq!(
         SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),

@@ -17,6 +17,7 @@ use crate::portable::{
 #[cfg(all(target_os = "none", not(isa = "armv7em")))]
 use crate::reference::elementwise::add_i8;
 use crate::reference::elementwise::mul_i8;
+use crate::reference::gather::gather;
 use crate::reference::lookup::lookup_i8;
 use crate::reference::mean::mean_i8;
 use crate::reference::movement::{fill_i8, strided_copy};
@@ -69,6 +70,7 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         (Record::Fill(op), &[]) => fill_i8(op, output),
         (Record::StridedCopy(op), &[input]) => strided_copy(op, input, output),
         (Record::Requantize(op), &[input]) => requantize(op, input, output),
+        (Record::Gather(op), &[input, indices]) => gather(op, input, indices, output),
         #[cfg(isa = "armv7em")]
         (Record::PackedConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
             packed_conv2d_i8(op, input, stream, scratch, output);

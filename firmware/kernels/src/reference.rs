@@ -7,6 +7,7 @@ pub mod conv2d;
 pub mod depthwise_conv2d;
 pub mod elementwise;
 pub mod fully_connected;
+pub mod gather;
 pub mod lookup;
 pub mod mean;
 pub mod movement;

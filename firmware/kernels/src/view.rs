@@ -69,6 +69,12 @@ impl<'a> View<'a> {
     }
 }
 
+/// Element `index` of little-endian int32 elements.
+#[inline]
+pub(crate) fn word(view: View<'_>, index: usize) -> i32 {
+    i32::from_le_bytes([0, 1, 2, 3].map(|byte| view.get(4 * index + byte) as u8))
+}
+
 /// Element `index` of int8 or little-endian int16 elements.
 #[inline]
 pub(crate) fn element(view: View<'_>, dtype: DType, index: usize) -> i32 {

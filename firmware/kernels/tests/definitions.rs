@@ -75,6 +75,45 @@ fn channel_table(random: &mut Random, weight_sums: &[i64], zero_point: i32) -> (
 }
 
 #[test]
+fn gather() {
+    let mut random = Random(17);
+    for _ in 0..100 {
+        let [batches, outer, extent, count, inner] = [2, 3, 5, 4, 6].map(|greatest| random.extent(greatest));
+        let op = Gather {
+            input: arena(DType::Int8),
+            output: arena(DType::Int8),
+            indices: arena(DType::Int32),
+            batches,
+            outer,
+            extent,
+            count,
+            inner,
+        };
+        let record = Record::from(op);
+        let input = random.bytes(lengths(&record).0[0]);
+        let ends = [i64::from(i32::MIN), -1, i64::from(extent), i64::from(i32::MAX)];
+        let list: Vec<i32> = (0..batches * count)
+            .map(|_| {
+                let (inside, end) = (random.between(0, i64::from(extent) - 1), random.one_of(&ends));
+                random.one_of(&[inside, inside, inside, end]) as i32
+            })
+            .collect();
+        let mut expected = Vec::new();
+        for batch in 0..batches {
+            for block in 0..outer {
+                for at in 0..count {
+                    let index = list[(batch * count + at) as usize].clamp(0, extent as i32 - 1) as u32;
+                    let from = (((batch * outer + block) * extent + index) * inner) as usize;
+                    expected.extend_from_slice(&input[from..from + inner as usize]);
+                }
+            }
+        }
+        let indices = list.iter().flat_map(|index| index.to_le_bytes()).map(|byte| byte as i8).collect();
+        check(&record, &[input, indices], &expected);
+    }
+}
+
+#[test]
 fn convolutions_sum_over_the_taps_inside_the_image() {
     let mut random = Random(1);
     for _ in 0..400 {

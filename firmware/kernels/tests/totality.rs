@@ -168,6 +168,17 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             rounding,
         }
         .into(),
+        OperatorKind::Gather => Gather {
+            input,
+            output,
+            indices: arena(DType::Int32),
+            batches: random.extent(2),
+            outer: random.extent(3),
+            extent: random.extent(5),
+            count: random.extent(4),
+            inner: random.extent(6),
+        }
+        .into(),
         other => panic!("{} has no case", other.name()),
     }
 }

@@ -61,7 +61,14 @@ impl Sharing {
                 max: activation.apply(range.max),
             };
             self.ranges[input.0] = match (&node.op, self.ranges[input.0]) {
-                (Op::MaxPool2d(_) | Op::Slice { .. } | Op::Reshape | Op::Transpose { .. }, _) => kept,
+                (
+                    Op::MaxPool2d(_)
+                    | Op::Slice { .. }
+                    | Op::Take { .. }
+                    | Op::Reshape
+                    | Op::Transpose { .. },
+                    _,
+                ) => kept,
                 (Op::Relu, Some(range)) => Some(clamped(&Activation::RELU, range)),
                 (Op::Relu6, Some(range)) => Some(clamped(&Activation::RELU6, range)),
                 (Op::Clamp(activation), Some(range)) => Some(clamped(activation, range)),
@@ -78,7 +85,8 @@ impl Sharing {
             | Op::Relu6
             | Op::Reshape
             | Op::Transpose { .. }
-            | Op::Slice { .. } => self.tie(node.inputs[0], node.output()),
+            | Op::Slice { .. }
+            | Op::Take { .. } => self.tie(node.inputs[0], node.output()),
             Op::Pad { value, .. } => {
                 let value = *value;
                 if let Some(prescribed) = &self.prescribed[self.root(node.inputs[0])]

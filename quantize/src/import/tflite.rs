@@ -16,12 +16,14 @@ mod float;
 mod int8;
 mod lower;
 mod metadata;
+mod movement;
 mod names;
 mod needed;
 mod notes;
 mod number;
 mod operator;
 mod schema;
+mod steps;
 
 use std::collections::HashMap;
 

@@ -81,3 +81,14 @@ pub(super) fn transpose(perm: &[usize], input: &[f32], in_shape: &[usize], outpu
     let from: Vec<usize> = perm.iter().map(|&axis| in_strides[axis]).collect();
     for_each_offset(&shape, (0, &from), (0, &strides(&shape)), |from, to| output[to] = input[from]);
 }
+
+/// Along `axis`, the elements at `indices`.
+pub(super) fn take(axis: usize, indices: &[usize], input: &[f32], in_shape: &[usize], output: &mut [f32]) {
+    let inner: usize = in_shape[axis + 1..].iter().product();
+    let blocks = input.chunks_exact(in_shape[axis] * inner);
+    for (from, to) in blocks.zip(output.chunks_exact_mut(indices.len() * inner)) {
+        for (&index, to) in indices.iter().zip(to.chunks_exact_mut(inner)) {
+            to.copy_from_slice(&from[index * inner..][..inner]);
+        }
+    }
+}

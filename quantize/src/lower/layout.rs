@@ -7,20 +7,22 @@ use edgepkg_format::tensor::MAX_RANK;
 /// neighbouring dimensions that every view passes through in one go are merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Views<const VIEWS: usize> {
-    dims: Vec<(usize, [usize; VIEWS])>,
+    dims: Vec<(usize, [isize; VIEWS])>,
 }
 
 impl<const VIEWS: usize> Views<VIEWS> {
     /// Views of `shape`, each with a stride for every dimension.
-    pub(super) fn new(shape: &[usize], strides: [&[usize]; VIEWS]) -> Self {
-        let mut dims: Vec<(usize, [usize; VIEWS])> = Vec::new();
+    pub(super) fn new(shape: &[usize], strides: [&[isize]; VIEWS]) -> Self {
+        let mut dims: Vec<(usize, [isize; VIEWS])> = Vec::new();
         for (axis, &extent) in shape.iter().enumerate() {
             if extent == 1 {
                 continue;
             }
             let inner = strides.map(|strides| strides[axis]);
             match dims.last_mut() {
-                Some((outer_extent, outer)) if (0..VIEWS).all(|view| outer[view] == inner[view] * extent) => {
+                Some((outer_extent, outer))
+                    if (0..VIEWS).all(|view| outer[view] == inner[view] * extent as isize) =>
+                {
                     *outer_extent *= extent;
                     *outer = inner;
                 }
@@ -35,17 +37,17 @@ impl<const VIEWS: usize> Views<VIEWS> {
         self.padded(1, |(extent, _)| *extent as u32)
     }
 
-    /// The strides of the view at `index`.
+    /// The strides of the view at `index`, none of which is negative.
     pub(super) fn strides(&self, index: usize) -> Dims {
         self.padded(0, |(_, strides)| strides[index] as u32)
     }
 
-    /// The strides of the view at `index`, as strides that could be negative.
+    /// The strides of the view at `index`, which may be negative.
     pub(super) fn signed_strides(&self, index: usize) -> Strides {
         self.padded(0, |(_, strides)| strides[index] as i32)
     }
 
-    fn padded<T: Copy>(&self, unused: T, value: impl Fn(&(usize, [usize; VIEWS])) -> T) -> [T; MAX_RANK] {
+    fn padded<T: Copy>(&self, unused: T, value: impl Fn(&(usize, [isize; VIEWS])) -> T) -> [T; MAX_RANK] {
         let mut padded = [unused; MAX_RANK];
         let leading = MAX_RANK - self.dims.len();
         for (place, dim) in padded[leading..].iter_mut().zip(&self.dims) {
@@ -56,17 +58,17 @@ impl<const VIEWS: usize> Views<VIEWS> {
 }
 
 /// Strides of a dense tensor, in elements.
-pub(super) fn dense_strides(shape: &[usize]) -> Vec<usize> {
+pub(super) fn dense_strides(shape: &[usize]) -> Vec<isize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis];
+        strides[axis - 1] = strides[axis] * shape[axis] as isize;
     }
     strides
 }
 
 /// Strides with which a dense tensor of `shape` is broadcast to `rank` dimensions: 0 where it has
 /// extent 1 or no such dimension.
-pub(super) fn broadcast_strides(shape: &[usize], rank: usize) -> Vec<usize> {
+pub(super) fn broadcast_strides(shape: &[usize], rank: usize) -> Vec<isize> {
     let mut strides = vec![0; rank - shape.len()];
     let dense = dense_strides(shape);
     strides.extend(shape.iter().zip(dense).map(|(&extent, stride)| if extent == 1 { 0 } else { stride }));

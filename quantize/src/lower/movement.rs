@@ -1,12 +1,16 @@
 //! Operators that only move values: copies between strided places.
 
-use edgepkg_format::plan::{Fill, StridedCopy};
+use edgepkg_format::plan::{Fill, Gather, StridedCopy};
 use edgepkg_format::{DType, Space, TensorRef};
 
+use super::index_runs::index_runs;
 use super::layout::{Views, dense_strides};
 use super::{Lowering, NodeResult, byte_count, word};
 use crate::graph::{Node, TensorId};
 use crate::multiplier::{quantize, type_range};
+
+/// Elements are taken by so many copies at most; else by a table of their indices.
+const MOST_COPIES: usize = 8;
 
 /// A block of elements, one byte each, and where it lies in two tensors.
 struct Block<'a> {
@@ -19,7 +23,7 @@ struct Block<'a> {
 struct Corner<'a> {
     tensor: TensorRef,
     element: usize,
-    strides: &'a [usize],
+    strides: &'a [isize],
 }
 
 impl Lowering<'_> {
@@ -46,7 +50,8 @@ impl Lowering<'_> {
         for (&id, input) in node.inputs.iter().zip(inputs) {
             let x = self.tensor(id);
             let input = Corner { tensor: input, element: 0, strides: &dense_strides(&x.shape) };
-            let output = Corner { tensor: output, element: begin * strides[axis], strides: &strides };
+            let output =
+                Corner { tensor: output, element: begin * strides[axis] as usize, strides: &strides };
             self.copy(&Block { shape: &x.shape, input, output });
             begin += x.shape[axis];
         }
@@ -69,10 +74,45 @@ impl Lowering<'_> {
         let input = self.place(node.inputs[0])?;
         let output = self.allocate(node.output())?;
         let dense = dense_strides(&x.shape);
-        let strides: Vec<usize> = perm.iter().map(|&axis| dense[axis]).collect();
+        let strides: Vec<isize> = perm.iter().map(|&axis| dense[axis]).collect();
         let input = Corner { tensor: input, element: 0, strides: &strides };
         let output = Corner { tensor: output, element: 0, strides: &dense_strides(&y.shape) };
         self.copy(&Block { shape: &y.shape, input, output });
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self, node: &Node, axis: usize, indices: &[usize]) -> NodeResult {
+        let (x, _) = self.unary(node);
+        let (input, output) = (self.place(node.inputs[0])?, self.allocate(node.output())?);
+        let product = |extents: &[usize]| extents.iter().product::<usize>();
+        let (outer, inner) = (product(&x.shape[..axis]), product(&x.shape[axis + 1..]));
+        let runs = index_runs(indices);
+        if runs.len() > MOST_COPIES {
+            let words: Vec<u8> = indices.iter().flat_map(|&index| word(index).to_le_bytes()).collect();
+            let record = Gather {
+                input,
+                output,
+                indices: self.constant(&words, DType::Int32)?,
+                batches: 1,
+                outer: word(outer),
+                extent: word(x.shape[axis]),
+                count: word(indices.len()),
+                inner: word(inner),
+            };
+            self.push(record);
+            return Ok(());
+        }
+        let width = inner as isize;
+        for run in runs {
+            let shape = [outer, run.times, run.count, inner];
+            let from = [(x.shape[axis] * inner) as isize, run.stride * width, run.step * width, 1];
+            let to = [(indices.len() * inner) as isize, run.count as isize * width, width, 1];
+            self.copy(&Block {
+                shape: &shape,
+                input: Corner { tensor: input, element: run.first * inner, strides: &from },
+                output: Corner { tensor: output, element: run.at * inner, strides: &to },
+            });
+        }
         Ok(())
     }
 
@@ -122,6 +162,6 @@ impl Corner<'_> {
 }
 
 /// The element with these indices.
-fn element_at(indices: &[usize], strides: &[usize]) -> usize {
-    indices.iter().zip(strides).map(|(index, stride)| index * stride).sum()
+fn element_at(indices: &[usize], strides: &[isize]) -> usize {
+    indices.iter().zip(strides).map(|(index, &stride)| index * stride as usize).sum()
 }

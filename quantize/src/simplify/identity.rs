@@ -13,6 +13,7 @@ pub(super) fn remove(editor: &mut Editor, index: usize) -> bool {
         Op::Reshape => (true, x),
         Op::Transpose { perm } => (perm.is_sorted(), x),
         Op::Pad { .. } | Op::Slice { .. } => (true, x),
+        Op::Take { indices, .. } => (indices.iter().enumerate().all(|(at, &index)| at == index), x),
         Op::Concat { .. } => (node.inputs.len() == 1, x),
         Op::Clamp(range) => (range.is_none(), x),
         Op::LeakyRelu { alpha } => (*alpha == 1.0, x),

@@ -123,6 +123,12 @@ fn on_unreshaped(editor: &Editor, index: usize) -> Option<(Op, Vec<Input>, Vec<u
             }
             Some((Op::Slice { begin }, single(), shape))
         }
+        Op::Take { axis, indices } => {
+            let axis = moved_ones(from, to)?[*axis]?;
+            let mut shape = from.to_vec();
+            shape[axis] = indices.len();
+            Some((Op::Take { axis, indices: indices.clone() }, single(), shape))
+        }
         Op::Mean { axes } => {
             let moved = moved_ones(from, to)?;
             let mut axes: Vec<usize> = axes.iter().filter_map(|&axis| moved[axis]).collect();

@@ -105,6 +105,7 @@ fn on_untransposed(editor: &Editor, index: usize, perm: &[usize]) -> Option<(Op,
             Op::Pad { before: untransposed(perm, before), after: untransposed(perm, after), value: *value }
         }
         Op::Slice { begin } => Op::Slice { begin: untransposed(perm, begin) },
+        Op::Take { axis, indices } => Op::Take { axis: perm[*axis], indices: indices.clone() },
         Op::Concat { axis } => Op::Concat { axis: perm[*axis] },
         Op::Mean { axes } => {
             if output.len() != perm.len() {

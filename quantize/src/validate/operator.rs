@@ -84,6 +84,13 @@ fn check_unary<T: Operand>(op: &Op, x: &T, output: &T) -> Checked {
             };
             ensure(begin.iter().zip(to).zip(from).all(inside), "takes what is outside its input")
         }
+        Op::Take { axis, indices } => {
+            let &extent = from.get(*axis).ok_or("takes along a dimension that is not there")?;
+            ensure(indices.iter().all(|&index| index < extent), "takes what is outside its input")?;
+            let mut taken = from.to_vec();
+            taken[*axis] = indices.len();
+            ensure(to == taken, SHAPE)
+        }
         _ => ensure(from == to, SHAPE),
     }
 }

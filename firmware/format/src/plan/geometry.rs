@@ -285,6 +285,12 @@ impl Record {
                 regions.stream(op.stream, op.stream_words())?;
                 regions.write(op.output, product(&[op.rows, op.output_depth]))
             }
+            Record::Gather(op) => {
+                let block = product(&[op.batches, op.outer, op.inner]);
+                regions.read(op.input, block.saturating_mul(op.extent))?;
+                regions.words(op.indices, product(&[op.batches, op.count]), Access::Read)?;
+                regions.write(op.output, block.saturating_mul(op.count))
+            }
         }
     }
 }

@@ -74,6 +74,11 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             let ends = draft.indices(node, "_ends", &end);
             add_given(draft, node, "Slice", &[starts, ends], &[], &x.quantization);
         }
+        Op::Take { axis, indices } => {
+            let indices = draft.indices(node, "_indices", indices);
+            let axis = [("axis", Attribute::Int(*axis as i64))];
+            add_given(draft, node, "Gather", &[indices], &axis, &x.quantization);
+        }
     }
     Ok(())
 }

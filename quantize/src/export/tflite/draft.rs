@@ -62,6 +62,7 @@ pub(super) enum Options {
     Reshape { shape: Vec<i32> },
     Reducer { keeps_dimensions: bool },
     LeakyRelu { alpha: f32 },
+    Gather { axis: usize },
 }
 
 impl<'g> Draft<'g> {

@@ -213,6 +213,12 @@ fn write_options(builder: &mut FlatBufferBuilder<'_>, operator: &Operator) -> Op
             });
             (options_type::CONCATENATION, options)
         }
+        Options::Gather { axis } => {
+            let options = table(builder, |builder| {
+                builder.push_slot(slot(field::gather::AXIS), *axis as i32, 0);
+            });
+            (options_type::GATHER, options)
+        }
         Options::Add => (options_type::ADD, elementwise(builder, activation)),
         Options::Mul => (options_type::MUL, elementwise(builder, activation)),
         Options::Reshape { shape } => {

@@ -100,6 +100,10 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             let size = draft.indices(node, "size", &[y.shape.len()], &words(&y.shape));
             push(draft, node, Builtin::Slice, &[begin, size], Options::None);
         }
+        Op::Take { axis, indices } => {
+            let indices = draft.indices(node, "indices", &[indices.len()], &words(indices));
+            push(draft, node, Builtin::Gather, &[indices], Options::Gather { axis: *axis });
+        }
         Op::Requantize => {
             let operator = plain(draft, node, Builtin::Quantize);
             draft.operators.push(Operator { version: version::of_quantize(y), ..operator });

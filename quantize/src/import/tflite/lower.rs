@@ -1,7 +1,7 @@
 //! Operators become nodes: most of them one, some several.
 
-use super::operator::{self, NO_OPTIONS};
-use super::schema::{Operator, Options, StridedSlice};
+use super::operator;
+use super::schema::Operator;
 use super::{Element, Importer};
 use crate::graph::{Activation, Node, Op, Padding, Pool, TensorId};
 use crate::import::ImportError;
@@ -13,7 +13,14 @@ impl<T: Element> Importer<'_, T> {
     pub(super) fn lower(&mut self, operator: &Operator, builtin: Builtin) -> Result<(), ImportError> {
         match builtin {
             Builtin::StridedSlice => self.strided_slice(operator),
-            Builtin::Split => self.split(operator),
+            Builtin::Split | Builtin::SplitV => self.split(operator),
+            Builtin::Pack => self.pack(operator),
+            Builtin::Unpack => self.unpack(operator),
+            Builtin::DepthToSpace => self.depth_to_space(operator),
+            Builtin::SpaceToDepth => self.space_to_depth(operator),
+            Builtin::MirrorPad => self.mirror_pad(operator),
+            Builtin::ResizeNearestNeighbor => self.resize_nearest(operator),
+            Builtin::Gather => self.gather(operator),
             Builtin::ReduceMax => self.maximum_over_axes(operator),
             _ => {
                 let op = operator::convert(self.file, operator, builtin);
@@ -58,51 +65,10 @@ impl<T: Element> Importer<'_, T> {
     }
 
     /// A tensor between nodes of one operator: elements as `like` has them, in another shape.
-    fn between(&mut self, operator: &Operator, like: TensorId, shape: Vec<usize>) -> TensorId {
+    pub(super) fn between(&mut self, operator: &Operator, like: TensorId, shape: Vec<usize>) -> TensorId {
         let name = self.file.node_name(operator);
         let tensor = self.graph.tensor(like).like(name, shape);
         self.graph.add_tensor(tensor)
-    }
-
-    fn strided_slice(&mut self, operator: &Operator) -> Result<(), ImportError> {
-        let problem = |problem| self.file.problem(operator, problem);
-        let (&[x, begin, end, strides], Options::StridedSlice(options)) =
-            (&operator.inputs[..], &operator.options)
-        else {
-            return Err(problem(NO_OPTIONS));
-        };
-        let shape = self.file.shape(x).map_err(problem)?;
-        let [begin, end, strides] = [begin, end, strides].map(|indices| self.file.indices(indices));
-        let bounds = [begin.map_err(problem)?, end.map_err(problem)?, strides.map_err(problem)?];
-        let (begin, taken) = block(&shape, &bounds, options).map_err(problem)?;
-        let (x, output) = (self.tensor(x)?, self.output(operator)?);
-        if self.graph.tensor(output).shape() == taken {
-            return self.push(operator, Op::Slice { begin }, vec![x], output);
-        }
-        let whole = self.between(operator, x, taken);
-        self.push(operator, Op::Slice { begin }, vec![x], whole)?;
-        self.push(operator, Op::Reshape, vec![whole], output)
-    }
-
-    fn split(&mut self, operator: &Operator) -> Result<(), ImportError> {
-        let problem = |problem| self.file.problem(operator, problem);
-        let &[axis, x] = &operator.inputs[..] else { return Err(problem("lacks an input")) };
-        let from = self.file.shape(x).map_err(problem)?;
-        let axes = operator::axes(self.file, x, axis).map_err(problem)?;
-        let &[axis] = &axes[..] else { return Err(problem("has not one axis")) };
-        let x = self.tensor(x)?;
-        let mut begin = vec![0; from.len()];
-        for &output in &operator.outputs {
-            let output = self.tensor(output)?;
-            self.push(operator, Op::Slice { begin: begin.clone() }, vec![x], output)?;
-            let taken = self.graph.tensor(output).shape().get(axis).copied().unwrap_or_default();
-            begin[axis] = begin[axis].saturating_add(taken);
-        }
-        if begin[axis] == from[axis] {
-            Ok(())
-        } else {
-            Err(self.file.problem(operator, "splits into other parts"))
-        }
     }
 
     /// A maximum over dimensions that follow each other is a pool whose window is all of them.
@@ -136,36 +102,4 @@ impl<T: Element> Importer<'_, T> {
         self.push(operator, Op::MaxPool2d(pool), vec![image], pooled)?;
         self.push(operator, Op::Reshape, vec![pooled], output)
     }
-}
-
-/// Where a slice begins and what it takes, for each dimension of `shape`; those that are left out after
-/// it are still there.
-fn block(
-    shape: &[usize],
-    [begin, end, strides]: &[Vec<i64>; 3],
-    options: &StridedSlice,
-) -> Result<(Vec<usize>, Vec<usize>), &'static str> {
-    if begin.len() > shape.len() || end.len() != begin.len() || strides.len() != begin.len() {
-        return Err("slices other dimensions");
-    }
-    if strides.iter().any(|&stride| stride != 1) {
-        return Err("has a stride other than 1, which is not supported");
-    }
-    let (mut begins, mut taken) = (vec![0; shape.len()], shape.to_vec());
-    for axis in 0..begin.len() {
-        let extent = shape[axis] as i64;
-        let is_in = |mask: u32| mask.checked_shr(axis as u32).unwrap_or_default() & 1 == 1;
-        let inside =
-            |index: i64| if index < 0 { index.saturating_add(extent) } else { index }.clamp(0, extent);
-        let from = if is_in(options.begin_mask) { 0 } else { inside(begin[axis]) };
-        let to = match end[axis] {
-            _ if is_in(options.shrink_mask) => from + 1,
-            _ if is_in(options.end_mask) => extent,
-            end if options.has_offsets => from.saturating_add(end).clamp(0, extent),
-            end => inside(end),
-        };
-        begins[axis] = from as usize;
-        taken[axis] = usize::try_from(to - from).map_err(|_| "takes no element")?;
-    }
-    Ok((begins, taken))
 }

@@ -14,7 +14,7 @@ impl Builtin {
     ///
     /// Why it is not supported; empty where the operator itself is not.
     pub(super) fn of(code: &OperatorCode, options: &Options) -> Result<Self, &'static str> {
-        let builtin = Self::ALL.into_iter().find(|&builtin| builtin as i32 == code.builtin);
+        let builtin = Self::ALL.iter().copied().find(|&builtin| builtin as i32 == code.builtin);
         let builtin = builtin.filter(|_| code.custom.is_empty()).ok_or("")?;
         let fused = match options {
             Options::Conv2d(conv) => conv.activation,
@@ -38,7 +38,7 @@ impl Builtin {
                 }
                 0
             }
-            Options::None | Options::Softmax { .. } | Options::LeakyRelu { .. } => 0,
+            _ => 0,
         };
         activation(fused).map(|_| builtin)
     }
@@ -71,7 +71,7 @@ impl Builtin {
     /// Those of the operator's inputs that carry values; the others carry indices.
     pub(super) fn values(self, operator: &Operator) -> &[i32] {
         let (first, count) = match self {
-            Self::Concatenation => (0, usize::MAX),
+            Self::Concatenation | Self::Pack => (0, usize::MAX),
             Self::Conv2d | Self::DepthwiseConv2d | Self::FullyConnected => (0, 3),
             Self::Add | Self::Mul | Self::Sub | Self::Div => (0, 2),
             Self::Split => (1, 1),
@@ -153,9 +153,7 @@ pub(super) fn convert(file: &File<'_>, operator: &Operator, builtin: Builtin) ->
         Builtin::Quantize => Op::Requantize,
         Builtin::Maximum => Op::Clamp(Activation { min: Some(bound(file, operator)?), max: None }),
         Builtin::Minimum => Op::Clamp(Activation { min: None, max: Some(bound(file, operator)?) }),
-        Builtin::Sub | Builtin::Div | Builtin::StridedSlice | Builtin::Split | Builtin::ReduceMax => {
-            return Err("is made of several operators");
-        }
+        _ => return Err("is made of several operators"),
     })
 }
 
@@ -175,7 +173,7 @@ fn bound(file: &File<'_>, operator: &Operator) -> Result<f32, &'static str> {
 pub(super) const NO_OPTIONS: &str = "lacks its options";
 
 /// A dimension that may be counted from the last one.
-fn axis(index: i64, rank: usize) -> Result<usize, &'static str> {
+pub(super) fn axis(index: i64, rank: usize) -> Result<usize, &'static str> {
     let from_first = if index < 0 { index.saturating_add(rank as i64) } else { index };
     usize::try_from(from_first).ok().filter(|&axis| axis < rank).ok_or("names a dimension that is not there")
 }

@@ -189,6 +189,21 @@ impl FromTable<'_> for Operator {
                 options_type::STRIDED_SLICE => {
                     fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::StridedSlice)
                 }
+                options_type::PACK | options_type::UNPACK => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Pack)
+                }
+                options_type::GATHER => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Gather)
+                }
+                options_type::DEPTH_TO_SPACE | options_type::SPACE_TO_DEPTH => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Block)
+                }
+                options_type::MIRROR_PAD => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::MirrorPad)
+                }
+                options_type::RESIZE_NEAREST_NEIGHBOR => fields
+                    .table::<ResizeNearest>(field::operator::OPTIONS)?
+                    .map_or(Options::None, |options| Options::Resize(options.0)),
                 options_type::LEAKY_RELU => fields
                     .table::<Number>(field::operator::OPTIONS)?
                     .map_or(Options::None, |alpha| Options::LeakyRelu { alpha: alpha.0 }),
@@ -209,6 +224,11 @@ pub(super) enum Options {
     Elementwise(Elementwise),
     LeakyRelu { alpha: f32 },
     StridedSlice(StridedSlice),
+    Pack(Pack),
+    Gather(Gather),
+    Block(Block),
+    MirrorPad(MirrorPad),
+    Resize(Resize),
 }
 
 /// Of convolutions, depthwise or not. Rows first.
@@ -348,6 +368,76 @@ impl FromTable<'_> for StridedSlice {
             shrink_mask: fields.scalar(field::SHRINK_AXIS_MASK, 0)?,
             has_offsets: fields.scalar(field::OFFSET, 0u8)? != 0,
         })
+    }
+}
+
+/// Of packing and unpacking.
+pub(super) struct Pack {
+    /// The dimension that is added or left out.
+    pub(super) axis: i32,
+}
+
+impl FromTable<'_> for Pack {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self { axis: fields.scalar(field::pack::AXIS, 0)? })
+    }
+}
+
+/// Of gathering.
+pub(super) struct Gather {
+    pub(super) axis: i32,
+    /// Leading dimensions that elements and indices share.
+    pub(super) batch_dimensions: i32,
+}
+
+impl FromTable<'_> for Gather {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self {
+            axis: fields.scalar(field::gather::AXIS, 0)?,
+            batch_dimensions: fields.scalar(field::gather::BATCH_DIMENSIONS, 0)?,
+        })
+    }
+}
+
+/// Of moving between depth and space.
+pub(super) struct Block {
+    /// Rows and columns that become channels, or come of them.
+    pub(super) size: i32,
+}
+
+impl FromTable<'_> for Block {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self { size: fields.scalar(field::block::SIZE, 0)? })
+    }
+}
+
+/// Of padding with mirrored elements.
+pub(super) struct MirrorPad {
+    pub(super) mode: i8,
+}
+
+impl FromTable<'_> for MirrorPad {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self { mode: fields.scalar(field::mirror_pad::MODE, 0)? })
+    }
+}
+
+/// Of resizing.
+pub(super) struct Resize {
+    pub(super) aligns_corners: bool,
+    pub(super) has_half_pixel_centers: bool,
+}
+
+/// Under the field numbers of the nearest neighbour's.
+struct ResizeNearest(Resize);
+
+impl FromTable<'_> for ResizeNearest {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        use field::resize_nearest as field;
+        Ok(Self(Resize {
+            aligns_corners: fields.scalar(field::ALIGN_CORNERS, 0u8)? != 0,
+            has_half_pixel_centers: fields.scalar(field::HALF_PIXEL_CENTERS, 0u8)? != 0,
+        }))
     }
 }
 

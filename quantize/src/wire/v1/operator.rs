@@ -31,6 +31,7 @@ pub enum Op {
     Slice { begin: Vec<u32> },
     Requantize,
     Unary(UnaryFunction),
+    Take { axis: u32, indices: Vec<u32> },
 }
 
 /// Parameters of a convolution.
@@ -100,6 +101,9 @@ impl Op {
             graph::Op::Slice { begin } => Op::Slice { begin: narrow_all(begin) },
             graph::Op::Requantize => Op::Requantize,
             graph::Op::Unary(function) => Op::Unary(UnaryFunction::from_graph(*function)),
+            graph::Op::Take { axis, indices } => {
+                Op::Take { axis: narrow(*axis), indices: narrow_all(indices) }
+            }
         }
     }
 
@@ -131,6 +135,7 @@ impl Op {
             Op::Slice { begin } => graph::Op::Slice { begin: widen_all(begin) },
             Op::Requantize => graph::Op::Requantize,
             Op::Unary(function) => graph::Op::Unary(function.into_graph()),
+            Op::Take { axis, indices } => graph::Op::Take { axis: widen(axis), indices: widen_all(indices) },
         }
     }
 }

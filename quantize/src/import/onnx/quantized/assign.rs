@@ -156,7 +156,8 @@ impl Assignment<'_> {
             | Op::Pad { .. }
             | Op::Reshape
             | Op::Transpose { .. }
-            | Op::Slice { .. } => Ok(from_input()),
+            | Op::Slice { .. }
+            | Op::Take { .. } => Ok(from_input()),
             Op::Concat { .. }
             | Op::Mean { .. }
             | Op::Relu

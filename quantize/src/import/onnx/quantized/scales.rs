@@ -35,5 +35,6 @@ fn keeps_scale(op: &Op) -> bool {
             | Op::Reshape
             | Op::Transpose { .. }
             | Op::Slice { .. }
+            | Op::Take { .. }
     )
 }
