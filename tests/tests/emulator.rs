@@ -9,7 +9,6 @@ use edgepkg::emulator::Emulator;
 use edgepkg::runners;
 use edgepkg_boards::{Board, CycleModel};
 use edgepkg_format::aligned::AlignedBytes;
-use edgepkg_format::plan::PackedRounding;
 use edgepkg_format::{Artifact, Isa, Record};
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit::{Options, emit};
@@ -88,38 +87,42 @@ fn artifact(graph: &QuantizedGraph, isa: Isa, optimize: Optimize) -> Vec<u8> {
 fn packed_variants(artifact: &[u8]) -> BTreeSet<String> {
     let bytes = AlignedBytes::from(artifact);
     let artifact = Artifact::parse(&bytes).unwrap();
-    let variants = artifact.plan().filter_map(|entry| match entry.unwrap().record {
+    let variants = artifact.plan().flat_map(|entry| match entry.unwrap().record {
         Record::PackedConv2d(op) => {
-            let windows = if op.reads_words() { "in place" } else { "gathered" };
-            Some(format!("conv2d {:?}, windows {windows}", op.rounding))
+            let windows = match (op.reads_words(), op.has_tails()) {
+                (true, _) => "in place",
+                (false, false) => "gathered",
+                (false, true) => "gathered, with tails",
+            };
+            let blocks = match op.output_image.channels {
+                0..4 => "narrow",
+                channels if channels % 4 == 0 => "whole",
+                _ => "overlapping",
+            };
+            let rounding = op.rounding;
+            vec![
+                format!("conv2d {rounding:?}, windows {windows}"),
+                format!("conv2d {rounding:?}, {blocks} blocks"),
+            ]
         }
         Record::PackedDepthwiseConv2d(op) => {
             let strips = if op.strip < op.outer().output { "strips of " } else { "" };
             let stride = op.stride();
-            let rounding = if stride == 1 { op.rounding } else { without_clamping(op.rounding) };
-            Some(format!("depthwise {rounding:?} by {stride}, {strips}{:?}", op.traversal))
+            let rounding = op.rounding;
+            vec![format!("depthwise {rounding:?} by {stride}, {strips}{:?}", op.traversal)]
         }
-        Record::PackedFullyConnected(op) => {
-            Some(format!("fully connected {:?}", without_clamping(op.rounding)))
-        }
-        _ => None,
+        Record::PackedFullyConnected(op) => vec![format!("fully connected {:?}", op.rounding)],
+        _ => Vec::new(),
     });
     variants.collect()
-}
-
-/// What kernels compute that do not make use of clamping to the zero point.
-fn without_clamping(rounding: PackedRounding) -> PackedRounding {
-    match rounding {
-        PackedRounding::TwiceAboveZeroPoint => PackedRounding::Twice,
-        other => other,
-    }
 }
 
 /// Models of some chains each, with which every packed kernel runs.
 const RANDOM_MODELS: u64 = 12;
 const CHAINS_OF_A_MODEL: usize = 16;
-/// 3 roundings of 2 kinds of windows; 3 and 2 roundings, by the stride, of 3 ways through a plane; 2 roundings.
-const PACKED_VARIANTS: usize = 3 * 2 + (3 + 2) * 3 + 2;
+/// 2 roundings of 3 kinds of windows, of 3 ways from blocks to channels, of 2 strides and 3 ways through a plane, of fully
+/// connected layers.
+const PACKED_VARIANTS: usize = 2 * (3 + 3 + 2 * 3 + 1);
 
 #[test]
 fn random_layers_on_a_cortex_m4_write_what_they_write_on_the_host() {

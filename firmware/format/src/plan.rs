@@ -247,16 +247,14 @@ structure! {
 }
 
 choice! {
-    /// How packed records turn a sum into an output, of parameters (multiplier `m`, addend `c`, shift
-    /// `s`) whose addend holds the output's zero point and half a step. `high(x)` is the upper word
-    /// of the 64-bit product `2 * sum * m`.
+    /// How packed records turn a sum into an output. FORMAT.md has the arithmetic of both.
     PackedRounding {
-        /// Rounded, then divided with halves away from zero: `x = high(2^31 + ..)`, `x - (x < 0) + c >> s`.
+        /// Multiplied and rounded, then shifted with halves away from zero: parameters are a multiplier, an
+        /// addend, which holds the output's zero point and half a step, and a shift.
         Twice = 0,
-        /// As `Twice`, where every output that this changes is clamped to the zero point: `x + c >> s`.
-        TwiceAboveZeroPoint = 1,
-        /// Rounded once: `high(..) + c >> s`.
-        Once = 2,
+        /// Multiplied, added to and shifted by a fixed number of bits, with parameters that give the same output
+        /// for every sum there can be.
+        Fused = 1,
     }
 }
 

@@ -183,7 +183,7 @@ fn packed_depthwise_conv2d() -> PackedDepthwiseConv2d {
         output_image: Image { batches: 2, height: 7, width: 3, channels: 6 },
         window: Window { height: 3, width: 3, ..WINDOW },
         input_zero_point: 0,
-        rounding: PackedRounding::Once,
+        rounding: PackedRounding::Fused,
         traversal: Traversal::Rows,
         strip: 2,
         clamp,
@@ -212,9 +212,16 @@ fn packed_regions() {
     let whole_words = edited(packed_conv2d(), |op| op.input_image.channels = 8);
     assert_eq!(whole_words.unwrap()[2], (1000, 12 * 4 * 4), "windows are widened where they lie");
 
+    let fused = edited(packed_conv2d(), |op| op.rounding = PackedRounding::Fused);
+    assert_eq!(fused.unwrap()[1], (300, 3 * (4 + 4 * 9 + 8) * 4));
+    // 3 rows of 9 inputs are 6 units and one of what is left of each.
+    let tails = edited(packed_conv2d(), |op| (op.window.width, op.input_image.channels) = (3, 3)).unwrap();
+    assert_eq!(tails[1..3], [(300, 3 * (4 + 4 * 7 + 12) * 4), (1000, (7 * 4 + 3 * 3) * 4)]);
+
     let depthwise = |edit: fn(&mut PackedDepthwiseConv2d)| edited(packed_depthwise_conv2d(), edit).unwrap();
-    let regions_of_strips = vec![(100, 480), (300, 6 * 10 * 4), (1000, 4 * (2 + 1) * 16), (200, 252)];
+    let regions_of_strips = vec![(100, 480), (300, 6 * 8 * 4), (1000, 4 * (2 + 1) * 16), (200, 252)];
     assert_eq!(depthwise(|_| {}), regions_of_strips);
+    assert_eq!(depthwise(|op| op.rounding = PackedRounding::Twice)[1], (300, 6 * 10 * 4));
     assert_eq!(depthwise(|op| op.strip = 7)[2], (1000, 9 * 3 * 16));
     assert_eq!(depthwise(|op| op.strip = u32::MAX)[2], (1000, 9 * 3 * 16));
     assert_eq!(depthwise(|op| op.traversal = Traversal::Columns)[2], (1000, 4 * 5 * 16));

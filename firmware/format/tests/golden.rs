@@ -255,7 +255,7 @@ fn packed_plan() -> (Vec<PlanEntry>, Vec<u8>, u32) {
         output_image: image(2, 2, 6),
         window: window(3, 2, 0),
         input_zero_point: 5,
-        rounding: PackedRounding::TwiceAboveZeroPoint,
+        rounding: PackedRounding::Fused,
         traversal: Traversal::Columns,
         strip: 2,
         clamp: Clamp { min: -7, max: 127 },
@@ -268,7 +268,7 @@ fn packed_plan() -> (Vec<PlanEntry>, Vec<u8>, u32) {
         rows: 1,
         input_depth: 24,
         output_depth: 5,
-        rounding: PackedRounding::Once,
+        rounding: PackedRounding::Fused,
         clamp: INT8,
     };
     fully_connected.stream = constants.stream(fully_connected.stream_words());

@@ -317,10 +317,10 @@ fn packed_conv2d() {
         output_image: image(12),
         window: window(16),
         input_zero_point: 24,
-        rounding: PackedRounding::Once,
+        rounding: PackedRounding::Fused,
         clamp: clamp(26),
     };
-    let rounding = Choice { at: 25, value: 2, count: 3 };
+    let rounding = Choice { at: 25, value: 1, count: 2 };
     check_with_choices(record, 14, 28, &[0, 2, 4, 6], &[rounding]);
 }
 
@@ -335,12 +335,12 @@ fn packed_depthwise_conv2d() {
         output_image: image(12),
         window: window(16),
         input_zero_point: 24,
-        rounding: PackedRounding::TwiceAboveZeroPoint,
+        rounding: PackedRounding::Fused,
         traversal: Traversal::Columns,
         strip: 27,
         clamp: clamp(28),
     };
-    let rounding = Choice { at: 25, value: 1, count: 3 };
+    let rounding = Choice { at: 25, value: 1, count: 2 };
     let traversal = Choice { at: 26, value: 1, count: 2 };
     check_with_choices(record, 15, 30, &[0, 2, 4, 6], &[rounding, traversal]);
 }
@@ -354,10 +354,10 @@ fn packed_fully_connected() {
         rows: 6,
         input_depth: 7,
         output_depth: 8,
-        rounding: PackedRounding::Once,
+        rounding: PackedRounding::Fused,
         clamp: clamp(10),
     };
-    check_with_choices(record, 16, 12, &[0, 2, 4], &[Choice { at: 9, value: 2, count: 3 }]);
+    check_with_choices(record, 16, 12, &[0, 2, 4], &[Choice { at: 9, value: 1, count: 2 }]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod armv7em;
 mod channel;
+mod fused;
 #[cfg(test)]
 mod tests;
 

@@ -2,10 +2,34 @@
 //!
 //! Counts saturate, so that a shape beyond every limit is refused and never wraps.
 
-use super::{Image, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, Traversal, Window};
+use super::{
+    Image, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding, Traversal, Window,
+};
 
-/// Multiplier, addend and shift of a channel, in words.
-const PARAMETER_WORDS: u32 = 3;
+impl PackedRounding {
+    /// Bits that the fused product of the sum of an even channel of lanes is shifted by.
+    pub const EVEN_LANE_SHIFT: u32 = 3;
+    /// Those of an odd channel, whose sum comes 256 times as large.
+    pub const ODD_LANE_SHIFT: u32 = Self::EVEN_LANE_SHIFT + 8;
+    /// Those of a depthwise channel.
+    pub const DEPTHWISE_SHIFT: u32 = 8;
+
+    /// Words of a channel's parameters in lanes: multiplier, addend and, where it is not fixed, shift.
+    fn lane_words(self) -> u32 {
+        match self {
+            PackedRounding::Twice => 3,
+            PackedRounding::Fused => 2,
+        }
+    }
+
+    /// Words of a depthwise channel's parameters: fused, its first sum is the addend as well.
+    fn depthwise_words(self) -> u32 {
+        match self {
+            PackedRounding::Twice => 3,
+            PackedRounding::Fused => 1,
+        }
+    }
+}
 
 impl PackedConv2d {
     /// Output channels of a block.
@@ -13,23 +37,35 @@ impl PackedConv2d {
     /// Pixels of the output that are computed together.
     pub const BLOCK_PIXELS: u32 = 2;
 
-    /// Inputs under a row of the window, in units of 4; the last one may reach past the row.
+    /// Bytes under a row of the window.
     #[inline]
-    pub fn row_units(&self) -> u32 {
-        self.window.width.saturating_mul(self.input_image.channels).div_ceil(4)
+    pub fn row_bytes(&self) -> u32 {
+        self.window.width.saturating_mul(self.input_image.channels)
     }
 
-    /// Inputs of a window, in units of 4.
+    /// Whether each of 3 rows of a window is some words and a byte, and the 3 bytes make a unit of their own.
+    #[inline]
+    pub fn has_tails(&self) -> bool {
+        self.window.height == 3 && self.row_bytes() > 4 && self.row_bytes() % 4 == 1
+    }
+
+    /// Units of 4 inputs in a row of the window; without tails, the last one may reach past the row.
+    #[inline]
+    pub fn row_units(&self) -> u32 {
+        if self.has_tails() { self.row_bytes() / 4 } else { self.row_bytes().div_ceil(4) }
+    }
+
+    /// Units of 4 inputs in a window.
     #[inline]
     pub fn units(&self) -> u32 {
-        self.window.height.saturating_mul(self.row_units())
+        self.window.height.saturating_mul(self.row_units()).saturating_add(self.has_tails().into())
     }
 
     /// Words of a block's stream: 4 sums to begin with, the weights of 4 channels, their parameters.
     #[inline]
     pub fn block_words(&self) -> u32 {
         let weights = self.units().saturating_mul(Self::BLOCK_CHANNELS);
-        weights.saturating_add(Self::BLOCK_CHANNELS * (1 + PARAMETER_WORDS))
+        weights.saturating_add(Self::BLOCK_CHANNELS * (1 + self.rounding.lane_words()))
     }
 
     /// Words of the stream.
@@ -45,12 +81,17 @@ impl PackedConv2d {
         self.input_image.channels.is_multiple_of(4)
     }
 
+    /// Words of a window's bytes where they are gathered, each row from a word on; 0 where they never are.
+    #[inline]
+    pub fn gathered_words(&self) -> u32 {
+        if self.reads_words() { 0 } else { self.window.height.saturating_mul(self.row_bytes().div_ceil(4)) }
+    }
+
     /// Words of the scratch: two windows widened to 16 bits, and before them, where one may have to be
     /// gathered, its bytes.
     #[inline]
     pub fn scratch_words(&self) -> u32 {
-        let gathered = if self.reads_words() { 0 } else { 1 };
-        self.units().saturating_mul(2 * Self::BLOCK_PIXELS + gathered)
+        self.units().saturating_mul(2 * Self::BLOCK_PIXELS).saturating_add(self.gathered_words())
     }
 }
 
@@ -68,8 +109,12 @@ pub struct Axis {
 impl PackedDepthwiseConv2d {
     /// Channels that are widened together, and the fewest that an image may have.
     pub const GROUP_CHANNELS: u32 = 4;
+
     /// Words of a channel's stream: 9 weights in 6 words of pairs, the sum to begin with, its parameters.
-    pub const CHANNEL_WORDS: u32 = 6 + 1 + PARAMETER_WORDS;
+    #[inline]
+    pub fn channel_words(&self) -> u32 {
+        6 + 1 + self.rounding.depthwise_words()
+    }
 
     /// Pixels the window moves by, in both directions.
     #[inline]
@@ -130,7 +175,7 @@ impl PackedDepthwiseConv2d {
     /// Words of the stream.
     #[inline]
     pub fn stream_words(&self) -> u32 {
-        self.input_image.channels.saturating_mul(Self::CHANNEL_WORDS)
+        self.input_image.channels.saturating_mul(self.channel_words())
     }
 
     /// Whether the shapes are those that the record is for.
@@ -156,7 +201,7 @@ impl PackedFullyConnected {
     #[inline]
     pub fn block_words(&self) -> u32 {
         let weights = self.input_depth.saturating_mul(Self::BLOCK_COLUMNS / 4);
-        weights.saturating_add(Self::BLOCK_COLUMNS * (1 + PARAMETER_WORDS))
+        weights.saturating_add(Self::BLOCK_COLUMNS * (1 + self.rounding.lane_words()))
     }
 
     /// Words of the stream.

@@ -3,17 +3,20 @@
 use edgepkg_format::Record;
 use edgepkg_format::plan::{
     ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, PackedConv2d, PackedDepthwiseConv2d,
-    PackedFullyConnected, Traversal, Window,
+    PackedFullyConnected, PackedRounding, Traversal, Window,
 };
 use edgepkg_format::{DType, Space, TensorRef};
 
 use super::Choosing;
-use super::channel::{Channel, Lanes, Outputs, unit_pairs};
+use super::channel::{Channel, Lanes, Outputs, Values, unit_pairs};
 use crate::lower::NodeError;
 use crate::optimize::Optimize;
 
 /// A place that is set later.
 const NOWHERE: TensorRef = TensorRef { space: Space::Arena, dtype: DType::Int32, offset: 0 };
+
+/// The cheapest arithmetic first.
+const ROUNDINGS: [PackedRounding; 2] = [PackedRounding::Fused, PackedRounding::Twice];
 
 /// The record to compute instead of `record`; `None` where the reference kernel stays.
 pub(super) fn replace(choosing: &mut Choosing<'_>, record: &Record) -> Result<Option<Record>, NodeError> {
@@ -39,7 +42,7 @@ fn conv2d(choosing: &mut Choosing<'_>, op: &Conv2d) -> Result<Option<Record>, No
         output_image: op.output_image,
         window: op.window,
         input_zero_point: op.input_zero_point,
-        rounding: outputs.packed(),
+        rounding: PackedRounding::Fused,
         clamp: op.clamp,
     };
     let inputs = op.window.height as usize * op.window.width as usize * op.input_image.channels as usize;
@@ -48,14 +51,17 @@ fn conv2d(choosing: &mut Choosing<'_>, op: &Conv2d) -> Result<Option<Record>, No
     else {
         return Ok(None);
     };
-    let row_inputs = inputs / op.window.height as usize;
+    let order = input_order(&packed);
     for channel in &mut channels {
-        channel.pad_rows(row_inputs, 4 * packed.row_units() as usize);
+        channel.reorder(&order);
     }
     let block = PackedConv2d::BLOCK_CHANNELS as usize;
-    let Some(words) = lane_stream(channels, block, packed.units() as usize) else {
+    let blocks = overlapping_blocks(channels.len(), block);
+    let stream = lane_stream(&channels, outputs, &blocks, block, packed.units() as usize);
+    let Some((rounding, words)) = stream else {
         return Ok(None);
     };
+    packed.rounding = rounding;
     debug_assert_eq!(words.len(), packed.stream_words() as usize);
     packed.stream = choosing.stream(&words)?;
     packed.scratch = choosing.scratch(packed.scratch_words())?;
@@ -74,7 +80,7 @@ fn fully_connected(choosing: &mut Choosing<'_>, op: &FullyConnected) -> Result<O
         rows: op.rows,
         input_depth: op.input_depth,
         output_depth: op.output_depth,
-        rounding: outputs.packed(),
+        rounding: PackedRounding::Fused,
         clamp: op.clamp,
     };
     let inputs = op.input_depth as usize;
@@ -82,9 +88,11 @@ fn fully_connected(choosing: &mut Choosing<'_>, op: &FullyConnected) -> Result<O
         return Ok(None);
     };
     let block = PackedFullyConnected::BLOCK_COLUMNS as usize;
-    let Some(words) = lane_stream(columns, block, inputs / 4) else {
+    let blocks: Vec<usize> = (0..columns.len()).step_by(block).collect();
+    let Some((rounding, words)) = lane_stream(&columns, outputs, &blocks, block, inputs / 4) else {
         return Ok(None);
     };
+    packed.rounding = rounding;
     debug_assert_eq!(words.len(), packed.stream_words() as usize);
     packed.stream = choosing.stream(&words)?;
     Ok(Some(packed.into()))
@@ -112,7 +120,7 @@ fn depthwise_conv2d(choosing: &mut Choosing<'_>, op: &DepthwiseConv2d) -> Result
         output_image: op.output_image,
         window: op.window,
         input_zero_point: op.input_zero_point,
-        rounding: outputs.packed(),
+        rounding: PackedRounding::Fused,
         traversal: Traversal::Rows,
         strip: op.output_image.height,
         clamp: op.clamp,
@@ -129,26 +137,27 @@ fn depthwise_conv2d(choosing: &mut Choosing<'_>, op: &DepthwiseConv2d) -> Result
 
     let table = choosing.bytes(op.channels, channels as usize * ChannelParameters::BYTES).to_vec();
     let weights = choosing.bytes(op.weights, 9 * channels as usize).to_vec();
-    let mut words = Vec::with_capacity(packed.stream_words() as usize);
-    for (index, parameters) in ChannelParameters::table(&table).enumerate() {
-        let taps = weights.iter().skip(index).step_by(channels as usize).map(|&weight| weight as i8);
-        let Some(channel) = Channel::new(taps.collect(), parameters, outputs) else {
-            return Ok(None);
-        };
-        let tap = |row: usize, column: usize| {
-            let index = match packed.traversal {
-                Traversal::Rows => 3 * row + column,
-                Traversal::Columns => 3 * column + row,
-            };
-            2 * i32::from(channel.weights[index])
-        };
-        let pair = |low: i32, high: i32| low as u32 & 0xffff | (high as u32) << 16;
-        for row in 0..3 {
-            words.extend([pair(tap(row, 0), tap(row, 1)), pair(tap(row, 1), tap(row, 2))]);
-        }
-        words.push(channel.bias.wrapping_mul(2) as u32);
-        words.extend(channel.parameters());
+    let channels: Option<Vec<Channel>> = ChannelParameters::table(&table)
+        .enumerate()
+        .map(|(index, parameters)| {
+            let taps = weights.iter().skip(index).step_by(channels as usize).map(|&weight| weight as i8);
+            Channel::new(taps.collect(), parameters, outputs)
+        })
+        .collect();
+    let Some(mut channels) = channels else {
+        return Ok(None);
+    };
+    if packed.traversal == Traversal::Columns {
+        channels.iter_mut().for_each(|channel| channel.reorder(&[0, 3, 6, 1, 4, 7, 2, 5, 8]));
     }
+    let stream = ROUNDINGS.into_iter().find_map(|rounding| {
+        let streams = channels.iter().map(|channel| depthwise_stream(channel, rounding));
+        Some((rounding, streams.collect::<Option<Vec<_>>>()?.concat()))
+    });
+    let Some((rounding, words)) = stream else {
+        return Ok(None);
+    };
+    packed.rounding = rounding;
     debug_assert_eq!(words.len(), packed.stream_words() as usize);
     packed.stream = choosing.stream(&words)?;
     packed.scratch = choosing.scratch(packed.scratch_words())?;
@@ -194,19 +203,61 @@ fn rows(
         .collect()
 }
 
-/// Blocks of `block` channels: the first sums of each two of them in lanes, the lanes' weights of all
-/// inputs, the parameters of each. The last block is filled up with channels that give 0.
-fn lane_stream(mut channels: Vec<Channel>, block: usize, units: usize) -> Option<Vec<u32>> {
-    channels.resize(channels.len().next_multiple_of(block), Channel::constant(0, 0));
-    let mut words = Vec::new();
-    for channels in channels.chunks_exact(block) {
-        let pairs = channels.chunks_exact(2).map(|pair| Lanes::new(&pair[0], &pair[1]));
-        let lanes = pairs.collect::<Option<Vec<_>>>()?;
-        words.extend(lanes.iter().flat_map(Lanes::first_sums));
-        for pair in (0..units).flat_map(unit_pairs) {
-            words.extend(lanes.iter().map(|lanes| lanes.pair(pair)));
-        }
-        words.extend(channels.iter().flat_map(Channel::parameters));
+/// The inputs of a window in the order of its units; `usize::MAX` where a unit has none.
+fn input_order(op: &PackedConv2d) -> Vec<usize> {
+    let (row_bytes, units) = (op.row_bytes() as usize, op.row_units() as usize);
+    let rows = (0..op.window.height as usize).map(|row| row * row_bytes);
+    let in_row = |at: usize| if at < row_bytes { at } else { usize::MAX };
+    let mut order: Vec<usize> =
+        rows.clone().flat_map(|row| (0..4 * units).map(move |at| in_row(at).saturating_add(row))).collect();
+    if op.has_tails() {
+        order.extend(rows.map(|row| row + row_bytes - 1).chain([usize::MAX]));
     }
+    order
+}
+
+/// The first channels of blocks of `block`: from the second one on they end with the last channel, so that only
+/// an image of fewer channels has an incomplete one.
+fn overlapping_blocks(channels: usize, block: usize) -> Vec<usize> {
+    let rest = channels % block;
+    let lead = if rest == 0 || channels < block { None } else { Some(0) };
+    lead.into_iter().chain((if lead.is_some() { rest } else { 0 }..channels).step_by(block)).collect()
+}
+
+/// Blocks of `block` channels: the first sums of each two of them in lanes, the lanes' weights of all
+/// inputs, the parameters of each. A block that passes the last channel is filled up with channels that give 0.
+fn lane_stream(
+    channels: &[Channel],
+    outputs: Outputs,
+    blocks: &[usize],
+    block: usize,
+    units: usize,
+) -> Option<(PackedRounding, Vec<u32>)> {
+    let none = Channel::constant(0, 0, outputs);
+    let channel = |index: usize| channels.get(index).unwrap_or(&none);
+    ROUNDINGS.into_iter().find_map(|rounding| {
+        let mut words = Vec::new();
+        for &start in blocks {
+            let pairs = (start..start + block).step_by(2);
+            let lanes = pairs.map(|even| Lanes::new(channel(even), channel(even + 1), rounding));
+            let lanes = lanes.collect::<Option<Vec<_>>>()?;
+            words.extend(lanes.iter().flat_map(Lanes::first_sums));
+            for pair in (0..units).flat_map(unit_pairs) {
+                words.extend(lanes.iter().map(|lanes| lanes.pair(pair)));
+            }
+            words.extend(lanes.iter().flat_map(|lanes| &lanes.values).flat_map(|values| &values.parameters));
+        }
+        Some((rounding, words))
+    })
+}
+
+/// Pairs of a channel's 9 weights, scaled, its first sum and its parameters.
+fn depthwise_stream(channel: &Channel, rounding: PackedRounding) -> Option<Vec<u32>> {
+    let Values { sum_scale, first, parameters } = channel.depthwise(rounding)?;
+    let weight = |tap: usize| (sum_scale * i32::from(channel.weights[tap])) as u32 & 0xffff;
+    let pair = |tap: usize| weight(tap) | weight(tap + 1) << 16;
+    let mut words: Vec<u32> = [0, 1, 3, 4, 6, 7].into_iter().map(pair).collect();
+    words.push(first as u32);
+    words.extend(parameters);
     Some(words)
 }

@@ -131,18 +131,47 @@ impl Layer {
     }
 }
 
-/// A channel's output from twice its sum, as the format has it.
-fn output(twice_sum: i32, parameters: &[u32], rounding: PackedRounding, clamp: Clamp) -> i8 {
-    let (multiplier, addend, shift) = (parameters[0] as i32, parameters[1] as i32, parameters[2]);
-    let product = i64::from(twice_sum) * i64::from(multiplier);
-    let rounded = ((product + (1 << 31)) >> 32) as i32;
-    let x = match rounding {
-        PackedRounding::Twice => rounded - i32::from(rounded < 0),
-        PackedRounding::TwiceAboveZeroPoint => rounded,
-        PackedRounding::Once => (product >> 32) as i32,
+/// How large a channel's sum comes, and by how many bits its fused product is shifted.
+#[derive(Clone, Copy)]
+struct Arithmetic {
+    sum_scale: i32,
+    shift: u32,
+}
+
+const EVEN: Arithmetic = Arithmetic { sum_scale: 1, shift: 3 };
+const ODD: Arithmetic = Arithmetic { sum_scale: 256, shift: 11 };
+const DEPTHWISE: Arithmetic = Arithmetic { sum_scale: 2, shift: 8 };
+
+/// A channel's output from its sum as it comes, as the format has it.
+fn output(
+    sum: i32,
+    parameters: &[u32],
+    arithmetic: Arithmetic,
+    rounding: PackedRounding,
+    clamp: Clamp,
+) -> i8 {
+    let multiplier = i64::from(parameters[0] as i32);
+    let word = |index: usize| parameters.get(index).map_or(0, |&word| word as i32);
+    let output = match rounding {
+        PackedRounding::Twice => {
+            let sum = (sum / arithmetic.sum_scale).checked_mul(2).expect("it fits a word");
+            let x = ((i64::from(sum) * multiplier + (1 << 31)) >> 32) as i32;
+            (x - i32::from(x < 0)).checked_add(word(1)).expect("it fits a word") >> word(2)
+        }
+        PackedRounding::Fused => {
+            let high = ((i64::from(sum) * multiplier) >> 32) as i32;
+            high.checked_add(word(1)).expect("it fits a word") >> arithmetic.shift
+        }
     };
-    let output = x.checked_add(addend).expect("it fits a word") >> shift;
     output.clamp(-128, 127).max(clamp.min).min(clamp.max) as i8
+}
+
+/// Words of a channel's parameters in lanes.
+fn parameter_words(rounding: PackedRounding) -> usize {
+    match rounding {
+        PackedRounding::Twice => 3,
+        PackedRounding::Fused => 2,
+    }
 }
 
 /// What a kernel may read behind a row of a window: its weights are 0.
@@ -158,14 +187,22 @@ fn of_lanes(
     block: usize,
     inputs: &[i8],
     channels: usize,
+    is_overlapping: bool,
     rounding: PackedRounding,
     clamp: Clamp,
 ) -> Vec<i8> {
     let units = inputs.len() / 4;
-    let mut outputs = Vec::new();
-    for words in stream.chunks_exact(block + units * block + 3 * block) {
-        let (first, rest) = words.split_at(block);
-        let (weights, parameters) = rest.split_at(units * block);
+    let parameter_words = parameter_words(rounding);
+    let mut outputs = vec![0; channels];
+    let rest = if channels < block { 0 } else { channels % block };
+    let starts = |index: usize| match index {
+        0 => 0,
+        _ if is_overlapping && rest != 0 => block * (index - 1) + rest,
+        _ => block * index,
+    };
+    for (index, words) in stream.chunks_exact(block + units * block + parameter_words * block).enumerate() {
+        let (first, others) = words.split_at(block);
+        let (weights, parameters) = others.split_at(units * block);
         let mut sums: Vec<i32> = first.iter().map(|&sum| sum as i32).collect();
         for (pair, lanes) in weights.chunks_exact(block / 2).enumerate() {
             for (index, &word) in lanes.iter().enumerate() {
@@ -178,13 +215,15 @@ fn of_lanes(
                 }
             }
         }
-        for (index, parameters) in parameters.chunks_exact(3).enumerate() {
-            let [lanes, even] = [sums[index & !1], sums[index | 1]];
-            let sum = if index % 2 == 0 { even } else { lanes.wrapping_sub(even) >> 8 };
-            outputs.push(output(sum.checked_mul(2).unwrap(), parameters, rounding, clamp));
+        for (channel, parameters) in parameters.chunks_exact(parameter_words).enumerate() {
+            let [lanes, even] = [sums[channel & !1], sums[channel | 1]];
+            let (sum, arithmetic) =
+                if channel % 2 == 0 { (even, EVEN) } else { (lanes.wrapping_sub(even), ODD) };
+            if let Some(place) = outputs.get_mut(starts(index) + channel) {
+                *place = output(sum, parameters, arithmetic, rounding, clamp);
+            }
         }
     }
-    outputs.truncate(channels);
     outputs
 }
 
@@ -226,28 +265,35 @@ fn window_pixels(
 fn packed_conv2d(op: &PackedConv2d, stream: &[u32], input: &[i8]) -> Vec<i8> {
     let pixels = each_pixel(op.output_image).flat_map(|at| {
         let pixels = window_pixels(&op.input_image, &op.window, input, at, op.input_zero_point);
-        let rows = pixels.chunks_exact(op.window.width as usize).map(|pixels| {
-            let mut row = pixels.concat();
-            row.resize(4 * op.row_units() as usize, PAST_THE_END);
-            row
-        });
-        let inputs = rows.collect::<Vec<_>>().concat();
-        of_lanes(stream, 4, &inputs, op.output_image.channels as usize, op.rounding, op.clamp)
+        let rows = pixels.chunks_exact(op.window.width as usize).map(<[_]>::concat);
+        let inputs = match rows.collect::<Vec<_>>() {
+            rows if rows.len() == 3 && rows[0].len() > 4 && rows[0].len() % 4 == 1 => {
+                let (words, tails): (Vec<_>, Vec<_>) =
+                    rows.iter().map(|row| row.split_at(row.len() - 1)).unzip();
+                [words.concat(), tails.concat(), vec![PAST_THE_END]].concat()
+            }
+            mut rows => {
+                rows.iter_mut().for_each(|row| row.resize(row.len().next_multiple_of(4), PAST_THE_END));
+                rows.concat()
+            }
+        };
+        of_lanes(stream, 4, &inputs, op.output_image.channels as usize, true, op.rounding, op.clamp)
     });
     pixels.collect()
 }
 
 fn packed_fully_connected(op: &PackedFullyConnected, stream: &[u32], input: &[i8]) -> Vec<i8> {
     let rows = input.chunks_exact(op.input_depth as usize);
-    rows.flat_map(|row| of_lanes(stream, 8, row, op.output_depth as usize, op.rounding, op.clamp)).collect()
+    rows.flat_map(|row| of_lanes(stream, 8, row, op.output_depth as usize, false, op.rounding, op.clamp))
+        .collect()
 }
 
 fn packed_depthwise_conv2d(op: &PackedDepthwiseConv2d, stream: &[u32], input: &[i8]) -> Vec<i8> {
     let mut outputs = Vec::new();
     for at in each_pixel(op.output_image) {
         let taps = window_pixels(&op.input_image, &op.window, input, at, op.input_zero_point);
-        for (channel, words) in stream.chunks_exact(10).enumerate() {
-            let mut twice_sum = words[6] as i32;
+        for (channel, words) in stream.chunks_exact(op.channel_words() as usize).enumerate() {
+            let mut sum = words[6] as i32;
             for row in 0..3 {
                 assert_eq!(half(words[2 * row], 1), half(words[2 * row + 1], 0));
                 let weights = [half(words[2 * row], 0), half(words[2 * row], 1), half(words[2 * row + 1], 1)];
@@ -256,10 +302,10 @@ fn packed_depthwise_conv2d(op: &PackedDepthwiseConv2d, stream: &[u32], input: &[
                         Traversal::Rows => 3 * row + column,
                         Traversal::Columns => 3 * column + row,
                     };
-                    twice_sum += weight * i32::from(taps[tap][channel]);
+                    sum += weight * i32::from(taps[tap][channel]);
                 }
             }
-            outputs.push(output(twice_sum, &words[7..], op.rounding, op.clamp));
+            outputs.push(output(sum, &words[7..], DEPTHWISE, op.rounding, op.clamp));
         }
     }
     outputs

@@ -3,54 +3,124 @@
 use core::arch::naked_asm;
 use core::cell::Cell;
 
-use edgepkg_format::plan::{PackedConv2d, PackedRounding, Window};
+use edgepkg_format::plan::{Image, PackedConv2d, PackedRounding, Window};
 
-use super::rescale::{rescale_and_store, sums_of_lanes};
-use super::widen::{Rows, UNIT_BYTES, both_halves, widen_one, widen_two};
+use super::rescale::{rescale_lanes_fused, rescale_lanes_twice, rescale_twice};
+use super::widen::{Rows, UNIT_BYTES, both_halves, widen_one};
 use super::{clamp_in_place, first_byte};
 use crate::view::View;
 
 const BLOCK: usize = PackedConv2d::BLOCK_CHANNELS as usize;
 
-/// Two pixels of the output, from their widened windows.
+/// Pixels of the output, two at a time.
+#[derive(Clone, Copy)]
 #[repr(C)]
-struct Tile {
+struct Run {
+    /// Where the first pixel's channels go.
+    output: *mut i8,
+    /// Bytes from there to the next pixel's.
+    pixel_bytes: usize,
+    /// The window of the first pixel.
+    window: *const i8,
+    /// Bytes from there to the next pixel's.
+    window_step: usize,
+    /// Pairs of pixels; not 0.
+    pairs: usize,
     /// The first block of the stream.
     stream: *const u32,
-    /// The windows side by side, see `widen`.
-    columns: *const u32,
-    /// Inputs of a window, in units of 4; not 0.
-    units: usize,
-    /// Blocks of channels; not 0.
-    blocks: usize,
-    /// Where the first pixel's channels go.
-    first: *mut i8,
-    /// Where the second one's go.
-    second: *mut i8,
+    /// The end of the first block where the second one begins `step_back` channels before its end, of the
+    /// stream otherwise.
+    first_end: *const u32,
+    stream_end: *const u32,
+    step_back: usize,
+    /// The windows side by side, see `widen`, and their end.
+    columns: *mut u32,
+    columns_end: *mut u32,
+    /// Where in its first turn the loop over units is entered: their number modulo 4, negated.
+    entry: usize,
+    /// The windows' rows: none where the columns have been filled.
+    rows: Rows,
+    /// Bytes from a row's last byte to the next one's where the 3 last bytes make a unit; otherwise 0.
+    tail_step: usize,
 }
 
-/// A loop over a tile's blocks. Sums: r4 and r5 of channels 0 and 1 in lanes, r6 and r7 of channel 0, r8 and r9
-/// of channels 2 and 3 in lanes, r10 and r11 of channel 2, of the first and the second pixel. The inner
-/// loop does 4 units a turn and is entered in its middle where the last turn would pass the end.
-macro_rules! compute_tile {
-    ($name:ident, $multiply:literal, $adjust:literal) => {
+/// A loop over pairs of pixels: widens their windows, then computes block after block. Sums: r4 and r5 of channels 0
+/// and 1 in lanes, r6 and r7 of channel 0, r8 and r9 of channels 2 and 3 in lanes, r10 and r11 of
+/// channel 2, of the first and the second pixel. The loop over units does 4 a turn and is entered in its
+/// middle where the last turn would pass the end.
+macro_rules! compute_run {
+    ($name:ident, $rescale:ident) => {
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(tile: *const Tile) {
+        unsafe extern "C" fn $name(run: *const Run) {
             naked_asm!(
                 "push {{r4-r11, lr}}",
-                "sub sp, #28",
-                "ldm r0, {{r3-r8}}",
-                // sp: pointers of both pixels, blocks left, columns, their end, entry of the inner loop.
-                "strd r7, r8, [sp]",
-                "strd r6, r4, [sp, #8]",
-                "add r9, r4, r5, lsl #4",
-                "rsb r5, r5, #0",
-                "and r5, r5, #3",
-                "strd r9, r5, [sp, #16]",
+                "sub sp, #76",
+                // sp: 0 first output, 4 bytes of a pixel, 8 window, 12 step of windows, 16 pairs left, 20 stream,
+                // 24 first end, 28 stream's end, 32 step back, 36 columns, 40 their end, 44 entry, 48 words of a
+                // row, 52 rows, 56 gap, 60 step of tails, 64 end of the blocks, 68 and 72 outputs.
+                "ldm r0!, {{r1-r8}}",
+                "stm sp, {{r1-r8}}",
+                "add r9, sp, #32",
+                "ldm r0, {{r1-r8}}",
+                "stm r9, {{r1-r8}}",
+                "5:",
+                // The windows.
+                "ldrd r0, r1, [sp, #8]",
+                "ldr r2, [sp, #36]",
+                "add r1, r0",
+                "ldr r3, [sp, #12]",
+                "ldr r10, [sp, #52]",
+                "ldr r11, [sp, #56]",
+                "add r3, r1",
+                "str r3, [sp, #8]",
+                "ldr r3, [sp, #48]",
+                "cmp r3, #0",
+                "beq.w 9f",
+                "6:",
+                "lsrs r12, r3, #1",
+                "bcc 7f",
+                widen_unit!(),
+                "beq 8f",
+                "7:",
+                widen_unit!(),
+                widen_unit!(),
+                "subs r12, #1",
+                "bne 7b",
+                "8:",
+                "add r0, r11",
+                "add r1, r11",
+                "subs r10, #1",
+                "bne 6b",
+                "ldr r3, [sp, #60]",
+                "cbz r3, 9f",
+                // The next row's last byte would be a step on.
+                "sub r0, r11",
+                "sub r1, r11",
+                "ldrsb r6, [r0]",
+                "ldrsb r7, [r1]",
+                "sub r0, r3",
+                "sub r1, r3",
+                "ldrsb r8, [r0]",
+                "ldrsb r9, [r1]",
+                "sub r0, r3",
+                "sub r1, r3",
+                "ldrsb r4, [r0]",
+                "ldrsb r5, [r1]",
+                "pkhbt r6, r4, r6, lsl #16",
+                "pkhbt r7, r5, r7, lsl #16",
+                "stm r2!, {{r6-r9}}",
+                "9:",
+                // The blocks.
+                "ldrd r12, r1, [sp]",
+                "ldrd r3, r0, [sp, #20]",
+                "add lr, r12, r1",
+                "str r0, [sp, #64]",
                 "1:",
-                "ldr r2, [sp, #12]",
-                "ldr r0, [sp, #20]",
+                "ldr r2, [sp, #36]",
+                "ldr r0, [sp, #44]",
                 "ldm r3!, {{r4, r6, r8, r10}}",
+                "str r12, [sp, #68]",
+                "str lr, [sp, #72]",
                 "mov r5, r4",
                 "mov r7, r6",
                 "mov r9, r8",
@@ -72,44 +142,71 @@ macro_rules! compute_tile {
                 "smlad r10, lr, r0, r10",
                 "smlad r11, lr, r1, r11",
                 ".endr",
-                "ldr r0, [sp, #16]",
+                "ldr r0, [sp, #40]",
                 "cmp r2, r0",
                 "bne 2b",
-                "ldrd r12, lr, [sp]",
-                sums_of_lanes!("r4", "r6"),
-                sums_of_lanes!("r5", "r7"),
-                sums_of_lanes!("r8", "r10"),
-                sums_of_lanes!("r9", "r11"),
-                rescale_and_store!($multiply, $adjust, ("r6", "r12"), ("r7", "lr")),
-                rescale_and_store!($multiply, $adjust, ("r4", "r12"), ("r5", "lr")),
-                rescale_and_store!($multiply, $adjust, ("r10", "r12"), ("r11", "lr")),
-                rescale_and_store!($multiply, $adjust, ("r8", "r12"), ("r9", "lr")),
-                "strd r12, lr, [sp]",
-                "ldr r0, [sp, #8]",
-                "subs r0, #1",
-                "str r0, [sp, #8]",
+                $rescale!(("r4", "r6"), ("r5", "r7")),
+                $rescale!(("r8", "r10"), ("r9", "r11")),
+                "ldr r12, [sp, #68]",
+                "ldr lr, [sp, #72]",
+                "ldr r0, [sp, #64]",
+                "strb r6, [r12], #1",
+                "strb r4, [r12], #1",
+                "strb r10, [r12], #1",
+                "strb r8, [r12], #1",
+                "strb r7, [lr], #1",
+                "strb r5, [lr], #1",
+                "strb r11, [lr], #1",
+                "strb r9, [lr], #1",
+                "cmp r3, r0",
                 "bne.w 1b",
-                "add sp, #28",
+                "ldrd r1, r2, [sp, #28]",
+                "cmp r3, r1",
+                "beq 3f",
+                "sub r12, r2",
+                "sub lr, r2",
+                "str r1, [sp, #64]",
+                "b.w 1b",
+                "3:",
+                "ldr r0, [sp, #16]",
+                "str lr, [sp]",
+                "subs r0, #1",
+                "str r0, [sp, #16]",
+                "bne.w 5b",
+                "add sp, #76",
                 "pop {{r4-r11, pc}}",
             )
         }
     };
 }
 
-compute_tile!(compute_tile_twice, "smmulr", "1");
-compute_tile!(compute_tile_twice_above_zero_point, "smmulr", "0");
-compute_tile!(compute_tile_once, "smmul", "0");
+/// 4 inputs of two windows.
+macro_rules! widen_unit {
+    () => {
+        concat!(
+            "ldr r4, [r0], #4\n",
+            "ldr r5, [r1], #4\n",
+            "sxtb16 r6, r4\n",
+            "sxtb16 r7, r5\n",
+            "sxtb16 r8, r4, ror #8\n",
+            "sxtb16 r9, r5, ror #8\n",
+            "stm r2!, {{r6-r9}}\n",
+        )
+    };
+}
+
+compute_run!(compute_run_twice, rescale_lanes_twice);
+compute_run!(compute_run_fused, rescale_lanes_fused);
 
 /// # Safety
 ///
-/// What `tile` points at is as long as it says.
-unsafe fn compute_tile(rounding: PackedRounding, tile: &Tile) {
+/// What `run` points at is as long as it says.
+unsafe fn compute_run(rounding: PackedRounding, run: &Run) {
     // SAFETY: the caller's.
     unsafe {
         match rounding {
-            PackedRounding::Twice => compute_tile_twice(tile),
-            PackedRounding::TwiceAboveZeroPoint => compute_tile_twice_above_zero_point(tile),
-            PackedRounding::Once => compute_tile_once(tile),
+            PackedRounding::Twice => compute_run_twice(run),
+            PackedRounding::Fused => compute_run_fused(run),
         }
     }
 }
@@ -124,57 +221,94 @@ pub fn packed_conv2d_i8(
     scratch: &[Cell<i8>],
     output: &[Cell<i8>],
 ) {
+    let op = &as_one_row(op);
     let windows = Windows::new(op, input, scratch);
     let channels = op.output_image.channels as usize;
-    let (whole_blocks, rest) = (channels / BLOCK, channels % BLOCK);
-    let rest_stream = stream.as_ptr().wrapping_add(whole_blocks * op.block_words() as usize * 4);
+    let is_narrow = channels < BLOCK;
+    let rest = if is_narrow { 0 } else { channels % BLOCK };
+    let stream_end = stream.as_ptr_range().end;
+    let first_end = stream.as_ptr().wrapping_add(4 * op.block_words() as usize);
+    let mut run = Run {
+        output: output.as_ptr().cast::<i8>().cast_mut(),
+        pixel_bytes: channels,
+        window: windows.input,
+        window_step: windows.step_bytes,
+        pairs: 0,
+        stream: stream.as_ptr().cast(),
+        first_end: if rest == 0 { stream_end } else { first_end }.cast(),
+        stream_end: stream_end.cast(),
+        step_back: (BLOCK - rest) % BLOCK,
+        columns: windows.columns,
+        columns_end: windows.columns.wrapping_byte_add(windows.units * UNIT_BYTES),
+        entry: windows.units.wrapping_neg() % 4,
+        rows: windows.rows,
+        tail_step: windows.tail_step,
+    };
     let mut positions = Positions::new(op);
-    let mut pixel = windows.pixels();
-    let mut pixels = output.chunks_exact(channels);
-    while let Some(first) = pixels.next() {
-        // The last pixel of an odd number is computed twice.
-        let (second, count) = pixels.next().map_or((first, 1), |second| (second, 2));
-        match &mut pixel {
-            Some(pixel) => {
-                let after = pixel.wrapping_add((count - 1) * windows.pixel_bytes);
-                // SAFETY: both pixels lie in the input, as many units in the columns.
-                unsafe { widen_two(*pixel, after, windows.columns, &windows.rows) };
-                *pixel = after.wrapping_add(windows.pixel_bytes);
-            }
-            None => {
-                let from = positions.take();
-                windows.widen(from, if count == 2 { positions.take() } else { from });
+    let mut rest = output;
+    while !rest.is_empty() {
+        let first = positions.next;
+        let (window, inside) = windows.inside(first);
+        let most_pairs = if is_narrow { 1 } else { positions.left_in_row() as usize / 2 };
+        run.pairs = most_pairs.min(inside / 2);
+        run.window = window;
+        run.rows = windows.rows;
+        run.output = rest.as_ptr().cast::<i8>().cast_mut();
+        run.pixel_bytes = channels;
+        if run.pairs != 0 {
+            positions.skip(2 * run.pairs as u32);
+        } else {
+            // A pair over an edge, or the last pixel of an odd number, which is computed twice.
+            let is_last = rest.len() == channels;
+            positions.skip(1);
+            let second = if is_last { first } else { positions.next };
+            windows.widen(first, windows.columns);
+            windows.widen(second, windows.columns.wrapping_add(1));
+            run.pairs = 1;
+            run.rows.words = 0;
+            if is_last {
+                run.pixel_bytes = 0;
+            } else {
+                positions.skip(1);
             }
         }
-        let mut tile = Tile {
-            stream: stream.as_ptr().cast(),
-            columns: windows.columns,
-            units: windows.units,
-            blocks: whole_blocks,
-            first: first.as_ptr().cast::<i8>().cast_mut(),
-            second: second.as_ptr().cast::<i8>().cast_mut(),
-        };
-        if whole_blocks != 0 {
-            // SAFETY: `stream` holds the blocks, the columns their units, the pixels 4 bytes a block.
-            unsafe { compute_tile(op.rounding, &tile) };
-        }
-        if rest != 0 {
-            let mut channels = [[0i8; BLOCK]; 2];
-            let [of_first, of_second] = &mut channels;
-            tile.stream = rest_stream.cast();
-            tile.blocks = 1;
-            tile.first = of_first.as_mut_ptr();
-            tile.second = of_second.as_mut_ptr();
-            // SAFETY: `stream` holds one more block, the columns its units, the arrays 4 bytes each.
-            unsafe { compute_tile(op.rounding, &tile) };
-            for (pixel, channels) in [(first, channels[0]), (second, channels[1])] {
-                for (cell, channel) in pixel[whole_blocks * BLOCK..].iter().zip(channels) {
-                    cell.set(channel);
-                }
+        let pixels = (2 * run.pairs).min(rest.len() / channels);
+        let computed;
+        (computed, rest) = rest.split_at(pixels * channels);
+        if is_narrow {
+            // A block's 4 channels pass the pixel's end.
+            let mut outputs = [[0i8; BLOCK]; 2];
+            run.output = outputs.as_mut_ptr().cast();
+            run.pixel_bytes = BLOCK;
+            // SAFETY: as below; the arrays have 4 bytes for each pixel.
+            unsafe { compute_run(op.rounding, &run) };
+            for (pixel, outputs) in computed.chunks_exact(channels).zip(outputs) {
+                pixel.iter().zip(outputs).for_each(|(cell, value)| cell.set(value));
             }
+        } else {
+            // SAFETY: the stream holds its blocks and the columns their units; all windows of the pairs lie in the
+            // input, or have been widened; the output has its channels for each pixel.
+            unsafe { compute_run(op.rounding, &run) };
         }
     }
     clamp_in_place(output, op.clamp);
+}
+
+/// The same convolution; where windows are pixels, of images that are a single row.
+fn as_one_row(op: &PackedConv2d) -> PackedConv2d {
+    let Window { height, width, stride_height, stride_width, pad_top, pad_left, .. } = op.window;
+    let (from, to) = (&op.input_image, &op.output_image);
+    let is_pixel = (height, width, stride_height, stride_width, pad_top, pad_left) == (1, 1, 1, 1, 0, 0);
+    if !is_pixel || (from.height, from.width) != (to.height, to.width) {
+        return *op;
+    }
+    let row = |image: &Image| Image {
+        batches: 1,
+        height: 1,
+        width: image.batches * image.height * image.width,
+        channels: image.channels,
+    };
+    PackedConv2d { input_image: row(from), output_image: row(to), ..*op }
 }
 
 /// Where a window lies: its batch, and the row and column of its first tap, negative in the padding.
@@ -199,13 +333,18 @@ impl<'a> Positions<'a> {
         Self { op, next: Position { batch: 0, row, column }, x: 0, y: 0 }
     }
 
-    /// The next one.
+    /// Pixels from here to the row's end.
     #[inline]
-    fn take(&mut self) -> Position {
+    fn left_in_row(&self) -> u32 {
+        self.op.output_image.width - self.x
+    }
+
+    /// Moves on by pixels of a row, at most to its end.
+    #[inline]
+    fn skip(&mut self, pixels: u32) {
         let (window, image) = (&self.op.window, &self.op.output_image);
-        let taken = self.next;
-        self.x += 1;
-        self.next.column = self.next.column.wrapping_add(window.stride_width as i32);
+        self.x += pixels;
+        self.next.column = self.next.column.wrapping_add(window.stride_width.wrapping_mul(pixels) as i32);
         if self.x == image.width {
             self.x = 0;
             self.y += 1;
@@ -217,7 +356,6 @@ impl<'a> Positions<'a> {
                 self.next.batch += 1;
             }
         }
-        taken
     }
 }
 
@@ -226,14 +364,17 @@ struct Windows<'a> {
     op: &'a PackedConv2d,
     input: *const i8,
     input_bytes: usize,
-    /// Bytes of a row, of a pixel.
+    /// Bytes of a row, of a pixel, between the windows of two pixels.
     row_bytes: usize,
     pixel_bytes: usize,
+    step_bytes: usize,
     /// A window inside the image.
     rows: Rows,
-    /// The first and the last row and column of a window's first tap inside the image, and from the first to
-    /// the last byte that is read for a window.
+    /// Bytes from a row of a window to the next where the last bytes of all make a unit; otherwise 0.
+    tail_step: usize,
+    /// The last row and column of a window's first tap inside the image; -1 where there is none.
     last: [i32; 2],
+    /// From the first to the last byte that is read for a window.
     reach: usize,
     /// A window's bytes where they are gathered first, before the columns.
     gathered: *mut i8,
@@ -243,12 +384,13 @@ struct Windows<'a> {
 
 impl<'a> Windows<'a> {
     fn new(op: &'a PackedConv2d, input: View<'_>, scratch: &[Cell<i8>]) -> Self {
-        let (window, image, units) = (&op.window, &op.input_image, op.units() as usize);
+        let (window, image) = (&op.window, &op.input_image);
         let gathered = scratch.as_ptr().cast::<i8>().cast_mut();
-        let gathered_bytes = if op.reads_words() { 0 } else { 4 * units };
-        let row_bytes = image.width as usize * image.channels as usize;
+        let (row_bytes, pixel_bytes) =
+            (image.width as usize * image.channels as usize, image.channels as usize);
         let words = op.row_units() as usize;
         let tap_rows = window.dilation_height as usize * row_bytes;
+        let tails = usize::from(op.has_tails());
         let last_row = i64::from(image.height) - i64::from((window.height - 1) * window.dilation_height) - 1;
         let last_column = i64::from(image.width) - i64::from(window.width);
         let last_column = if window.dilation_width == 1 || window.width == 1 { last_column } else { -1 };
@@ -257,64 +399,74 @@ impl<'a> Windows<'a> {
             input: first_byte(input),
             input_bytes: input.len(),
             row_bytes,
-            pixel_bytes: image.channels as usize,
+            pixel_bytes,
+            step_bytes: window.stride_width as usize * pixel_bytes,
             rows: Rows { words, rows: window.height as usize, gap: tap_rows.wrapping_sub(4 * words) },
+            tail_step: tails * tap_rows,
             last: [last_row.max(-1) as i32, last_column.max(-1) as i32],
-            reach: (window.height as usize - 1).wrapping_mul(tap_rows).wrapping_add(4 * words),
+            reach: (window.height as usize - 1).wrapping_mul(tap_rows).wrapping_add(4 * words + tails),
             gathered,
-            columns: gathered.wrapping_add(gathered_bytes).cast(),
-            units,
+            columns: gathered.wrapping_add(4 * op.gathered_words() as usize).cast(),
+            units: op.units() as usize,
         }
     }
 
-    /// The first pixel where windows are pixels, one after the other.
-    fn pixels(&self) -> Option<*const i8> {
-        let Window { height, width, stride_height, stride_width, pad_top, pad_left, .. } = self.op.window;
-        let (from, to) = (&self.op.input_image, &self.op.output_image);
-        let is_pixel = (height, width, stride_height, stride_width, pad_top, pad_left) == (1, 1, 1, 1, 0, 0);
-        let is_same_size = (from.height, from.width) == (to.height, to.width);
-        (is_pixel && is_same_size && self.op.reads_words()).then_some(self.input)
-    }
-
-    /// Fills the columns with two windows.
+    /// The first byte of a window, and how many from there on in the image's row reach neither over an edge nor past
+    /// the input's end.
     #[inline]
-    fn widen(&self, first: Position, second: Position) {
-        match (self.inside(first), self.inside(second)) {
-            // SAFETY: all bytes of both windows lie in the input, as many units in the columns.
-            (Some(first), Some(second)) => unsafe { widen_two(first, second, self.columns, &self.rows) },
-            (at_first, at_second) => {
-                self.widen_window(first, at_first, self.columns);
-                self.widen_window(second, at_second, self.columns.wrapping_add(1));
-            }
-        }
-    }
-
-    /// The first byte of a window that reaches over no edge of the image, nor past the input's end.
-    #[inline]
-    fn inside(&self, Position { batch, row, column }: Position) -> Option<*const i8> {
+    fn inside(&self, Position { batch, row, column }: Position) -> (*const i8, usize) {
         let [last_row, last_column] = self.last;
         if row < 0 || column < 0 || row > last_row || column > last_column {
-            return None;
+            return (self.input, 0);
         }
         let row = batch as usize * self.op.input_image.height as usize + row as usize;
         let start = row * self.row_bytes + column as usize * self.pixel_bytes;
-        (self.reach <= self.input_bytes - start).then(|| self.input.wrapping_add(start))
+        let Some(room) = (self.input_bytes - start).checked_sub(self.reach) else {
+            return (self.input, 0);
+        };
+        let in_row = (last_column - column) as usize / self.op.window.stride_width as usize;
+        (self.input.wrapping_add(start), in_row.min(room / self.step_bytes) + 1)
     }
 
     /// One window, into its places from `columns` on.
     #[inline(never)]
-    fn widen_window(&self, position: Position, inside: Option<*const i8>, columns: *mut u32) {
-        if let Some(window) = inside {
-            // SAFETY: all bytes of the window lie in the input, as many units in the columns.
-            unsafe { widen_one(window, columns, &self.rows) };
+    fn widen(&self, position: Position, columns: *mut u32) {
+        let (window, count) = self.inside(position);
+        if count != 0 {
+            self.widen_rows(window, &self.rows, self.tail_step, columns);
         } else if self.op.reads_words() {
             self.widen_runs(position, columns);
         } else {
             self.gather(position);
-            let rows = Rows { words: self.units, rows: 1, gap: 0 };
-            // SAFETY: the gathered bytes are `units` words, and lie before the columns.
-            unsafe { widen_one(self.gathered, columns, &rows) };
+            let Rows { words, rows, .. } = self.rows;
+            let step = self.gathered_row_bytes();
+            let rows = Rows { words, rows, gap: step - 4 * words };
+            self.widen_rows(self.gathered, &rows, step, columns);
         }
+    }
+
+    /// A window whose bytes can be read from `window` on.
+    fn widen_rows(&self, window: *const i8, rows: &Rows, tail_step: usize, columns: *mut u32) {
+        // SAFETY: all bytes of the window can be read, as many units written to the columns.
+        unsafe { widen_one(window, columns, rows) };
+        if self.tail_step != 0 {
+            let tail = |row: usize| {
+                // SAFETY: as above; the tail is behind its row's words.
+                let byte = unsafe { window.add(4 * rows.words + row * tail_step).read() };
+                i32::from(byte) as u32
+            };
+            let unit = columns.wrapping_byte_add((self.units - 1) * UNIT_BYTES);
+            // SAFETY: this is the last unit.
+            unsafe {
+                unit.write(tail(0) & 0xffff | tail(2) << 16);
+                unit.add(2).write(tail(1));
+            }
+        }
+    }
+
+    /// Bytes from a gathered row to the next.
+    fn gathered_row_bytes(&self) -> usize {
+        (self.op.row_bytes() as usize).next_multiple_of(4)
     }
 
     /// A window of pixels that are whole words.
@@ -353,7 +505,7 @@ impl<'a> Windows<'a> {
         self.for_each_run(position, |tap, run, pixels| {
             if tap != row {
                 row = tap;
-                bytes = self.gathered.wrapping_add(tap as usize * 4 * self.rows.words);
+                bytes = self.gathered.wrapping_add(tap as usize * self.gathered_row_bytes());
             }
             let count = pixels as usize * self.pixel_bytes;
             // SAFETY: the run lies in the input, the window's row in the gathered bytes.

@@ -11,88 +11,87 @@ use super::{clamp_in_place, first_byte};
 use crate::view::View;
 
 const GROUP: usize = PackedDepthwiseConv2d::GROUP_CHANNELS as usize;
-const CHANNEL_BYTES: usize = PackedDepthwiseConv2d::CHANNEL_WORDS as usize * 4;
 /// A word for each channel of a group.
 const PAIR_BYTES: usize = GROUP * 4;
 
-/// A channel of a strip of the output, from its plane.
+/// Channels of a strip of the output, from their planes.
 #[repr(C)]
 struct Strip {
-    /// The channel's.
-    stream: *const u32,
-    /// The channel's word of the first pair.
+    /// The first channel's word of the first pair.
     plane: *const u32,
-    /// Bytes of a plane's row.
-    plane_row_bytes: usize,
-    /// The first output.
+    /// The first channel of the first output.
     output: *mut i8,
-    /// Bytes from an output to its neighbour in the row.
-    step: usize,
-    /// Bytes from a row of outputs to the next.
-    row_step: usize,
     /// Bytes of a plane's row that whole pairs of outputs move over.
     pairs_bytes: usize,
     /// 1 where a row has an odd number of outputs.
     is_odd: usize,
     /// Rows of outputs; not 0.
     rows: usize,
-    /// Bytes of the plane from a row of outputs to the next.
-    plane_step: usize,
+    /// Bytes from an output to its neighbour in the row; not 0.
+    step: usize,
+    /// Bytes from what the last output of a row is computed from to the next row.
+    plane_gap: usize,
+    /// Bytes from the end of a row's whole pairs of outputs to the next row.
+    output_gap: usize,
+    /// Channels; not 0.
+    channels: usize,
+    /// The first channel's.
+    stream: *const u32,
+    /// Bytes of a plane's row.
+    plane_row_bytes: usize,
 }
 
-/// A loop over a strip's rows, in it one over pairs of outputs. r0 to r5 hold the weights, doubled: of each
-/// row of the window the pairs (0, 1) and (1, 2). r6 to r8 hold a pair of pixels of each row, r9 and r10
-/// the sums, doubled, r11 points into the plane. The last output of an odd number is computed as a
-/// pair, whose second one is stored first and then overwritten: its step is 0.
+/// A loop over channels, in it one over a strip's rows, in it one over pairs of outputs. r0 to r5 hold the weights:
+/// of each row of the window the pairs (0, 1) and (1, 2). r6 to r8 hold a pair of pixels of each row, r9
+/// and r10 the sums, r11 points into the plane, r12 holds its row's bytes. The last output of an odd number is
+/// computed as a pair, whose second one is stored first and then overwritten: its step is 0.
 macro_rules! compute_strip {
-    ($name:ident, $multiply:literal, $adjust:literal, $stride:literal) => {
+    ($name:ident, $parameters:ident, $rescale:ident, $stride:literal) => {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(strip: *const Strip) {
             naked_asm!(
                 "push {{r4-r11, lr}}",
-                "sub sp, #68",
-                // sp: 0 output, 4 step, 8 row bytes, 12 end, 16 multiplier, 20 addend, 24 shift, 28 first sum,
-                // 32 rows left, 36 row of the plane, 40 row of the output, 44 bytes of pairs, 48 is odd,
-                // 52 is one more to come, 56 step, 60 plane step, 64 row step.
-                "ldm r0!, {{r1-r7}}",
-                "ldm r0, {{r8, r9, r10}}",
-                "str r2, [sp, #36]",
-                "str r3, [sp, #8]",
-                "str r4, [sp, #40]",
-                "str r5, [sp, #56]",
-                "str r6, [sp, #64]",
-                "str r7, [sp, #44]",
-                "str r8, [sp, #48]",
-                "str r9, [sp, #32]",
-                "str r10, [sp, #60]",
-                "add r0, r1, #24",
-                "ldm r0, {{r6, r7, r8, r9}}",
-                "strd r7, r8, [sp, #16]",
-                "strd r9, r6, [sp, #24]",
-                "ldm r1, {{r0-r5}}",
-                "1:",
+                "sub sp, #76",
+                // sp: 0 multiplier, 4 output, 8 step or 0, 12 row bytes, 16 end, 20 addend, 24 shift, 28 first sum,
+                // 32 rows left, 36 plane, 40 output of the channel, 44 bytes of pairs, 48 is odd, 52 rows, 56 step,
+                // 60 gap of planes, 64 gap of outputs, 68 channels left, 72 stream.
+                "ldm r0!, {{r1-r8}}",
+                "add r9, sp, #36",
+                "stm r9!, {{r1-r8}}",
+                "ldm r0, {{r1-r3}}",
+                "stm r9, {{r1, r2}}",
+                "str r3, [sp, #12]",
+                "5:",
+                "ldr lr, [sp, #72]",
+                "ldm lr!, {{r0-r5}}",
+                $parameters!(),
+                "str lr, [sp, #72]",
                 "ldr r11, [sp, #36]",
-                "ldr r12, [sp, #44]",
-                "ldr r9, [sp, #40]",
-                "ldr r10, [sp, #56]",
-                "ldr lr, [sp, #48]",
-                "add r12, r12, r11",
-                "str r12, [sp, #12]",
-                "strd r9, r10, [sp]",
-                "str lr, [sp, #52]",
-                "ldr r12, [sp, #8]",
+                "ldr r6, [sp, #40]",
+                "ldr r7, [sp, #52]",
+                "ldr r8, [sp, #56]",
+                "ldr r12, [sp, #12]",
+                "str r6, [sp, #4]",
+                "str r7, [sp, #32]",
+                "str r8, [sp, #8]",
+                "add r6, #1",
+                "add r7, r11, #4",
+                "str r6, [sp, #40]",
+                "str r7, [sp, #36]",
+                "1:",
+                "ldr lr, [sp, #44]",
                 "ldr r6, [r11]",
                 "ldr r7, [r11, r12]",
                 "ldr r8, [r11, r12, lsl #1]",
-                "ldr lr, [sp, #12]",
-                "cmp r11, lr",
+                "cmp lr, #0",
                 "beq 4f",
+                "add lr, r11",
+                "str lr, [sp, #16]",
                 "2:",
-                "ldr r9, [sp, #28]",
-                "mov r10, r9",
+                "ldr lr, [sp, #28]",
                 concat!(".if ", $stride, " == 1"),
-                "smlad r9, r6, r0, r9",
-                "smlatb r10, r6, r0, r10",
+                "smlad r9, r6, r0, lr",
+                "smlatb r10, r6, r0, lr",
                 "smlad r9, r7, r2, r9",
                 "smlatb r10, r7, r2, r10",
                 "smlad r9, r8, r4, r9",
@@ -107,17 +106,17 @@ macro_rules! compute_strip {
                 "smlabt r9, r8, r5, r9",
                 "smlad r10, r8, r5, r10",
                 ".else",
-                "smlad r9, r6, r0, r9",
+                "smlad r9, r6, r0, lr",
                 "smlad r9, r7, r2, r9",
                 "smlad r9, r8, r4, r9",
                 "ldr r6, [r11, #16]!",
                 "ldr r7, [r11, r12]",
                 "ldr r8, [r11, r12, lsl #1]",
                 "smlabt r9, r6, r1, r9",
+                "smlad r10, r6, r0, lr",
                 "smlabt r9, r7, r3, r9",
-                "smlabt r9, r8, r5, r9",
-                "smlad r10, r6, r0, r10",
                 "smlad r10, r7, r2, r10",
+                "smlabt r9, r8, r5, r9",
                 "smlad r10, r8, r4, r10",
                 "ldr r6, [r11, #16]!",
                 "ldr r7, [r11, r12]",
@@ -126,63 +125,102 @@ macro_rules! compute_strip {
                 "smlabt r10, r7, r3, r10",
                 "smlabt r10, r8, r5, r10",
                 ".endif",
-                "ldrd r12, lr, [sp, #16]",
-                concat!($multiply, " r9, r9, r12"),
-                concat!($multiply, " r10, r10, r12"),
-                concat!(".if ", $adjust),
-                "add r9, r9, r9, asr #31",
-                "add r10, r10, r10, asr #31",
-                ".endif",
-                "add r9, lr",
-                "add r10, lr",
-                "ldr lr, [sp, #24]",
-                "asr r9, r9, lr",
-                "asr r10, r10, lr",
-                "ssat r9, #8, r9",
-                "ssat r10, #8, r10",
-                "ldrd r12, lr, [sp]",
-                "strb r10, [r12, lr]",
-                "strb r9, [r12]",
-                "add r12, r12, lr, lsl #1",
-                "str r12, [sp]",
-                "ldrd r12, lr, [sp, #8]",
+                $rescale!("r9", "r10"),
+                "ldrd lr, r12, [sp, #4]",
+                "strb r10, [lr, r12]",
+                "strb r9, [lr]",
+                "add lr, lr, r12, lsl #1",
+                "str lr, [sp, #4]",
+                "ldrd r12, lr, [sp, #12]",
                 "cmp r11, lr",
                 "bne 2b",
                 "4:",
-                "ldr lr, [sp, #52]",
+                "ldr lr, [sp, #48]",
                 "cmp lr, #0",
                 "beq 3f",
-                "mov lr, #0",
-                "str lr, [sp, #52]",
-                "str lr, [sp, #4]",
-                concat!("add lr, r11, #(16 * ", $stride, ")"),
-                "str lr, [sp, #12]",
-                "b 2b",
+                "ldr lr, [sp, #8]",
+                "cmp lr, #0",
+                "ittt ne",
+                "movne lr, #0",
+                "strne lr, [sp, #8]",
+                concat!("addne lr, r11, #(16 * ", $stride, ")"),
+                "itt ne",
+                "strne lr, [sp, #16]",
+                "bne 2b",
+                "ldr lr, [sp, #56]",
+                "str lr, [sp, #8]",
                 "3:",
-                "ldr r6, [sp, #32]",
-                "ldr r7, [sp, #36]",
-                "ldr r8, [sp, #60]",
-                "ldr r9, [sp, #40]",
-                "ldr r10, [sp, #64]",
-                "add r7, r8",
-                "add r9, r10",
-                "subs r6, #1",
-                "str r7, [sp, #36]",
-                "str r9, [sp, #40]",
-                "str r6, [sp, #32]",
+                "ldr r6, [sp, #60]",
+                "ldr r7, [sp, #64]",
+                "ldr r8, [sp, #4]",
+                "ldr r9, [sp, #32]",
+                "add r11, r6",
+                "add r8, r7",
+                "subs r9, #1",
+                "str r8, [sp, #4]",
+                "str r9, [sp, #32]",
                 "bne 1b",
-                "add sp, #68",
+                "ldr r6, [sp, #68]",
+                "subs r6, #1",
+                "str r6, [sp, #68]",
+                "bne.w 5b",
+                "add sp, #76",
                 "pop {{r4-r11, pc}}",
             )
         }
     };
 }
 
-compute_strip!(compute_strip_twice, "smmulr", "1", "1");
-compute_strip!(compute_strip_twice_above_zero_point, "smmulr", "0", "1");
-compute_strip!(compute_strip_once, "smmul", "0", "1");
-compute_strip!(compute_strip_by_2_twice, "smmulr", "1", "2");
-compute_strip!(compute_strip_by_2_once, "smmul", "0", "2");
+/// First sum, multiplier, addend and shift at lr into their places.
+macro_rules! parameters_twice {
+    () => {
+        concat!(
+            "ldm lr!, {{r6, r7, r8, r9}}\n",
+            "str r6, [sp, #28]\n",
+            "str r7, [sp]\n",
+            "strd r8, r9, [sp, #20]\n",
+        )
+    };
+}
+
+macro_rules! rescale_twice {
+    ($($sum:literal),*) => {
+        concat!(
+            "ldr r12, [sp]\n",
+            "ldr lr, [sp, #20]\n",
+            $("smmulr ", $sum, ", ", $sum, ", r12\n",)*
+            $("add ", $sum, ", ", $sum, ", ", $sum, ", asr #31\n",)*
+            $("add ", $sum, ", ", $sum, ", lr\n",)*
+            "ldr lr, [sp, #24]\n",
+            $("asr ", $sum, ", ", $sum, ", lr\n",)*
+            $("ssat ", $sum, ", #8, ", $sum, "\n",)*
+        )
+    };
+}
+
+/// First sum and multiplier at lr into their places.
+macro_rules! parameters_fused {
+    () => {
+        concat!("ldm lr!, {{r6, r7}}\n", "str r6, [sp, #28]\n", "str r7, [sp]\n")
+    };
+}
+
+const _: () = assert!(PackedRounding::DEPTHWISE_SHIFT == 8);
+
+macro_rules! rescale_fused {
+    ($($sum:literal),*) => {
+        concat!(
+            "ldr lr, [sp]\n",
+            $("smmul ", $sum, ", ", $sum, ", lr\n",)*
+            $("ssat ", $sum, ", #8, ", $sum, ", asr #8\n",)*
+        )
+    };
+}
+
+compute_strip!(compute_strip_twice, parameters_twice, rescale_twice, "1");
+compute_strip!(compute_strip_fused, parameters_fused, rescale_fused, "1");
+compute_strip!(compute_strip_by_2_twice, parameters_twice, rescale_twice, "2");
+compute_strip!(compute_strip_by_2_fused, parameters_fused, rescale_fused, "2");
 
 /// # Safety
 ///
@@ -192,12 +230,9 @@ unsafe fn compute_strip(op: &PackedDepthwiseConv2d, strip: &Strip) {
     unsafe {
         match (op.stride(), op.rounding) {
             (1, PackedRounding::Twice) => compute_strip_twice(strip),
-            (1, PackedRounding::TwiceAboveZeroPoint) => compute_strip_twice_above_zero_point(strip),
-            (1, PackedRounding::Once) => compute_strip_once(strip),
-            (_, PackedRounding::Twice | PackedRounding::TwiceAboveZeroPoint) => {
-                compute_strip_by_2_twice(strip)
-            }
-            (_, PackedRounding::Once) => compute_strip_by_2_once(strip),
+            (1, PackedRounding::Fused) => compute_strip_fused(strip),
+            (_, PackedRounding::Twice) => compute_strip_by_2_twice(strip),
+            (_, PackedRounding::Fused) => compute_strip_by_2_fused(strip),
         }
     }
 }
@@ -230,6 +265,9 @@ pub fn packed_depthwise_conv2d_i8(
     let to = to.times(channels);
     let plane_row_bytes = op.row_pairs() as usize * PAIR_BYTES;
     let stride = op.stride() as usize;
+    let channel_bytes = op.channel_words() as usize * 4;
+    let (pairs, is_odd) = (inner.output as usize / 2, inner.output as usize % 2);
+    let pairs_bytes = pairs * stride * PAIR_BYTES;
     let batch_bytes = op.input_image.height as usize * op.input_image.width as usize * channels;
     let mut image = first_byte(input);
     for pixels in output.chunks_exact(outer.output as usize * inner.output as usize * channels) {
@@ -242,25 +280,24 @@ pub fn packed_depthwise_conv2d_i8(
                 // The last group holds channels of the one before where there are fewer than 4 left.
                 let group = channel.min(channels - GROUP);
                 plane.fill(image.wrapping_add(group), start, rows);
-                let end = (channel + GROUP).min(channels);
-                while channel < end {
-                    let strip = Strip {
-                        stream: stream[channel * CHANNEL_BYTES..].as_ptr().cast(),
-                        plane: plane.scratch.wrapping_add(channel - group),
-                        plane_row_bytes,
-                        output: first_output[channel..].as_ptr().cast::<i8>().cast_mut(),
-                        step: to.inner,
-                        row_step: to.outer,
-                        pairs_bytes: inner.output as usize / 2 * stride * PAIR_BYTES,
-                        is_odd: inner.output as usize % 2,
-                        rows: rows as usize,
-                        plane_step: stride * plane_row_bytes,
-                    };
-                    // SAFETY: the scratch holds the rows under the strip, each with the pairs that its
-                    // outputs read; every output of the strip lies in `pixels`.
-                    unsafe { compute_strip(op, &strip) };
-                    channel += 1;
-                }
+                let count = (channels - channel).min(GROUP);
+                let strip = Strip {
+                    plane: plane.scratch.wrapping_add(channel - group),
+                    output: first_output[channel..].as_ptr().cast::<i8>().cast_mut(),
+                    pairs_bytes,
+                    is_odd,
+                    rows: rows as usize,
+                    step: to.inner,
+                    plane_gap: stride * plane_row_bytes - pairs_bytes - is_odd * stride * PAIR_BYTES,
+                    output_gap: to.outer.wrapping_sub(pairs * 2 * to.inner),
+                    channels: count,
+                    stream: stream[channel * channel_bytes..].as_ptr().cast(),
+                    plane_row_bytes,
+                };
+                // SAFETY: the scratch holds the rows under the strip, each with the pairs that its
+                // outputs read; every output of the strip lies in `pixels`.
+                unsafe { compute_strip(op, &strip) };
+                channel += count;
             }
             start += rows;
         }

@@ -5,7 +5,7 @@ use core::cell::Cell;
 
 use edgepkg_format::plan::{PackedFullyConnected, PackedRounding};
 
-use super::rescale::{rescale_and_store, sums_of_lanes};
+use super::rescale::{rescale_lanes_fused, rescale_lanes_twice, rescale_twice};
 use super::{clamp_in_place, first_byte};
 use crate::view::View;
 
@@ -30,7 +30,7 @@ struct Row {
 /// first column. The inner loop does 2 units a turn and is entered in its middle where the last turn would
 /// pass the end.
 macro_rules! compute_row {
-    ($name:ident, $multiply:literal, $adjust:literal) => {
+    ($name:ident, $rescale:ident) => {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(row: *const Row) {
             naked_asm!(
@@ -61,19 +61,19 @@ macro_rules! compute_row {
                 "ldr r0, [sp, #12]",
                 "cmp r2, r0",
                 "bne.w 2b",
+                $rescale!(("r4", "r5")),
+                $rescale!(("r6", "r7")),
+                $rescale!(("r8", "r9")),
+                $rescale!(("r10", "r11")),
                 "ldr r12, [sp]",
-                sums_of_lanes!("r4", "r5"),
-                sums_of_lanes!("r6", "r7"),
-                sums_of_lanes!("r8", "r9"),
-                sums_of_lanes!("r10", "r11"),
-                rescale_and_store!($multiply, $adjust, ("r5", "r12")),
-                rescale_and_store!($multiply, $adjust, ("r4", "r12")),
-                rescale_and_store!($multiply, $adjust, ("r7", "r12")),
-                rescale_and_store!($multiply, $adjust, ("r6", "r12")),
-                rescale_and_store!($multiply, $adjust, ("r9", "r12")),
-                rescale_and_store!($multiply, $adjust, ("r8", "r12")),
-                rescale_and_store!($multiply, $adjust, ("r11", "r12")),
-                rescale_and_store!($multiply, $adjust, ("r10", "r12")),
+                "strb r5, [r12], #1",
+                "strb r4, [r12], #1",
+                "strb r7, [r12], #1",
+                "strb r6, [r12], #1",
+                "strb r9, [r12], #1",
+                "strb r8, [r12], #1",
+                "strb r11, [r12], #1",
+                "strb r10, [r12], #1",
                 "str r12, [sp]",
                 "ldr r0, [sp, #4]",
                 "subs r0, #1",
@@ -124,8 +124,8 @@ macro_rules! multiply_pair {
     };
 }
 
-compute_row!(compute_row_twice, "smmulr", "1");
-compute_row!(compute_row_once, "smmul", "0");
+compute_row!(compute_row_twice, rescale_lanes_twice);
+compute_row!(compute_row_fused, rescale_lanes_fused);
 
 /// # Safety
 ///
@@ -134,8 +134,8 @@ unsafe fn compute_row(rounding: PackedRounding, row: &Row) {
     // SAFETY: the caller's.
     unsafe {
         match rounding {
-            PackedRounding::Twice | PackedRounding::TwiceAboveZeroPoint => compute_row_twice(row),
-            PackedRounding::Once => compute_row_once(row),
+            PackedRounding::Twice => compute_row_twice(row),
+            PackedRounding::Fused => compute_row_fused(row),
         }
     }
 }

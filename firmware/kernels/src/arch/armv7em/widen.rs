@@ -10,6 +10,7 @@ use core::arch::naked_asm;
 pub(super) const UNIT_BYTES: usize = 16;
 
 /// Rows of bytes to widen.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub(super) struct Rows {
     /// Words of a row; not 0.
@@ -20,66 +21,12 @@ pub(super) struct Rows {
     pub(super) gap: usize,
 }
 
-/// Widens rows of two windows.
-///
-/// # Safety
-///
-/// The rows can be read from `first` and `second` on, at any alignment, and [`UNIT_BYTES`] written for each of
-/// their words at `columns`, which is aligned to 4.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn widen_two(
-    first: *const i8,
-    second: *const i8,
-    columns: *mut u32,
-    rows: *const Rows,
-) {
-    naked_asm!(
-        "push {{r4-r11, lr}}",
-        "ldm r3, {{r3, r10, r11}}",
-        "4:",
-        "mov r12, r3",
-        "lsrs r12, r12, #1",
-        "bcc 1f",
-        "ldr r4, [r0], #4",
-        "ldr r5, [r1], #4",
-        "sxtb16 r6, r4",
-        "sxtb16 r7, r5",
-        "sxtb16 r8, r4, ror #8",
-        "sxtb16 r9, r5, ror #8",
-        "stm r2!, {{r6-r9}}",
-        "1:",
-        "beq 3f",
-        "2:",
-        "ldr r4, [r0], #4",
-        "ldr r5, [r1], #4",
-        "sxtb16 r6, r4",
-        "sxtb16 r7, r5",
-        "sxtb16 r8, r4, ror #8",
-        "sxtb16 r9, r5, ror #8",
-        "ldr r4, [r0], #4",
-        "ldr r5, [r1], #4",
-        "stm r2!, {{r6-r9}}",
-        "sxtb16 r6, r4",
-        "sxtb16 r7, r5",
-        "sxtb16 r8, r4, ror #8",
-        "sxtb16 r9, r5, ror #8",
-        "stm r2!, {{r6-r9}}",
-        "subs r12, #1",
-        "bne 2b",
-        "3:",
-        "add r0, r11",
-        "add r1, r11",
-        "subs r10, #1",
-        "bne 4b",
-        "pop {{r4-r11, pc}}",
-    )
-}
-
 /// Widens rows of one window; the other's places are left as they are.
 ///
 /// # Safety
 ///
-/// As [`widen_two`], but that of `columns` the last 4 bytes may be missing.
+/// The rows can be read from `window` on, at any alignment, and [`UNIT_BYTES`] but the last 4 written for each of
+/// their words at `columns`, which is aligned to 4.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn widen_one(window: *const i8, columns: *mut u32, rows: *const Rows) {
     naked_asm!(
@@ -113,24 +60,37 @@ pub(super) unsafe extern "C" fn widen_one(window: *const i8, columns: *mut u32, 
 pub(super) unsafe extern "C" fn widen_pairs(pixels: *const i8, step: usize, plane: *mut u32, pairs: usize) {
     naked_asm!(
         "push {{r4-r9, lr}}",
+        "lsrs r3, r3, #1",
+        "bcc 1f",
+        widen_pair!(),
+        "beq 2f",
         "1:",
-        "ldr r8, [r0]",
-        "ldr r9, [r0, r1]",
-        "add r0, r0, r1, lsl #1",
-        "sxtb16 r12, r8",
-        "sxtb16 lr, r9",
-        "sxtb16 r8, r8, ror #8",
-        "sxtb16 r9, r9, ror #8",
-        "pkhbt r4, r12, lr, lsl #16",
-        "pkhtb r6, lr, r12, asr #16",
-        "pkhbt r5, r8, r9, lsl #16",
-        "pkhtb r7, r9, r8, asr #16",
-        "stm r2!, {{r4-r7}}",
+        widen_pair!(),
+        widen_pair!(),
         "subs r3, #1",
         "bne 1b",
+        "2:",
         "pop {{r4-r9, pc}}",
     )
 }
+
+macro_rules! widen_pair {
+    () => {
+        concat!(
+            "ldr r8, [r0]\n",
+            "ldr r9, [r0, r1]\n",
+            "add r0, r0, r1, lsl #1\n",
+            "pkhbt r12, r8, r9, lsl #16\n",
+            "pkhtb lr, r9, r8, asr #16\n",
+            "sxtb16 r4, r12\n",
+            "sxtb16 r5, r12, ror #8\n",
+            "sxtb16 r6, lr\n",
+            "sxtb16 r7, lr, ror #8\n",
+            "stm r2!, {{r4-r7}}\n",
+        )
+    };
+}
+use widen_pair;
 
 /// A value in both halves of a word.
 pub(super) fn both_halves(value: i32) -> u32 {
