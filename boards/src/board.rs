@@ -126,6 +126,15 @@ impl Memory {
         u64::from(self.commit_offset())
     }
 
+    /// What an image that holds its model itself may take: the region of code, with the model slot where that
+    /// follows it.
+    pub fn image(&self) -> Region {
+        let Self { code, model_slot, .. } = *self;
+        let length =
+            if model_slot.start == code.end() { code.length + model_slot.length } else { code.length };
+        Region { length, ..code }
+    }
+
     fn commit_offset(&self) -> u32 {
         Commit::offset(self.model_slot.length as u32, self.flash.program_unit_bytes)
             .expect("a board's slot holds a commit record")

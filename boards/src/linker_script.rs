@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Board, Memory};
+use crate::{Board, Memory, Region};
 
 /// The linker script of a Cortex-M runner on `board`; `None` for a board without memory (`host`).
 ///
@@ -13,18 +13,27 @@ use crate::{Board, Memory};
 /// (`_data_start`, `_data_end`, `_data_load`, `_bss_start`, `_bss_end`), and the runner's own of the
 /// board file.
 pub fn linker_script(board: &Board) -> Option<String> {
-    let memory = board.memory.as_ref()?;
-    let mut script = format!("/* {}: made from its board file. */\n", board.name);
-    let Memory { code, ram, model_slot, stack_bytes, flash } = memory;
-    let numbers = [
+    let Memory { code, model_slot, flash, .. } = board.memory.as_ref()?;
+    let slot = [
         ("_model_slot_start", model_slot.start),
         ("_model_slot_end", model_slot.end()),
         ("_program_unit", u64::from(flash.program_unit_bytes)),
         ("_erase_sector", u64::from(flash.erase_sector_bytes)),
-        ("_stack_end", ram.start),
-        ("_stack_start", ram.start + stack_bytes),
-        ("_arena_end", ram.end()),
     ];
+    script_with(board, *code, &slot)
+}
+
+/// The linker script of an image that holds its model itself: as [`linker_script`], without a model slot. Where the
+/// slot follows the code, the image may take both.
+pub fn embedded_linker_script(board: &Board) -> Option<String> {
+    script_with(board, board.memory.as_ref()?.image(), &[])
+}
+
+fn script_with(board: &Board, code: Region, more: &[(&str, u64)]) -> Option<String> {
+    let Memory { ram, stack_bytes, .. } = board.memory.as_ref()?;
+    let mut script = format!("/* {}: made from its board file. */\n", board.name);
+    let numbers =
+        [("_stack_end", ram.start), ("_stack_start", ram.start + stack_bytes), ("_arena_end", ram.end())];
     let own = board.runner.iter().flat_map(|runner| &runner.symbols);
     let _ = write!(
         script,
@@ -34,7 +43,8 @@ pub fn linker_script(board: &Board) -> Option<String> {
         ram.start + stack_bytes,
         ram.length - stack_bytes
     );
-    for (name, value) in numbers.into_iter().chain(own.map(|(name, value)| (name.as_str(), *value))) {
+    let numbers = more.iter().copied().chain(numbers);
+    for (name, value) in numbers.chain(own.map(|(name, value)| (name.as_str(), *value))) {
         let _ = writeln!(script, "{name} = {value:#x};");
     }
     script.push_str(SECTIONS);

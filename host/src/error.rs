@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::boot_folder::BootFolderError;
 use crate::device::DeviceError;
+use crate::embed::EmbedError;
 use crate::fit::FitError;
 use crate::import_worker::WorkerError;
 use crate::model::ModelError;
@@ -50,6 +51,9 @@ pub enum Error {
     /// A model that is too large, or a runner that cannot be judged.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// A minimal image.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
     /// A Raspberry Pi's boot folder.
     #[error(transparent)]
     BootFolder(#[from] BootFolderError),
@@ -154,6 +158,7 @@ impl Error {
             Error::Board(error) => Some(board_hint(error)),
             Error::Device(error) => error.hint(),
             Error::Fit(error) => error.hint(),
+            Error::Embed(error) => error.hint(),
             Error::BootFolder(error) => error.hint().map(str::to_owned),
             Error::Unreachable { board, has_emulator: true, .. } => Some(format!(
                 "`--emulate` uses the emulator of `{board}`; `edgepkg flash --board {board}` says how a model gets \

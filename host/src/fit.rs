@@ -69,6 +69,8 @@ pub enum Resource {
     RunnerFlash,
     /// Flash for the model.
     ModelFlash,
+    /// Flash for an image that holds its model.
+    ImageFlash,
     /// RAM for variables and arena, beside the stack.
     Ram,
     /// RAM for the stack.
@@ -82,6 +84,7 @@ impl fmt::Display for Shortage {
         let what = match of {
             Resource::RunnerFlash => "flash for the runner",
             Resource::ModelFlash => "flash for the model",
+            Resource::ImageFlash => "flash for the image",
             Resource::Ram => "RAM",
             Resource::Stack => "stack",
         };
@@ -169,49 +172,100 @@ pub fn certify(board: &Board, runner: &[u8], artifact: &[u8]) -> Result<Certific
     let Some(memory) = &board.memory else {
         return Ok(host);
     };
-    let bytes = AlignedBytes::from(artifact);
-    let operators = Artifact::parse(&bytes).map_err(FitError::Artifact)?.info().operators;
-    let size = RunnerSize::of(runner, memory)?;
-    let stack = stack::bound(runner, operators)?;
-    let certificate = Certificate {
-        flash: FlashUse {
-            code_bytes: size.code_bytes,
-            limit_bytes: Some(memory.code.length + memory.model_limit_bytes()),
-            ..host.flash
-        },
-        ram: RamUse {
-            static_bytes: size.static_bytes,
-            stack_bytes: u64::from(stack.bytes),
-            limit_bytes: Some(memory.ram.length),
-            ..host.ram
-        },
-        stack: Some(stack),
+    let flash = FlashUse {
+        code_bytes: RunnerSize::of(runner, memory)?.code_bytes,
+        limit_bytes: Some(memory.code.length + memory.model_limit_bytes()),
+        ..host.flash
     };
-    let shortages = certificate.shortages(memory);
-    if shortages.is_empty() {
-        return Ok(certificate);
-    }
-    let roomy_boards = Board::shipped()
-        .filter(|other| other.memory.as_ref().is_none_or(|memory| certificate.shortages(memory).is_empty()))
-        .map(|other| other.name)
-        .collect();
-    Err(FitError::TooLarge { board: board.name.clone(), shortages, roomy_boards })
+    let certificate = certificate(memory, runner, artifact, flash)?;
+    certificate.for_board(board, Certificate::shortages)
+}
+
+/// Shows that `image`, an ELF file that holds `artifact`, fits `board`.
+///
+/// # Errors
+///
+/// [`FitError::TooLarge`] when it does not; others when artifact or image cannot be judged.
+pub fn certify_embedded(board: &Board, image: &[u8], artifact: &[u8]) -> Result<Certificate, FitError> {
+    let host = certify_host(artifact)?;
+    let Some(memory) = &board.memory else {
+        return Ok(host);
+    };
+    let image_bytes = RunnerSize::of(image, memory)?.code_bytes;
+    let flash = FlashUse {
+        code_bytes: image_bytes.saturating_sub(host.flash.model_bytes),
+        limit_bytes: Some(memory.image().length),
+        ..host.flash
+    };
+    let certificate = certificate(memory, image, artifact, flash)?;
+    certificate.for_board(board, Certificate::shortages_of_image)
+}
+
+/// What `image` takes with `artifact`, whether there is room for it or not.
+fn certificate(
+    memory: &Memory,
+    image: &[u8],
+    artifact: &[u8],
+    flash: FlashUse,
+) -> Result<Certificate, FitError> {
+    let bytes = AlignedBytes::from(artifact);
+    let artifact = Artifact::parse(&bytes).map_err(FitError::Artifact)?;
+    let stack = stack::bound(image, artifact.info().operators)?;
+    let ram = RamUse {
+        arena_bytes: u64::from(artifact.arena_bytes()),
+        static_bytes: RunnerSize::of(image, memory)?.static_bytes,
+        stack_bytes: u64::from(stack.bytes),
+        limit_bytes: Some(memory.ram.length),
+    };
+    Ok(Certificate { flash, ram, stack: Some(stack) })
 }
 
 impl Certificate {
-    /// What `memory` has too little of.
+    /// The certificate, if `shortages` finds none on `board`.
+    fn for_board(
+        self,
+        board: &Board,
+        shortages: impl Fn(&Self, &Memory) -> Vec<Shortage>,
+    ) -> Result<Self, FitError> {
+        let on =
+            |board: &Board| board.memory.as_ref().map(|memory| shortages(&self, memory)).unwrap_or_default();
+        let found = on(board);
+        if found.is_empty() {
+            return Ok(self);
+        }
+        let roomy_boards =
+            Board::shipped().filter(|other| on(other).is_empty()).map(|other| other.name).collect();
+        Err(FitError::TooLarge { board: board.name.clone(), shortages: found, roomy_boards })
+    }
+
+    /// What `memory` has too little of for a runner and a model in its slot.
     fn shortages(&self, memory: &Memory) -> Vec<Shortage> {
-        let beside_stack_bytes = memory.ram.length - memory.stack_bytes;
-        [
+        let flash = [
             (Resource::RunnerFlash, self.flash.code_bytes, memory.code.length),
             (Resource::ModelFlash, self.flash.model_bytes, memory.model_limit_bytes()),
+        ];
+        self.shortages_of(memory, &flash)
+    }
+
+    /// What `memory` has too little of for an image that holds its model.
+    fn shortages_of_image(&self, memory: &Memory) -> Vec<Shortage> {
+        let image_bytes = self.flash.code_bytes + self.flash.model_bytes;
+        self.shortages_of(memory, &[(Resource::ImageFlash, image_bytes, memory.image().length)])
+    }
+
+    fn shortages_of(&self, memory: &Memory, flash: &[(Resource, u64, u64)]) -> Vec<Shortage> {
+        let beside_stack_bytes = memory.ram.length - memory.stack_bytes;
+        let ram = [
             (Resource::Ram, self.ram.static_bytes + self.ram.arena_bytes, beside_stack_bytes),
             (Resource::Stack, self.ram.stack_bytes, memory.stack_bytes),
-        ]
-        .into_iter()
-        .filter(|(_, needed_bytes, limit_bytes)| needed_bytes > limit_bytes)
-        .map(|(of, needed_bytes, limit_bytes)| Shortage { of, needed_bytes, limit_bytes })
-        .collect()
+        ];
+        flash
+            .iter()
+            .copied()
+            .chain(ram)
+            .filter(|(_, needed_bytes, limit_bytes)| needed_bytes > limit_bytes)
+            .map(|(of, needed_bytes, limit_bytes)| Shortage { of, needed_bytes, limit_bytes })
+            .collect()
     }
 }
 

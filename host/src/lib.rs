@@ -12,6 +12,7 @@ pub mod pack;
 pub mod package;
 pub mod whole_file;
 pub mod fit;
+pub mod embed;
 pub mod boot_folder;
 pub mod runners;
 pub mod cycle_model;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::info::{Info, OperatorSet, Port};
+use crate::info::{Info, OperatorSet, Port, Ports};
 use crate::isa::Isa;
 use crate::linked::{EveryOperator, Linked};
 use crate::plan::{GeometryError, Operand, Operands, OperatorKind, PlanEntry, PlanError, PlanReader, Record};
@@ -148,6 +148,8 @@ pub struct Artifact<'a> {
     plan: &'a [u8],
     constants: &'a [u8],
     arena_bytes: u32,
+    inputs: Ports<'a>,
+    outputs: Ports<'a>,
 }
 
 impl<'a> Artifact<'a> {
@@ -163,8 +165,8 @@ impl<'a> Artifact<'a> {
         UncheckedPlan::read(bytes)?.check::<EveryOperator, _>(|_, _, _| Ok(()))
     }
 
-    fn check_ports(&self, info: &Info<'_>) -> Result<(), ArtifactError> {
-        for port in info.inputs.iter().chain(info.outputs.iter()) {
+    fn check_ports(&self) -> Result<(), ArtifactError> {
+        for port in self.inputs.iter().chain(self.outputs.iter()) {
             let port = port.filter(is_sound).ok_or(ArtifactError::Info)?;
             let bytes = port.bytes().ok_or(ArtifactError::Info)?;
             let end = u64::from(port.tensor.offset) + u64::from(bytes);
@@ -256,6 +258,16 @@ impl<'a> Artifact<'a> {
         decode_info(self.info).expect("decoded when it was parsed")
     }
 
+    /// What goes in.
+    pub fn inputs(&self) -> Ports<'a> {
+        self.inputs
+    }
+
+    /// What comes out.
+    pub fn outputs(&self) -> Ports<'a> {
+        self.outputs
+    }
+
     /// Bytes of arena a run needs.
     pub fn arena_bytes(&self) -> u32 {
         self.arena_bytes
@@ -297,11 +309,11 @@ impl<'a> UncheckedPlan<'a> {
         let header = Header::read(bytes)?;
         let bytes = &bytes[..header.total_bytes];
         let [info, plan, constants] = header.sections(bytes)?;
-        let decoded = decode_info(info)?;
+        let Info { arena_bytes, operators, inputs, outputs, .. } = decode_info(info)?;
         let artifact =
-            Artifact { bytes, isa: header.isa, info, plan, constants, arena_bytes: decoded.arena_bytes };
-        artifact.check_ports(&decoded)?;
-        Ok(Self { artifact, operators: decoded.operators })
+            Artifact { bytes, isa: header.isa, info, plan, constants, arena_bytes, inputs, outputs };
+        artifact.check_ports()?;
+        Ok(Self { artifact, operators })
     }
 
     /// The instruction set it was lowered for.
@@ -381,10 +393,7 @@ fn digest_at(bytes: &[u8], range: core::ops::Range<usize>) -> &Digest {
 }
 
 fn decode_info(section: &[u8]) -> Result<Info<'_>, ArtifactError> {
-    match postcard::take_from_bytes(section) {
-        Ok((info, [])) => Ok(info),
-        _ => Err(ArtifactError::Info),
-    }
+    Info::decode(section).ok_or(ArtifactError::Info)
 }
 
 /// Whether what the port says of itself can be used: a factor between steps and real values, labels

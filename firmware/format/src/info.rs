@@ -1,9 +1,13 @@
 //! The info section: what a model is called and what goes in and comes out. Postcard.
 
+mod decode;
+
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use self::decode::Fields;
+pub(crate) use self::decode::varint;
 use crate::plan::OperatorKind;
 use crate::tensor::{Shape, TensorRef};
 
@@ -71,8 +75,8 @@ impl OperatorSet {
 }
 
 /// Labels of an output's classes, in order, held as text with a line break after each but the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Labels<'a>(#[serde(borrow)] &'a str);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Labels<'a>(&'a str);
 
 impl<'a> Labels<'a> {
     /// Labels from text in which line breaks stand between them; empty text is no labels.
@@ -88,7 +92,7 @@ impl<'a> Labels<'a> {
 }
 
 /// An input or output of the model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Port<'a> {
     /// Its name in the model file.
     pub name: &'a str,
@@ -101,7 +105,6 @@ pub struct Port<'a> {
     /// The value that stands for 0.
     pub zero_point: i32,
     /// Names of the classes, where it has any.
-    #[serde(borrow)]
     pub labels: Labels<'a>,
 }
 
@@ -114,10 +117,9 @@ impl Port<'_> {
 }
 
 /// Any number of ports, each decoded when it is asked for, so that none takes RAM.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Ports<'a> {
     count: u32,
-    #[serde(borrow)]
     encoded: &'a [u8],
 }
 
@@ -146,9 +148,10 @@ impl<'a> Ports<'a> {
             if left == 0 && rest.is_empty() {
                 return None;
             }
-            let decoded = postcard::take_from_bytes::<Port<'a>>(rest).ok().filter(|_| left > 0);
-            (left, rest) = decoded.as_ref().map_or((0, &[][..]), |(_, tail)| (left - 1, *tail));
-            Some(decoded.map(|(port, _)| port))
+            let mut fields = Fields::new(rest);
+            let port = if left > 0 { fields.port() } else { None };
+            (left, rest) = if port.is_some() { (left - 1, fields.rest()) } else { (0, &[][..]) };
+            Some(port)
         })
     }
 
@@ -166,7 +169,7 @@ impl fmt::Debug for Ports<'_> {
 }
 
 /// What the info section holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Info<'a> {
     /// The package's name.
     pub name: &'a str,
@@ -177,9 +180,15 @@ pub struct Info<'a> {
     /// The operators the plan uses.
     pub operators: OperatorSet,
     /// What goes in.
-    #[serde(borrow)]
     pub inputs: Ports<'a>,
     /// What comes out.
-    #[serde(borrow)]
     pub outputs: Ports<'a>,
+}
+
+impl<'a> Info<'a> {
+    /// What `section` holds; `None` where it is not an info section, or more.
+    pub fn decode(section: &'a [u8]) -> Option<Self> {
+        let mut fields = Fields::new(section);
+        fields.info().filter(|_| fields.rest().is_empty())
+    }
 }

@@ -1,7 +1,7 @@
 //! What a program must have for an artifact, found while the program is compiled.
 
 use crate::artifact::{HEADER_BYTES, MAGIC, SECTION_ENTRY_BYTES, SectionKind, u32_at};
-use crate::info::OperatorSet;
+use crate::info::{OperatorSet, varint};
 
 /// What an artifact states of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +42,9 @@ const fn after_text(bytes: &[u8], at: usize) -> usize {
     start + length as usize
 }
 
-/// The number at `at`, as postcard writes it, 7 bits a byte from the lowest on, and where it ends.
 const fn number(bytes: &[u8], at: usize) -> (u64, usize) {
-    let (mut value, mut shift, mut at) = (0, 0, at);
-    loop {
-        value |= ((bytes[at] & 0x7f) as u64) << shift;
-        at += 1;
-        if bytes[at - 1] & 0x80 == 0 {
-            return (value, at);
-        }
-        shift += 7;
+    match varint(bytes, at) {
+        Some(number) => number,
+        None => panic!("the artifact's info section is damaged"),
     }
 }

@@ -46,10 +46,11 @@ macro_rules! structure {
         impl Field for $name {
             const WORDS: usize = 0 $(+ <$type as Field>::WORDS)*;
 
-            // Inlined down to its words, so that a record is written once, where it is used.
+            const SOME: Self = Self { $($field: <$type as Field>::SOME,)* };
+
             #[inline(always)]
-            fn read(words: &mut WordReader<'_>) -> Option<Self> {
-                Some(Self { $($field: Field::read(words)?,)* })
+            fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
+                true $(&& self.$field.fill(words))*
             }
 
             fn write(&self, words: &mut WordWriter<'_>) {
@@ -75,12 +76,15 @@ macro_rules! choice {
         impl Field for $name {
             const WORDS: usize = 1;
 
+            const SOME: Self = [$($name::$variant),*][0];
+
             #[inline(always)]
-            fn read(words: &mut WordReader<'_>) -> Option<Self> {
-                match u32::read(words)? {
-                    $($code => Some($name::$variant),)*
-                    _ => None,
-                }
+            fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
+                *self = match words.next() {
+                    $($code => $name::$variant,)*
+                    _ => return false,
+                };
+                true
             }
 
             fn write(&self, words: &mut WordWriter<'_>) {
@@ -161,16 +165,26 @@ macro_rules! records {
                 }
             }
 
+            /// Makes `entry` the record of `layer` with these fields. Says whether they are sound.
             #[inline(always)]
-            fn read_fields<L: Linked>(kind: OperatorKind, fields: &[u8]) -> Option<Self> {
+            fn read_fields<L: Linked>(
+                kind: OperatorKind,
+                fields: &[u8],
+                layer: u32,
+                entry: &mut Option<PlanEntry>,
+            ) -> bool {
                 match kind {
                     $(OperatorKind::$name if L::OPERATORS.contains(OperatorKind::$name) => {
                         if fields.len() != 4 * <$name as Field>::WORDS {
-                            return None;
+                            return false;
                         }
-                        $name::read(&mut WordReader::new(fields)).map(Record::$name)
+                        let record = Record::$name($name::SOME);
+                        match &mut entry.insert(PlanEntry { layer, record }).record {
+                            Record::$name(record) => record.fill(&mut WordReader::new(fields)),
+                            _ => false,
+                        }
                     })*
-                    _ => None,
+                    _ => false,
                 }
             }
 

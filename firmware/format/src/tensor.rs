@@ -22,6 +22,20 @@ pub enum Space {
     Parameter = 3,
 }
 
+impl Space {
+    /// The space with this code.
+    #[inline(always)]
+    pub fn from_code(code: u32) -> Option<Self> {
+        match code {
+            0 => Some(Space::Const),
+            1 => Some(Space::Arena),
+            2 => Some(Space::State),
+            3 => Some(Space::Parameter),
+            _ => None,
+        }
+    }
+}
+
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
@@ -39,6 +53,19 @@ pub enum DType {
 }
 
 impl DType {
+    /// The type with this code.
+    #[inline(always)]
+    pub fn from_code(code: u32) -> Option<Self> {
+        match code {
+            0 => Some(DType::Int8),
+            1 => Some(DType::Int16),
+            2 => Some(DType::Int32),
+            3 => Some(DType::Int64),
+            4 => Some(DType::Int4),
+            _ => None,
+        }
+    }
+
     /// Bytes that `elements` elements take; `None` past 32 bits.
     pub fn bytes(self, elements: u32) -> Option<u32> {
         match self {

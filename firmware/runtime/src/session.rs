@@ -41,12 +41,11 @@ impl<'s, L: Linked> Session<'s, L> {
         if !(arena.as_ptr() as usize).is_multiple_of(edgepkg_format::artifact::ALIGNMENT) {
             return Err(SessionError::ArenaMisaligned);
         }
-        let info = artifact.info();
         let plan = artifact.plan();
         Ok(Self {
             constants: cast_slice(artifact.constants()),
-            inputs: info.inputs,
-            outputs: info.outputs,
+            inputs: artifact.inputs(),
+            outputs: artifact.outputs(),
             arena: Cell::from_mut(&mut arena[..needed_bytes as usize]).as_slice_of_cells(),
             plan,
             rest: plan,

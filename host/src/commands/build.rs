@@ -11,9 +11,11 @@ use super::costs::Costs;
 use super::{Outcome, certify, write_json};
 use crate::cli::{OutputArguments, PackageArgument};
 use crate::device::DeviceError;
+use crate::embed::{self, Firmware};
 use crate::error::Error;
-use crate::fit::Certificate;
+use crate::fit::{self, Certificate};
 use crate::model::{BoardModel, Cost, Model, read_file};
+use crate::progress::Progress;
 use crate::runners;
 use crate::table::Bytes;
 
@@ -25,13 +27,18 @@ const CERTIFICATE_FILE: &str = "fit.json";
 #[command(after_help = "\
 Examples:
   edgepkg build kws.edgepkg --board qemu-cortex-m4 -o build
-  edgepkg build kws.edgepkg --board rpi -o build")]
+  edgepkg build kws.edgepkg --board rpi -o build
+  edgepkg build kws.edgepkg --board qemu-cortex-m4 --embed -o build")]
 pub struct BuildArguments {
     #[command(flatten)]
     package: PackageArgument,
     /// The board, by its name in `edgepkg boards`, or the path of a board file (.toml)
     #[arg(long, value_name = "BOARD", default_value = "host")]
     board: String,
+    /// Make an image of the runtime and this model alone, with the operators it uses, instead of the board's runner; and
+    /// leave its crate to go on from. Takes a Rust toolchain for the board
+    #[arg(long)]
+    embed: bool,
     /// The folder that NAME.epa, the board's runner image and fit.json are written to
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -69,7 +76,19 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
     let board = Board::find(&arguments.board)?;
     let (given, choices) = (arguments.package.read()?, arguments.package.choices());
     let model = given.for_board(&board, choices)?;
-    let certificate = certify(&board, &model.artifact)?;
+    let folder = &arguments.output;
+    let create_folder =
+        || std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source });
+    let embedded = if arguments.embed {
+        create_folder()?;
+        Some(embed(&board, &given, &model, folder)?)
+    } else {
+        None
+    };
+    let certificate = match &embedded {
+        Some(Embedded { image, .. }) => fit::certify_embedded(&board, image, &model.artifact)?,
+        None => certify(&board, &model.artifact)?,
+    };
     let certified = match &given {
         Model::Package(package) => Certified {
             certificate,
@@ -78,10 +97,12 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
         },
         Model::Artifact(_) => Certified { certificate, optimize: None, costs: Vec::new() },
     };
-    let folder = &arguments.output;
-    std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
+    create_folder()?;
     let mut files = vec![write_file(folder, &format!("{}.epa", model.name), &model.artifact)?];
-    if !board.is_host() {
+    if let Some(Embedded { firmware, image }) = embedded {
+        files.push(write_file(folder, &format!("{}.elf", model.name), &image)?);
+        files.push(firmware.manifest());
+    } else if !board.is_host() {
         let runner = runners::find(&board).map_err(DeviceError::from)?;
         let name = runner.loaded.file_name().unwrap_or_default().to_string_lossy().into_owned();
         files.push(write_file(folder, &name, &read_file(&runner.loaded)?)?);
@@ -100,6 +121,26 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
         writeln!(out, "wrote {} ({})", file.display(), Bytes(bytes))?;
     }
     Ok(Outcome::Good)
+}
+
+/// A minimal image.
+struct Embedded {
+    firmware: Firmware,
+    /// The linked ELF file.
+    image: Vec<u8>,
+}
+
+fn embed(board: &Board, given: &Model, model: &BoardModel, folder: &Path) -> Result<Embedded, Error> {
+    let vectors = match given {
+        Model::Package(package) => &package.vectors.vectors[..],
+        Model::Artifact(_) => &[],
+    };
+    let BoardModel { name, version, artifact, .. } = model;
+    let contents = embed::Contents { name, version, artifact, vectors };
+    let (firmware, toolchain) = embed::write_firmware(board, contents, folder)?;
+    let _progress = Progress::new("compiling");
+    let image = read_file(&firmware.build(&toolchain, &firmware.target_folder())?)?;
+    Ok(Embedded { firmware, image })
 }
 
 fn certificate_file(certificate: &Certified) -> Result<Vec<u8>, Error> {

@@ -91,7 +91,7 @@ impl LinkDevice {
         let (runner_version, isa, arena_limit_bytes) = description;
         let isa = Isa::from_code(isa).ok_or(DeviceError::UnknownIsa { code: isa })?;
         let info = client.read(model.info_bytes, |offset| Request::ReadInfo { offset })?;
-        let info: Info<'_> = postcard::take_from_bytes(&info).map_err(|_| LinkError::Unexpected)?.0;
+        let info: Info<'_> = Info::decode(&info).ok_or(LinkError::Unexpected)?;
         let port_bytes = |ports: edgepkg_format::info::Ports<'_>| {
             let bytes =
                 ports.iter().map(|port| port.and_then(|port| port.bytes()).ok_or(LinkError::Unexpected));

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::command::{Failure, is_installed, run, succeeds};
+use edgepkg_toolchain::{is_installed, output};
+
+use crate::command::{Failure, run, succeeds};
 
 /// How this user may install packages.
 enum Privilege {
@@ -14,7 +16,7 @@ fn privilege() -> Option<Privilege> {
     if !is_installed("apt-get") {
         return None;
     }
-    let is_root = crate::command::output(Command::new("id").arg("-u")).is_some_and(|id| id == "0");
+    let is_root = output(Command::new("id").arg("-u")).is_some_and(|id| id == "0");
     if is_root {
         return Some(Privilege::Root);
     }

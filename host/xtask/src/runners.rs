@@ -7,10 +7,10 @@ use std::path::Path;
 use edgepkg_boards::{Board, Runner, RunnerFormat, RunnerLayout, linker_script};
 use edgepkg_format::OperatorKind;
 use edgepkg_format::info::OperatorSet;
+use edgepkg_toolchain::Toolchain;
 
 use crate::command::{Failure, at, run};
 use crate::flat_image::flat_image;
-use crate::toolchain::Toolchain;
 use crate::workspace;
 
 /// The variable by which the image is told its operators while it is built.

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use edgepkg_boards::Board;
 
-use crate::command::{Failure, is_installed};
-use crate::packages;
-use crate::toolchain::{self, Toolchain};
+use edgepkg_toolchain::{Toolchain, is_installed};
+
+use crate::command::Failure;
+use crate::{packages, toolchain};
 
 /// Toolchains for every board's target, and every board's emulator.
 pub fn setup() -> Result<(), Failure> {

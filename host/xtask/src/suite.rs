@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use edgepkg_boards::Board;
+use edgepkg_toolchain::Toolchain;
 
 use crate::command::{Failure, run};
-use crate::toolchain::Toolchain;
 use crate::{runners, setup, workspace};
 
 /// The variable by which tests find the zoo of models.

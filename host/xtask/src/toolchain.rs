@@ -1,102 +1,10 @@
-//! What builds bare-metal images here.
+//! Makes this machine build bare-metal images.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command::{Failure, is_installed, output, succeeds};
+use edgepkg_toolchain::{DEBIAN_PACKAGES, Toolchain, debian_is_installed, is_installed};
 
-/// Debian's packages of a Rust compiler that brings its standard library's source.
-pub const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
-
-const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-const DEBIAN_CARGO: &str = "/usr/bin/cargo";
-
-/// A way to build for a bare-metal target.
-pub enum Toolchain {
-    /// The one in use, which has the target's standard library.
-    Installed,
-    /// Debian's, which builds the standard library from source, and this linker.
-    Debian {
-        /// An lld, or GNU's linker for the target.
-        linker: PathBuf,
-    },
-}
-
-impl Toolchain {
-    /// The way to build for `target` that this machine has.
-    pub fn find(target: &str) -> Option<Self> {
-        let sysroot = sysroot(&mut Command::new("rustc"));
-        if sysroot
-            .as_ref()
-            .is_some_and(|sysroot| sysroot.join("lib/rustlib").join(target).join("lib").is_dir())
-        {
-            return Some(Toolchain::Installed);
-        }
-        if !debian_is_installed() {
-            return None;
-        }
-        Some(Toolchain::Debian { linker: linker(sysroot.as_deref(), target)? })
-    }
-
-    /// `cargo build` for `target` in this toolchain, with `flags` for the compiler.
-    pub fn build(&self, target: &str, flags: &[String]) -> Command {
-        let mut flags = flags.to_vec();
-        let mut command = match self {
-            Toolchain::Installed => {
-                let mut command = Command::new("cargo");
-                command.arg("build");
-                command
-            }
-            Toolchain::Debian { linker } => {
-                flags.push(format!("-Clinker={}", linker.display()));
-                let mut command = Command::new(DEBIAN_CARGO);
-                // Building the standard library is unstable; this compiler is the one its source is for.
-                command
-                    .args(["build", "-Zbuild-std=core"])
-                    .env("RUSTC_BOOTSTRAP", "1")
-                    .env("RUSTC", DEBIAN_RUSTC)
-                    .env_remove("RUSTUP_TOOLCHAIN");
-                command
-            }
-        };
-        command.args(["--target", target]).env_remove("RUSTFLAGS");
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-        command
-    }
-
-    /// The compiler's name and version, by which sizes are comparable.
-    pub fn compiler(&self) -> Option<String> {
-        match self {
-            Toolchain::Installed => output(Command::new("rustc").arg("--version")),
-            Toolchain::Debian { .. } => output(Command::new(DEBIAN_RUSTC).arg("--version")),
-        }
-    }
-}
-
-fn sysroot(rustc: &mut Command) -> Option<PathBuf> {
-    output(rustc.args(["--print", "sysroot"])).map(PathBuf::from)
-}
-
-/// Whether Debian's compiler is here with the source of its standard library.
-pub fn debian_is_installed() -> bool {
-    let source = |sysroot: PathBuf| sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file();
-    Path::new(DEBIAN_CARGO).is_file() && sysroot(&mut Command::new(DEBIAN_RUSTC)).is_some_and(source)
-}
-
-/// Debian's compiler has no linker for bare metal: the other toolchain's, or one of the system.
-fn linker(sysroot: Option<&Path>, target: &str) -> Option<PathBuf> {
-    let host = output(Command::new("rustc").arg("-vV"))
-        .and_then(|version| version.lines().find_map(|line| line.strip_prefix("host: ").map(str::to_owned)));
-    let rust_lld = sysroot
-        .zip(host)
-        .map(|(sysroot, host)| sysroot.join("lib/rustlib").join(host).join("bin/rust-lld"))
-        .filter(|linker| linker.is_file());
-    let system = || {
-        let own = if target.starts_with("thumb") { "arm-none-eabi-ld" } else { "aarch64-linux-gnu-ld" };
-        ["rust-lld", "ld.lld", own].into_iter().find(|program| is_installed(program)).map(PathBuf::from)
-    };
-    rust_lld.or_else(system)
-}
+use crate::command::{Failure, succeeds};
 
 /// Makes this machine build for `target`: the target's library by rustup; where that can download
 /// nothing, Debian's packages. Gives the packages that are still needed.

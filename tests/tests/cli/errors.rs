@@ -204,6 +204,18 @@ fn no_runner_built() {
 }
 
 #[test]
+fn no_minimal_image() {
+    let sandbox = Sandbox::with_kws().folder("elsewhere").environment("EDGEPKG_SOURCES", "elsewhere");
+    check!(
+        "error_embed",
+        sandbox,
+        "build kws.tflite --embed -o built
+         build kws.tflite --board rpi --embed -o built
+         build kws.tflite --board qemu-cortex-m4 --embed -o built"
+    );
+}
+
+#[test]
 fn a_model_too_large_for_the_board() {
     let Some(runner) = runner() else { return };
     let board = include_str!("../../../boards/qemu-cortex-m4.toml");

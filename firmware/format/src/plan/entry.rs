@@ -73,9 +73,11 @@ impl<'a> PlanReader<'a> {
             .filter(|&kind| L::OPERATORS.contains(kind))
             .ok_or(PlanError::UnknownOperator { kind: code, at })?;
         let body = rest.get(RECORD_HEADER_BYTES..length).ok_or(PlanError::Truncated { at })?;
-        let record = Record::read_fields::<L>(kind, body).ok_or(PlanError::Malformed { kind, at })?;
+        if !Record::read_fields::<L>(kind, body, layer, entry) {
+            *entry = None;
+            return Err(PlanError::Malformed { kind, at });
+        }
         self.at = at as usize + length;
-        *entry = Some(PlanEntry { layer, record });
         Ok(())
     }
 }

@@ -12,11 +12,12 @@ impl<'a> WordReader<'a> {
         Self { rest: bytes }
     }
 
+    /// The next word; 0 past the end.
     #[inline(always)]
-    pub(super) fn next(&mut self) -> Option<u32> {
-        let (word, rest) = self.rest.split_first_chunk()?;
+    pub(super) fn next(&mut self) -> u32 {
+        let Some((word, rest)) = self.rest.split_first_chunk() else { return 0 };
         self.rest = rest;
-        Some(u32::from_le_bytes(*word))
+        u32::from_le_bytes(*word)
     }
 }
 
@@ -42,8 +43,12 @@ pub trait Field: Sized {
     /// How many words it takes.
     const WORDS: usize;
 
-    /// Takes it from `words`; `None` where a word has no meaning for the type.
-    fn read(words: &mut WordReader<'_>) -> Option<Self>;
+    /// Any value.
+    const SOME: Self;
+
+    /// Takes it from `words`; says whether they have a meaning for the type. Into its place, since a record that is made
+    /// elsewhere is moved there word by word.
+    fn fill(&mut self, words: &mut WordReader<'_>) -> bool;
 
     /// Puts it into `words`.
     fn write(&self, words: &mut WordWriter<'_>);
@@ -55,9 +60,12 @@ pub trait Field: Sized {
 impl Field for u32 {
     const WORDS: usize = 1;
 
+    const SOME: Self = 0;
+
     #[inline(always)]
-    fn read(words: &mut WordReader<'_>) -> Option<Self> {
-        words.next()
+    fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
+        *self = words.next();
+        true
     }
 
     fn write(&self, words: &mut WordWriter<'_>) {
@@ -68,9 +76,12 @@ impl Field for u32 {
 impl Field for i32 {
     const WORDS: usize = 1;
 
+    const SOME: Self = 0;
+
     #[inline(always)]
-    fn read(words: &mut WordReader<'_>) -> Option<Self> {
-        words.next().map(|word| word as i32)
+    fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
+        *self = words.next() as i32;
+        true
     }
 
     fn write(&self, words: &mut WordWriter<'_>) {
@@ -78,16 +89,14 @@ impl Field for i32 {
     }
 }
 
-impl<T: Field + Copy + Default> Field for [T; MAX_RANK] {
+impl<T: Field + Copy> Field for [T; MAX_RANK] {
     const WORDS: usize = MAX_RANK * T::WORDS;
 
+    const SOME: Self = [T::SOME; MAX_RANK];
+
     #[inline(always)]
-    fn read(words: &mut WordReader<'_>) -> Option<Self> {
-        let mut values = [T::default(); MAX_RANK];
-        for value in &mut values {
-            *value = T::read(words)?;
-        }
-        Some(values)
+    fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
+        self.iter_mut().all(|value| value.fill(words))
     }
 
     fn write(&self, words: &mut WordWriter<'_>) {
@@ -101,25 +110,16 @@ impl<T: Field + Copy + Default> Field for [T; MAX_RANK] {
 impl Field for TensorRef {
     const WORDS: usize = 2;
 
+    const SOME: Self = TensorRef { space: Space::Const, dtype: DType::Int8, offset: 0 };
+
     #[inline(always)]
-    fn read(words: &mut WordReader<'_>) -> Option<Self> {
-        let tag = words.next()?;
-        let space = match tag & 0xff {
-            0 => Space::Const,
-            1 => Space::Arena,
-            2 => Space::State,
-            3 => Space::Parameter,
-            _ => return None,
+    fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
+        let tag = words.next();
+        let Some((space, dtype)) = Space::from_code(tag & 0xff).zip(DType::from_code(tag >> 8)) else {
+            return false;
         };
-        let dtype = match tag >> 8 {
-            0 => DType::Int8,
-            1 => DType::Int16,
-            2 => DType::Int32,
-            3 => DType::Int64,
-            4 => DType::Int4,
-            _ => return None,
-        };
-        Some(TensorRef { space, dtype, offset: words.next()? })
+        *self = TensorRef { space, dtype, offset: words.next() };
+        true
     }
 
     fn write(&self, words: &mut WordWriter<'_>) {

@@ -29,14 +29,25 @@ const LIMIT: u32 = 1 << 28;
 /// padding: a tap's row and column stay below 2^31.
 const WINDOW_BITS: u32 = 15;
 
-/// The number of elements of a shape, as far as 32 bits count; 0 when an extent is 0.
+/// The number of elements of a shape; more than every limit where 32 bits do not count them, else 0 when an
+/// extent is 0.
 #[inline(always)]
 fn product(extents: &[u32]) -> u32 {
-    extents.iter().fold(1, |product, &extent| product.saturating_mul(extent))
+    let mut product = 1u32;
+    for &extent in extents {
+        match product.checked_mul(extent) {
+            Some(more) => product = more,
+            None => return u32::MAX,
+        }
+    }
+    product
 }
 
+#[inline(never)]
 fn elements(image: &Image) -> u32 {
-    product(&[image.batches, image.height, image.width, image.channels])
+    let Image { batches, height, width, channels } = *image;
+    let counted = || batches.checked_mul(height)?.checked_mul(width)?.checked_mul(channels);
+    counted().unwrap_or(u32::MAX)
 }
 
 #[inline(always)]
@@ -135,7 +146,9 @@ impl Operands {
 
     fn words(&mut self, tensor: TensorRef, words: u32, access: Access) -> Result<(), GeometryError> {
         ensure(tensor.dtype == DType::Int32, WrongType)?;
-        self.any_type(tensor, words, access)
+        ensure(tensor.offset.is_multiple_of(4), Misaligned)?;
+        self.push(tensor, 4 * counted(words)?, access);
+        Ok(())
     }
 
     fn pool(

@@ -43,12 +43,15 @@ impl Operand {
     }
 
     /// Whether the two share a byte.
+    #[inline]
     pub fn overlaps(&self, other: &Operand) -> bool {
-        self.tensor.space == other.tensor.space
-            && self.bytes != 0
-            && other.bytes != 0
-            && u64::from(self.tensor.offset) < other.end()
-            && u64::from(other.tensor.offset) < self.end()
+        if self.tensor.space != other.tensor.space {
+            return false;
+        }
+        // The one that begins first reaches the other.
+        let (first, second) =
+            if self.tensor.offset <= other.tensor.offset { (self, other) } else { (other, self) };
+        second.tensor.offset - first.tensor.offset < first.bytes && second.bytes != 0
     }
 }
 

@@ -33,13 +33,16 @@ impl Rounding {
 impl Field for Rounding {
     const WORDS: usize = 1;
 
+    const SOME: Self = Rounding::Twice;
+
     #[inline(always)]
-    fn read(words: &mut WordReader<'_>) -> Option<Self> {
-        match words.next()? {
-            0 => Some(Rounding::Twice),
-            1 => Some(Rounding::Once),
-            _ => None,
-        }
+    fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
+        *self = match words.next() {
+            0 => Rounding::Twice,
+            1 => Rounding::Once,
+            _ => return false,
+        };
+        true
     }
 
     fn write(&self, words: &mut WordWriter<'_>) {

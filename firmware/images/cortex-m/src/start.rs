@@ -1,12 +1,12 @@
-//! From reset to `main`.
+//! From reset to the image's entry.
 
 use core::arch::global_asm;
 
 use crate::memory::STACK_PAINT;
 
-/// The vectors of the core itself; the runner enables no interrupt.
+/// The vectors of the core itself: no interrupt is enabled.
 #[repr(C)]
-struct Vectors {
+pub struct Vectors {
     stack_start: *const u8,
     reset: unsafe extern "C" fn() -> !,
     faults: [unsafe extern "C" fn() -> !; 14],
@@ -18,13 +18,15 @@ unsafe impl Sync for Vectors {}
 unsafe extern "C" {
     static _stack_start: u8;
     fn reset() -> !;
+    fn image_main() -> !;
+    fn image_fault() -> !;
 }
 
 #[unsafe(link_section = ".vectors")]
 #[unsafe(no_mangle)]
 #[used]
-static VECTORS: Vectors =
-    Vectors { stack_start: &raw const _stack_start, reset, faults: [crate::fault::fault; 14] };
+pub static VECTORS: Vectors =
+    Vectors { stack_start: &raw const _stack_start, reset, faults: [image_fault; 14] };
 
 /// Whether the compiler uses the floating-point unit: then the core has one.
 const USES_FLOATING_POINT_UNIT: bool = cfg!(target_abi = "eabihf");
@@ -72,9 +74,5 @@ global_asm!(
     ".size reset, . - reset",
     paint = const STACK_PAINT,
     uses_floating_point_unit = const USES_FLOATING_POINT_UNIT as u32,
-    main = sym main,
+    main = sym image_main,
 );
-
-extern "C" fn main() -> ! {
-    crate::main()
-}

@@ -1,0 +1,126 @@
+//! Minimal images: a model with the runtime and its own operators, and nothing else.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use edgepkg::device::transport::Transport as _;
+use edgepkg::embed::{self, Contents};
+use edgepkg::emulator::Emulator;
+use edgepkg::fit::{self, Certificate};
+use edgepkg::package::TestVector;
+use edgepkg::runners::RunnerImage;
+use edgepkg_boards::Board;
+use edgepkg_format::artifact::DIGEST_RANGE;
+use edgepkg_tests::models::{Int8Model, kws};
+use edgepkg_toolchain::Toolchain;
+use object::{Object as _, ObjectSymbol as _};
+use tempfile::TempDir;
+
+/// How much more stack may be predicted than is used.
+const SLACK_BYTES: u64 = 256;
+const WAIT: Duration = Duration::from_secs(60);
+
+/// A minimal image, linked.
+struct Image {
+    elf: PathBuf,
+    bytes: Vec<u8>,
+    artifact: Vec<u8>,
+    _folder: TempDir,
+}
+
+/// The image of `model` for `board`; `None`, said aloud, where nothing here compiles it.
+fn image(board: &Board, model: &Int8Model) -> Option<Image> {
+    let target = board.target.as_deref().expect("it has an image");
+    if Toolchain::find(target).is_none() {
+        println!("skipped: no toolchain here builds for {target}");
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let artifact = model.artifact(board.isa);
+    let vector = |(input, output): (&Vec<u8>, &Vec<u8>)| TestVector {
+        inputs: vec![input.clone()],
+        outputs: vec![output.clone()],
+    };
+    let vectors: Vec<TestVector> = model.inputs.iter().zip(&model.outputs).map(vector).collect();
+    let contents = Contents { name: &model.name, version: "0.1.0", artifact: &artifact, vectors: &vectors };
+    let (firmware, toolchain) = embed::write_firmware(board, contents, folder.path()).expect("it is written");
+    let target_folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("embed").join(&board.name);
+    let elf = firmware.build(&toolchain, &target_folder).unwrap_or_else(|error| panic!("{error}"));
+    let bytes = std::fs::read(&elf).expect("it is linked");
+    Some(Image { elf, bytes, artifact, _folder: folder })
+}
+
+/// What the image writes to the serial port, up to the line that begins with `last`.
+fn lines(board: &Board, image: &Image, last: &str) -> Vec<String> {
+    let loaded = RunnerImage { elf: image.elf.clone(), loaded: image.elf.clone() };
+    let mut emulator = Emulator::start(board, &loaded, &[]).expect("it starts");
+    let deadline = Instant::now() + WAIT;
+    let mut lines = vec![String::new()];
+    loop {
+        let byte = emulator.next_byte(deadline).expect("it goes on writing");
+        let line = lines.last_mut().expect("there is one");
+        match byte {
+            b'\n' if line.starts_with(last) => return lines,
+            b'\n' => lines.push(String::new()),
+            byte => line.push(char::from(byte)),
+        }
+    }
+}
+
+/// The numbers of the lines that begin with `word`.
+fn numbers(lines: &[String], word: &str) -> Vec<Vec<i32>> {
+    let of_word = lines.iter().filter_map(|line| line.strip_prefix(word));
+    of_word.map(|line| line.split_whitespace().map(|number| number.parse().unwrap()).collect()).collect()
+}
+
+fn check_on_board(name: &str) {
+    let (board, model) = (Board::find(name).unwrap(), kws());
+    let Some(image) = image(&board, &model) else { return };
+    let lines = lines(&board, &image, "stack");
+    let digest: String = image.artifact[DIGEST_RANGE].iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(lines[0], format!("digest {digest}"));
+    let as_numbers = |output: &Vec<u8>| output.iter().map(|&byte| i32::from(byte as i8)).collect();
+    let expected: Vec<Vec<i32>> = model.outputs.iter().map(as_numbers).collect();
+    assert_eq!(numbers(&lines, "output"), expected);
+    let measured = numbers(&lines, "stack")[0][0] as u64;
+    let Certificate { flash, ram, .. } =
+        fit::certify_embedded(&board, &image.bytes, &image.artifact).unwrap();
+    assert!((measured..=measured + SLACK_BYTES).contains(&ram.stack_bytes), "{measured}, {ram:?}");
+    assert_eq!(ram.static_bytes, 0);
+    println!("{name}: {flash:?}, {ram:?}, {measured} bytes of stack measured");
+}
+
+#[test]
+fn an_embedded_model_runs_on_a_cortex_m4() {
+    check_on_board("qemu-cortex-m4");
+}
+
+#[test]
+fn an_embedded_model_runs_on_portable_kernels() {
+    check_on_board("qemu-cortex-m3");
+}
+
+#[test]
+fn an_image_holds_no_operators_but_the_models_no_link_and_no_formatting() {
+    let board = Board::find("qemu-cortex-m4").unwrap();
+    let Some(image) = image(&board, &kws()) else { return };
+    let file = object::File::parse(&*image.bytes).unwrap();
+    let names: Vec<String> = file
+        .symbols()
+        .filter_map(|symbol| Some(format!("{:#}", rustc_demangle::demangle(symbol.name().ok()?))))
+        .collect();
+    let holds = |part: &str| names.iter().any(|name| name.contains(part));
+    assert!(holds("softmax_i8") && holds("packed_conv2d_i8"), "the names of kernels have changed");
+    for part in [
+        "edgepkg_kernels::reference::conv2d",
+        "edgepkg_kernels::reference::mean",
+        "edgepkg_kernels::reference::movement",
+        "edgepkg_format::link",
+        "edgepkg_runtime::server",
+        "sha2",
+        "serde",
+        "core::fmt",
+    ] {
+        assert!(!holds(part), "{part}");
+    }
+}
