@@ -8,7 +8,9 @@ use edgepkg_format::linked::{EveryOperator, Linked};
 
 use crate::Computed;
 #[cfg(isa = "armv7em")]
-use crate::arch::armv7em::{add_i8, packed_conv2d_i8, packed_depthwise_conv2d_i8, packed_fully_connected_i8};
+use crate::arch::armv7em::{
+    add_i8, average_pool2d_i8, packed_conv2d_i8, packed_depthwise_conv2d_i8, packed_fully_connected_i8,
+};
 #[cfg(not(target_os = "none"))]
 use crate::portable::{
     conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, elementwise::add_i8,
@@ -21,7 +23,9 @@ use crate::reference::gather::gather;
 use crate::reference::lookup::lookup_i8;
 use crate::reference::mean::mean_i8;
 use crate::reference::movement::{fill_i8, strided_copy};
-use crate::reference::pool2d::{average_pool2d_i8, max_pool2d_i8};
+#[cfg(not(isa = "armv7em"))]
+use crate::reference::pool2d::average_pool2d_i8;
+use crate::reference::pool2d::max_pool2d_i8;
 use crate::reference::requantize::requantize;
 use crate::reference::softmax::softmax_i8;
 #[cfg(target_os = "none")]

@@ -55,6 +55,18 @@ pub struct LayerFigures {
     pub instructions: u64,
     /// Modelled.
     pub cycles: Option<u64>,
+    /// Of a packed convolution.
+    pub loops: Option<Loops>,
+}
+
+/// What the loops of a packed convolution go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loops {
+    /// Multiplications of the inner loop, with those that fill up units and blocks.
+    pub macs: u64,
+    /// Outputs that are rescaled, with those that fill up blocks and pairs of pixels.
+    pub outputs: u64,
 }
 
 impl ModelFigures {
@@ -105,12 +117,15 @@ impl ModelFigures {
             }
         }
         writeln!(text, "layers = [")?;
-        for LayerFigures { layer, name, operator, macs, instructions, cycles } in &self.layers {
+        for LayerFigures { layer, name, operator, macs, instructions, cycles, loops } in &self.layers {
             let (name, operator) = (quoted(name), quoted(operator));
             write!(text, "    {{ layer = {layer}, name = {name}, operator = {operator}, macs = {macs}, ")?;
             write!(text, "instructions = {instructions}")?;
             if let Some(cycles) = cycles {
                 write!(text, ", cycles = {cycles}")?;
+            }
+            if let Some(Loops { macs, outputs }) = loops {
+                write!(text, ", loops = {{ macs = {macs}, outputs = {outputs} }}")?;
             }
             writeln!(text, " }},")?;
         }

@@ -43,15 +43,15 @@ const LIMITS: [Limit; 5] = [
         model: "vww",
         arena_bytes: 56 << 10,
         start_instructions: 40_000,
-        run_instructions: 6_200_000,
-        run_cycles: 8_800_000,
+        run_instructions: 5_600_000,
+        run_cycles: 7_000_000,
     },
     Limit {
         model: "vww-all-channels",
         arena_bytes: 56 << 10,
         start_instructions: 40_000,
         run_instructions: 10_200_000,
-        run_cycles: 13_700_000,
+        run_cycles: 12_500_000,
     },
 ];
 

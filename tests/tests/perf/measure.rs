@@ -1,5 +1,6 @@
 //! Takes the figures.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -7,12 +8,15 @@ use std::thread;
 use edgepkg::device::{self, Count, LayerCount, ModelCycles, OpenOptions};
 use edgepkg::runners;
 use edgepkg_boards::Board;
+use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact;
+use edgepkg_format::plan::PackedConv2d;
+use edgepkg_format::{Artifact, Record};
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_tests::models::{self, Int8Model};
 use object::{Object, ObjectSection, SectionKind};
 
-use crate::figures::{Figures, ImageFigures, LayerFigures, ModelFigures};
+use crate::figures::{Figures, ImageFigures, LayerFigures, Loops, ModelFigures};
 
 /// The model in which channels change no output is also measured with all of them, under this name.
 const WITH_DEAD_CHANNELS: (&str, &str) = ("vww", "vww-all-channels");
@@ -91,6 +95,7 @@ fn of_model(board: &Board, model: &Int8Model, dead_channels: DeadChannels) -> Mo
     let inputs = [&model.inputs[0][..]];
     let cost = device.measure(&inputs).expect("the board runs the model");
     let operators = device.operator_counts(&inputs).expect("the board runs the model");
+    let loops = loops(&emitted.artifact);
     let of_layer = |cost: &LayerCount| {
         let layer = &emitted.layers[cost.layer as usize];
         LayerFigures {
@@ -100,6 +105,7 @@ fn of_model(board: &Board, model: &Int8Model, dead_channels: DeadChannels) -> Mo
             macs: layer.macs,
             instructions: cost.count.value,
             cycles: cost.count.modelled_cycles,
+            loops: loops.get(&cost.layer).copied(),
         }
     };
     let instructions = |count: Option<Count>| count.expect("an emulated board counts").value;
@@ -113,4 +119,20 @@ fn of_model(board: &Board, model: &Int8Model, dead_channels: DeadChannels) -> Mo
         run_cycles: cost.run.and_then(|count| count.modelled_cycles),
         layers: LayerCount::of_operators(&operators).iter().map(of_layer).collect(),
     }
+}
+
+/// By layer.
+fn loops(artifact: &[u8]) -> BTreeMap<u32, Loops> {
+    let bytes = AlignedBytes::from(artifact);
+    let artifact = Artifact::parse(&bytes).expect("it was just written");
+    let convolutions = artifact.plan().filter_map(|entry| {
+        let entry = entry.expect("it was just written");
+        let Record::PackedConv2d(op) = entry.record else { return None };
+        let image = op.output_image;
+        let pixels = u64::from(image.batches) * u64::from(image.height) * u64::from(image.width);
+        let pixels = pixels.next_multiple_of(PackedConv2d::BLOCK_PIXELS.into());
+        let outputs = pixels * u64::from(image.channels.next_multiple_of(PackedConv2d::BLOCK_CHANNELS));
+        Some((entry.layer, Loops { macs: outputs * 4 * u64::from(op.units()), outputs }))
+    });
+    convolutions.collect()
 }

@@ -5,6 +5,7 @@
 //! spaces; the streams' layouts are in FORMAT.md.
 
 mod add;
+mod average_pool2d;
 mod conv2d;
 mod depthwise_conv2d;
 mod fully_connected;
@@ -12,6 +13,7 @@ mod rescale;
 mod widen;
 
 pub use add::add_i8;
+pub use average_pool2d::average_pool2d_i8;
 pub use conv2d::packed_conv2d_i8;
 pub use depthwise_conv2d::packed_depthwise_conv2d_i8;
 pub use fully_connected::packed_fully_connected_i8;

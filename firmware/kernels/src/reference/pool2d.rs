@@ -18,7 +18,7 @@ const BLOCK: usize = 32;
 #[inline(never)]
 pub fn average_pool2d_i8(op: &AveragePool2d, input: View<'_>, output: &[Cell<i8>]) {
     for_each_patch(&op.input_image, &op.output_image, &op.window, output, |patch, pixel| {
-        let count = patch.rows.count().wrapping_mul(patch.columns.count()).max(1) as i32;
+        let count = patch.pixels();
         for (block, outputs) in pixel.chunks(BLOCK).enumerate() {
             let mut sums = [0i32; BLOCK];
             let sums = &mut sums[..outputs.len()];
@@ -26,17 +26,23 @@ pub fn average_pool2d_i8(op: &AveragePool2d, input: View<'_>, output: &[Cell<i8>
                 add_inputs(sums, input.run(index + block * BLOCK, sums.len()));
             });
             for (&sum, output) in sums.iter().zip(outputs) {
-                let mean = match op.rounding {
-                    Rounding::Twice => mean_away_from_zero(sum, count),
-                    Rounding::Once => {
-                        let distances = sum.wrapping_sub(count.wrapping_mul(op.zero_point));
-                        mean_to_even(distances, count).wrapping_add(op.zero_point)
-                    }
-                };
-                output.set(clamped(mean, op.clamp));
+                output.set(mean(op, sum, count));
             }
         }
     });
+}
+
+/// The mean of `count` values, 1 for none, with this sum.
+pub(crate) fn mean(op: &AveragePool2d, sum: i32, count: u32) -> i8 {
+    let count = count.max(1) as i32;
+    let mean = match op.rounding {
+        Rounding::Twice => mean_away_from_zero(sum, count),
+        Rounding::Once => {
+            let distances = sum.wrapping_sub(count.wrapping_mul(op.zero_point));
+            mean_to_even(distances, count).wrapping_add(op.zero_point)
+        }
+    };
+    clamped(mean, op.clamp)
 }
 
 /// `sum / count`, halves away from zero.

@@ -101,6 +101,29 @@ impl Patch<'_> {
         self.rows.count() != window.height || self.columns.count() != window.width
     }
 
+    /// How many pixels are under the window.
+    pub(crate) fn pixels(&self) -> u32 {
+        self.rows.count().wrapping_mul(self.columns.count())
+    }
+
+    /// Calls `visit` with runs of pixels under the window that lie evenly: the index in the image of the first one's
+    /// first channel, from there to the next one's, and how many there are.
+    #[cfg(isa = "armv7em")]
+    #[inline(always)]
+    pub(crate) fn for_each_run(&self, mut visit: impl FnMut(usize, usize, u32)) {
+        let (rows, columns) = (self.rows.count(), self.columns.count());
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        let is_dense = self.rows.dilation == 1 && self.columns.dilation == 1;
+        let (runs, pixels) =
+            if is_dense && columns == self.image.width { (1, self.pixels()) } else { (rows, columns) };
+        for y in self.rows.positions().take(runs as usize) {
+            let step = self.columns.dilation * self.image.channels;
+            visit(self.index(y, self.columns.position), step as usize, pixels);
+        }
+    }
+
     /// Calls `visit` with the index in the image of the first channel of each pixel under the window.
     #[inline(always)]
     pub(crate) fn for_each_pixel(&self, mut visit: impl FnMut(usize)) {
