@@ -9,7 +9,7 @@ pub(crate) mod parameters;
 mod sharing;
 pub(crate) mod weights;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use edgepkg_format::DType;
@@ -19,7 +19,7 @@ use crate::calibrate::CalibratedGraph;
 use crate::graph::{
     FloatGraph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Rounding, Tensor, TensorId,
 };
-use crate::simulate::quantize_int8;
+use crate::simulate::quantize_values;
 
 /// What the mean error that quantized weights make in an output channel is met with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,7 @@ pub fn assign_int8(
             rounding,
         },
         activations: HashMap::new(),
+        indices: indices(&shared.graph),
     };
     assignment.graph.inputs = shared.graph.inputs.iter().map(|&id| assignment.activation(id)).collect();
     for node in &shared.graph.nodes {
@@ -108,6 +109,17 @@ pub fn assign_int8(
     let activations =
         float_tensors.map(|index| assignment.activations.get(&TensorId(index)).copied()).collect();
     Ok(Assigned { graph: assignment.graph, activations })
+}
+
+/// The tensors that hold indices.
+fn indices(graph: &FloatGraph) -> HashSet<TensorId> {
+    let of = |node: &Node| {
+        let read = node.inputs.iter().enumerate().filter(|&(position, _)| node.op.reads_indices(position));
+        let mut ids: Vec<TensorId> = read.map(|(_, &id)| id).collect();
+        ids.extend(node.op.writes_indices().then(|| node.output()));
+        ids
+    };
+    graph.nodes.iter().flat_map(of).collect()
 }
 
 fn check(graph: &FloatGraph) -> Result<(), AssignError> {
@@ -151,6 +163,8 @@ struct Assignment<'a> {
     graph: QuantizedGraph,
     /// From tensors of `float` to those of `graph`.
     activations: HashMap<TensorId, TensorId>,
+    /// The tensors of `float` that hold indices.
+    indices: HashSet<TensorId>,
 }
 
 impl Assignment<'_> {
@@ -161,10 +175,11 @@ impl Assignment<'_> {
         }
         let tensor = self.float.tensor(id);
         let quantization = self.parameters[id.0].clone();
-        let data = tensor.data.as_deref().map(|values| int8_bytes(&quantize_int8(values, &quantization)));
         let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
-        let done =
-            self.graph.add_tensor(QuantizedTensor { name, shape, dtype: DType::Int8, quantization, data });
+        let dtype = if self.indices.contains(&id) { DType::Int32 } else { DType::Int8 };
+        let empty = QuantizedTensor { name, shape, dtype, quantization, data: None };
+        let data = tensor.data.as_deref().map(|values| int8_bytes(&quantize_values(values, &empty)));
+        let done = self.graph.add_tensor(QuantizedTensor { data, ..empty });
         self.activations.insert(id, done);
         done
     }

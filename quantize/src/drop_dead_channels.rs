@@ -75,12 +75,16 @@ impl Channels {
         for node in &graph.nodes {
             let (from, to) = (channels.count(node.inputs[0]), node.output());
             let last = extent(graph.tensor(to).shape());
-            let kept = match node.op {
+            let kept = match &node.op {
                 // A flattened image repeats its channels.
                 Op::Reshape => last.is_multiple_of(from),
-                Op::Softmax { .. } | Op::FullyConnected { .. } | Op::Conv2d(_) | Op::DepthwiseConv2d(_) => {
-                    false
-                }
+                op if op.is_weighted() => false,
+                Op::Softmax { .. }
+                | Op::LogSoftmax
+                | Op::CumulativeSum { .. }
+                | Op::BatchMatMul { .. }
+                | Op::ArgExtreme { .. }
+                | Op::Gather { .. } => false,
                 _ => graph.tensor(node.inputs[0]).shape() == graph.tensor(to).shape(),
             };
             if kept {
@@ -120,13 +124,15 @@ impl Channels {
             Op::DepthwiseConv2d(_) => {
                 when(whole(x), Kind::Depthwise { multiplier: self.count(y) / self.count(x) })
             }
-            Op::Add { .. } | Op::Mul { .. } => {
+            Op::Add { .. } | Op::Mul { .. } | Op::Binary { .. } => {
                 let same =
                     node.inputs.iter().all(|&id| shape(id) == shape(y) && self.count(id) == self.count(y));
                 when(same, Kind::Channelwise)
             }
             Op::AveragePool2d(_) | Op::MaxPool2d(_) => when(alike && whole(x), Kind::Channelwise),
-            Op::Mean { axes } => when(alike && whole(x) && !axes.contains(&innermost), Kind::Channelwise),
+            Op::Mean { axes } | Op::Sum { axes } => {
+                when(alike && whole(x) && !axes.contains(&innermost), Kind::Channelwise)
+            }
             Op::Pad { before, after, .. } => {
                 let stays = [before, after].iter().all(|pads| pads.last().is_none_or(|&pad| pad == 0));
                 when(alike && whole(x) && stays, Kind::Channelwise)
@@ -144,7 +150,16 @@ impl Channels {
             | Op::Requantize
             | Op::Reshape => when(alike, Kind::Channelwise),
             Op::Take { axis, .. } => when(alike && whole(x) && *axis != innermost, Kind::Channelwise),
-            Op::Softmax { .. } | Op::Transpose { .. } | Op::Slice { .. } => Kind::Opaque,
+            Op::ResizeBilinear(_) => when(alike && whole(x), Kind::Channelwise),
+            Op::Softmax { .. }
+            | Op::LogSoftmax
+            | Op::TransposeConv2d(_)
+            | Op::BatchMatMul { .. }
+            | Op::CumulativeSum { .. }
+            | Op::ArgExtreme { .. }
+            | Op::Gather { .. }
+            | Op::Transpose { .. }
+            | Op::Slice { .. } => Kind::Opaque,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use edgepkg_format::DType;
-pub use edgepkg_format::plan::Rounding;
+pub use edgepkg_format::plan::{BinaryFunction, Direction, Extreme, Rounding, Running};
 use serde::{Deserialize, Serialize};
 pub use unary_function::UnaryFunction;
 
@@ -319,6 +319,59 @@ pub enum Op {
         /// Of the input's elements; any of them, in any order.
         indices: Vec<usize>,
     },
+    /// `[a, b]`, broadcast as NumPy does: any other function of two elements. The slopes of a parametric
+    /// relu are `b`.
+    Binary {
+        /// What is computed.
+        function: BinaryFunction,
+        /// Fused into it.
+        activation: Activation,
+    },
+    /// `[x]`, over `axes` (ascending, each once), as [`Op::Mean`].
+    Sum {
+        /// Dimensions summed over.
+        axes: Vec<usize>,
+    },
+    /// `[x]`, along the last dimension.
+    LogSoftmax,
+    /// `[x: NHWC]`: an image of another height and width, linear between pixels.
+    ResizeBilinear(Sampling),
+    /// `[x: NHWC, weights: [out, kh, kw, in], bias: [out]?]`: each pixel adds its multiple of the kernel to the
+    /// output, a stride from its neighbour's. The padding's top and left are cut off; its others are 0, for
+    /// what is cut or added there follows from the shapes.
+    TransposeConv2d(Conv),
+    /// `[a: [.., rows, depth], b: [.., depth, columns]]`, the dimensions before the last two broadcast.
+    BatchMatMul {
+        /// How `a` lies.
+        a: MatrixLayout,
+        /// How `b` lies.
+        b: MatrixLayout,
+    },
+    /// `[x]`: sums along `axis`.
+    CumulativeSum {
+        /// The dimension.
+        axis: usize,
+        /// Which way they run.
+        direction: Direction,
+        /// What they are sums of.
+        running: Running,
+    },
+    /// `[x]`: the index along `axis` of the greatest or least element, the first of equal ones; int32 in int
+    /// graphs. Whether the dimension stays as 1 follows from the shapes.
+    ArgExtreme {
+        /// The dimension.
+        axis: usize,
+        /// Of which element.
+        extreme: Extreme,
+    },
+    /// `[x, indices]`: along `axis`, the elements at `indices`, int32 in int graphs, whose dimensions take the
+    /// place of `axis`. The first `batch_dimensions` of both are the same.
+    Gather {
+        /// The dimension.
+        axis: usize,
+        /// Leading dimensions that indices belong to; at most `axis`.
+        batch_dimensions: usize,
+    },
     /// `[x]`: the same reals with another scale, zero point or width. Int graphs only.
     Requantize,
 }
@@ -347,6 +400,26 @@ pub struct Pool {
     pub padding: Padding,
     /// Fused into it.
     pub activation: Activation,
+}
+
+/// Where pixels of a resized image lie in the image it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sampling {
+    /// Pixel `i` at `i * from / to`.
+    Edges,
+    /// The last one at the last one: pixel `i` at `i * (from - 1) / (to - 1)`.
+    Corners,
+    /// Centres at centres: pixel `i` at `(i + 1/2) * from / to - 1/2`.
+    Centers,
+}
+
+/// How a matrix lies in a tensor's last two dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MatrixLayout {
+    /// Rows, then columns.
+    RowsFirst,
+    /// Columns, then rows.
+    ColumnsFirst,
 }
 
 /// Rows and columns around an image, in pixels.
@@ -400,7 +473,30 @@ impl Activation {
 impl Op {
     /// Whether inputs 1 and 2 are weights and a bias.
     pub fn is_weighted(&self) -> bool {
-        matches!(self, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::FullyConnected { .. })
+        matches!(
+            self,
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::TransposeConv2d(_) | Op::FullyConnected { .. }
+        )
+    }
+
+    /// A mean or sum, over other dimensions; any other operator as it is.
+    #[must_use]
+    pub fn with_axes(&self, axes: Vec<usize>) -> Self {
+        match self {
+            Op::Mean { .. } => Op::Mean { axes },
+            Op::Sum { .. } => Op::Sum { axes },
+            other => other.clone(),
+        }
+    }
+
+    /// Whether the input at `position` holds indices.
+    pub fn reads_indices(&self, position: usize) -> bool {
+        matches!(self, Op::Gather { .. }) && position == 1
+    }
+
+    /// Whether its output holds indices.
+    pub fn writes_indices(&self) -> bool {
+        matches!(self, Op::ArgExtreme { .. })
     }
 
     /// The operator's name in TensorFlow Lite's words, for reports and messages.
@@ -428,6 +524,22 @@ impl Op {
             Op::Transpose { .. } => "Transpose",
             Op::Slice { .. } => "Slice",
             Op::Take { .. } => "Take",
+            Op::Binary { function, .. } => match function {
+                BinaryFunction::Subtract => "Sub",
+                BinaryFunction::SquaredDifference => "SquaredDifference",
+                BinaryFunction::Maximum => "Maximum",
+                BinaryFunction::Minimum => "Minimum",
+                BinaryFunction::ParametricRelu => "PRelu",
+            },
+            Op::Sum { .. } => "Sum",
+            Op::LogSoftmax => "LogSoftmax",
+            Op::ResizeBilinear(_) => "ResizeBilinear",
+            Op::TransposeConv2d(_) => "TransposeConv2D",
+            Op::BatchMatMul { .. } => "BatchMatMul",
+            Op::CumulativeSum { .. } => "CumSum",
+            Op::ArgExtreme { extreme: Extreme::Greatest, .. } => "ArgMax",
+            Op::ArgExtreme { extreme: Extreme::Least, .. } => "ArgMin",
+            Op::Gather { .. } => "Gather",
             Op::Requantize => "Requantize",
         }
     }

@@ -7,6 +7,9 @@ mod convolution;
 mod elementwise;
 mod layout;
 mod pooling;
+mod product;
+mod reduction;
+mod resampling;
 
 pub(crate) use elementwise::logistic;
 
@@ -145,6 +148,43 @@ impl<'a> Interpreter<'a> {
             Op::Reshape => output.copy_from_slice(view(0)),
             Op::Transpose { perm } => layout::transpose(perm, view(0), in_shape(0), output),
             Op::Slice { begin } => layout::slice(begin, view(0), in_shape(0), output, out_shape),
+            Op::Binary { function, activation } => elementwise::binary(
+                (in_shape(0), view(0)),
+                (in_shape(1), view(1)),
+                (out_shape, output),
+                *activation,
+                elementwise::function_of_two(*function),
+            ),
+            Op::Sum { axes } => pooling::sum(axes, in_shape(0), view(0), output),
+            Op::LogSoftmax => {
+                let depth = *out_shape.last().expect("softmax has a last dimension");
+                elementwise::log_softmax(depth, view(0), output);
+            }
+            Op::ResizeBilinear(sampling) => {
+                resampling::resize(*sampling, in_shape(0), view(0), out_shape, output);
+            }
+            Op::TransposeConv2d(conv) => convolution::convolve_transposed(
+                conv,
+                (in_shape(0), view(0)),
+                (in_shape(1), view(1)),
+                bias(),
+                out_shape,
+                output,
+            ),
+            Op::BatchMatMul { a, b } => product::batch_mat_mul(
+                (*a, in_shape(0), view(0)),
+                (*b, in_shape(1), view(1)),
+                (out_shape, output),
+            ),
+            Op::CumulativeSum { axis, direction, running } => {
+                reduction::cumulative_sum(*axis, (*direction, *running), in_shape(0), view(0), output);
+            }
+            Op::ArgExtreme { axis, extreme } => {
+                reduction::arg_extreme(*axis, *extreme, in_shape(0), view(0), output);
+            }
+            Op::Gather { axis, batch_dimensions } => {
+                layout::gather((*axis, *batch_dimensions), (in_shape(0), view(0)), view(1), output)
+            }
             Op::Take { axis, indices } => layout::take(*axis, indices, view(0), in_shape(0), output),
             Op::Requantize => unreachable!("refused when it was prepared"),
         }

@@ -11,8 +11,10 @@ mod function_table;
 mod index_runs;
 mod layout;
 mod movement;
+mod product;
 mod reduction;
 mod requirements;
+mod running;
 #[cfg(test)]
 mod tests;
 mod weighted;
@@ -255,6 +257,17 @@ impl<'g> Lowering<'g> {
             Op::Transpose { perm } => self.transpose(node, perm),
             Op::Slice { begin } => self.slice(node, begin),
             Op::Take { axis, indices } => self.take(node, *axis, indices),
+            Op::Gather { axis, batch_dimensions } => self.gather(node, *axis, *batch_dimensions),
+            Op::Binary { function, activation } => self.binary(node, *function, activation),
+            Op::Sum { axes } => self.sum(node, axes),
+            Op::LogSoftmax => self.log_softmax(node),
+            Op::ResizeBilinear(sampling) => self.resize_bilinear(node, *sampling),
+            Op::TransposeConv2d(conv) => self.transpose_conv2d(node, conv),
+            Op::BatchMatMul { a, b } => self.batch_mat_mul(node, [*a, *b]),
+            Op::CumulativeSum { axis, direction, running } => {
+                self.cumulative_sum(node, *axis, *direction, *running)
+            }
+            Op::ArgExtreme { axis, extreme } => self.arg_extreme(node, *axis, *extreme),
             Op::Requantize => self.requantize(node),
         }
     }

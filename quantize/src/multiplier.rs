@@ -117,17 +117,90 @@ pub struct AddScales {
 pub fn add(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
     const LEFT_SHIFT: u32 = 20;
     let common = 2.0 * f64::from(a.max(b));
-    let below_one = |factor: f64| {
-        let scale = quantize_multiplier(factor)?;
-        let out_of_range = FactorOutOfRange { factor, must_be: "less than 1" };
-        if scale.shift > 0 { Err(out_of_range) } else { Ok(scale) }
-    };
     Ok(AddScales {
         left_shift: LEFT_SHIFT,
         a: below_one(f64::from(a) / common)?,
         b: below_one(f64::from(b) / common)?,
         output: below_one(common / (f64::from(1u32 << LEFT_SHIFT) * f64::from(output)))?,
     })
+}
+
+/// Subtraction of int8: as [`add`], with all in float32.
+///
+/// # Errors
+///
+/// As [`add`].
+pub fn subtract(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
+    const LEFT_SHIFT: u32 = 20;
+    let common = 2.0 * a.max(b);
+    Ok(AddScales {
+        left_shift: LEFT_SHIFT,
+        a: below_one(f64::from(a / common))?,
+        b: below_one(f64::from(b / common))?,
+        output: below_one(f64::from(common / ((1u32 << LEFT_SHIFT) as f32 * output)))?,
+    })
+}
+
+/// The square of a difference of int8: both inputs in the common scale `2 * max(a, b)`, shifted left by 7; in
+/// double, but for the output's scale times `2^14`.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn squared_difference(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
+    const LEFT_SHIFT: u32 = 7;
+    let common = 2.0 * f64::from(a.max(b));
+    let finer = (1u32 << (2 * LEFT_SHIFT)) as f32 * output;
+    Ok(AddScales {
+        left_shift: LEFT_SHIFT,
+        a: below_one(f64::from(a) / common)?,
+        b: below_one(f64::from(b) / common)?,
+        output: quantize_multiplier(common * common / f64::from(finer))?,
+    })
+}
+
+/// The product of two matrices: `a * b` in float32, the quotient in double. Rounded once, all in double.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn batch_mat_mul(a: f32, b: f32, output: f32, rounding: Rounding) -> Result<Scale, FactorOutOfRange> {
+    match rounding {
+        Rounding::Twice => per_tensor_product(a, b, output),
+        Rounding::Once => per_channel_product(a, b, output),
+    }
+}
+
+/// Factors of a running sum of int8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CumulativeSumScales {
+    /// Bits the input is shifted left by first.
+    pub left_shift: u32,
+    /// The input's scale in the sum's.
+    pub input: Scale,
+    /// The sum's scale in the output's.
+    pub output: Scale,
+}
+
+/// Running sums of int8: the input shifted left by 20 and halved; in double.
+///
+/// # Errors
+///
+/// As [`add`].
+pub fn cumulative_sum(input: f32, output: f32) -> Result<CumulativeSumScales, FactorOutOfRange> {
+    const LEFT_SHIFT: u32 = 20;
+    let common = 2.0 * f64::from(input);
+    Ok(CumulativeSumScales {
+        left_shift: LEFT_SHIFT,
+        input: below_one(0.5)?,
+        output: below_one(common / (f64::from(1u32 << LEFT_SHIFT) * f64::from(output)))?,
+    })
+}
+
+fn below_one(factor: f64) -> Result<Scale, FactorOutOfRange> {
+    let scale = quantize_multiplier(factor)?;
+    let out_of_range = FactorOutOfRange { factor, must_be: "less than 1" };
+    if scale.shift > 0 { Err(out_of_range) } else { Ok(scale) }
 }
 
 /// Mean over `count` elements. Rounded once, it is `input / (output * count)` in double. Rounded twice, the
@@ -176,6 +249,15 @@ pub fn softmax(beta: f32, input: f32) -> Result<SoftmaxScale, FactorOutOfRange> 
     // At a shift of 31 only the difference 0 counts, and every shift takes 0 to 0.
     let scale = Scale { multiplier, shift: shift.min(MAX_SHIFT) };
     Ok(SoftmaxScale { scale, diff_min: -(greatest.floor() as i32) })
+}
+
+/// From the scaled differences of softmax back to differences, for its logarithm.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn inverse_of_softmax(scale: Scale) -> Result<Scale, FactorOutOfRange> {
+    quantize_multiplier(libm::exp2(f64::from(31 - scale.shift)) / f64::from(scale.multiplier))
 }
 
 /// How the logistic function and tanh of int8 scale their input.

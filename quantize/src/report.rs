@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assign_int8::Assigned;
 use crate::calibrate::Calibrator;
-use crate::graph::{Graph, Node, Op, QuantizedGraph, Tensor};
+use crate::graph::{Graph, MatrixLayout, Node, Op, QuantizedGraph, Tensor};
 use crate::score::{Score, SignalToNoise};
 
 /// The schema that is written.
@@ -155,6 +155,16 @@ fn finite_decibels(score: &SignalToNoise) -> Option<f64> {
 pub fn macs<T: Tensor>(graph: &Graph<T>, node: &Node) -> u64 {
     let weights_per_output = match &node.op {
         Op::Conv2d(_) => graph.tensor(node.inputs[1]).shape()[1..].iter().product(),
+        Op::TransposeConv2d(_) => {
+            let weights = graph.tensor(node.inputs[1]).len();
+            let pixels: usize = graph.tensor(node.inputs[0]).shape()[..3].iter().product();
+            return (weights * pixels) as u64;
+        }
+        Op::BatchMatMul { a, .. } => {
+            let depth = if *a == MatrixLayout::RowsFirst { 1 } else { 2 };
+            let shape = graph.tensor(node.inputs[0]).shape();
+            shape[shape.len() - depth]
+        }
         Op::DepthwiseConv2d(_) => graph.tensor(node.inputs[1]).shape()[1..3].iter().product(),
         Op::FullyConnected { .. } => graph.tensor(node.inputs[1]).shape()[1],
         _ => 0,

@@ -4,7 +4,7 @@ use crate::graph::{FloatGraph, QuantizedGraph, TensorId};
 use crate::interpret::Interpreter;
 use crate::lower::LowerError;
 use crate::samples::Samples;
-use crate::simulate::{Simulator, dequantize_int8, quantize_int8};
+use crate::simulate::{Simulator, dequantize_values, quantize_values};
 
 /// Energy of a signal and of what quantization does to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -110,12 +110,11 @@ pub fn score(
         activations: vec![SignalToNoise::default(); layers.as_ref().map_or(0, |(_, same)| same.len())],
         answers: Answers::default(),
     };
-    let quantization = |id: TensorId| &quantized.tensor(id).quantization;
     for (index, inputs) in samples.iter().enumerate() {
         let raw: Vec<Vec<i8>> = inputs
             .iter()
             .zip(&quantized.inputs)
-            .map(|(values, &id)| quantize_int8(values, quantization(id)))
+            .map(|(values, &id)| quantize_values(values, quantized.tensor(id)))
             .collect();
         simulator.run(&raw);
         if let Some((layers, same)) = &layers {
@@ -123,7 +122,8 @@ pub fn score(
                 if let Some(same) = same.get(id.0).copied().flatten()
                     && let Some(values) = simulator.activation(same)
                 {
-                    score.activations[id.0].add(reference, &dequantize_int8(values, quantization(same)));
+                    score.activations[id.0]
+                        .add(reference, &dequantize_values(values, quantized.tensor(same)));
                 }
             });
         }
@@ -132,7 +132,7 @@ pub fn score(
             .outputs()
             .iter()
             .zip(&quantized.outputs)
-            .map(|(values, &id)| dequantize_int8(values, quantization(id)))
+            .map(|(values, &id)| dequantize_values(values, quantized.tensor(id)))
             .collect();
         for ((sum, reference), values) in score.outputs.iter_mut().zip(&outputs).zip(&int8_outputs) {
             sum.add(reference, values);

@@ -1,14 +1,14 @@
 //! Runs a quantized graph on the host: lowered, written and executed as on a board.
 
 use edgepkg_format::aligned::AlignedBytes;
-use edgepkg_format::{Isa, Space, TensorRef};
+use edgepkg_format::{DType, Isa, Space, TensorRef};
 use edgepkg_runtime::Model;
 
 use crate::drop_dead_channels::DeadChannels;
 use crate::emit::{self, Options};
-use crate::graph::{Quantization, QuantizedGraph, Tensor, TensorId};
+use crate::graph::{Quantization, QuantizedGraph, QuantizedTensor, Tensor, TensorId};
 use crate::lower::{LowerError, lower};
-use crate::multiplier::quantize;
+use crate::multiplier::{quantize, type_range};
 use crate::optimize::Optimize;
 use crate::plan_memory::MemoryPlan;
 
@@ -90,6 +90,33 @@ impl<'g> Simulator<'g> {
 /// inputs go through.
 pub fn quantize_int8(values: &[f32], quantization: &Quantization) -> Vec<i8> {
     values.iter().map(|&value| quantize(value, quantization).clamp(-128, 127) as i8).collect()
+}
+
+/// Reals as the bytes of `tensor`'s elements: as [`quantize_int8`], in its type. What a model's inputs go
+/// through.
+pub fn quantize_values(values: &[f32], tensor: &QuantizedTensor) -> Vec<i8> {
+    let range = type_range(tensor.dtype);
+    let width = tensor.dtype.bytes(1).unwrap_or(1) as usize;
+    let raw = |&value: &f32| quantize(value, &tensor.quantization).clamp(range.min, range.max);
+    let bytes = values.iter().map(raw).flat_map(|raw| raw.to_le_bytes().into_iter().take(width));
+    bytes.map(|byte| byte as i8).collect()
+}
+
+/// The reals that the bytes of `tensor`'s elements stand for: `scale * (q - zero_point)`. What a model's
+/// outputs go through.
+pub fn dequantize_values(bytes: &[i8], tensor: &QuantizedTensor) -> Vec<f32> {
+    let (scale, zero_point) = (tensor.quantization.scale(), tensor.quantization.zero_point());
+    let real = |raw: i32| scale * raw.wrapping_sub(zero_point) as f32;
+    let unsigned: &[u8] = bytemuck::cast_slice(bytes);
+    match tensor.dtype {
+        DType::Int16 => {
+            unsigned.as_chunks().0.iter().map(|raw| real(i16::from_le_bytes(*raw).into())).collect()
+        }
+        DType::Int32 | DType::Int64 => {
+            unsigned.as_chunks().0.iter().map(|raw| real(i32::from_le_bytes(*raw))).collect()
+        }
+        DType::Int8 | DType::Int4 => bytes.iter().map(|&raw| real(raw.into())).collect(),
+    }
 }
 
 /// int8 as reals: `scale * (q - zero_point)`. What a model's outputs go through.

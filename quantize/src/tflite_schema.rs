@@ -149,6 +149,34 @@ pub(crate) mod field {
         pub(crate) const MODE: u16 = 0;
     }
 
+    pub(crate) mod resize_bilinear {
+        pub(crate) const ALIGN_CORNERS: u16 = 2;
+        pub(crate) const HALF_PIXEL_CENTERS: u16 = 3;
+    }
+
+    pub(crate) mod transpose_conv {
+        pub(crate) const PADDING: u16 = 0;
+        pub(crate) const STRIDE_WIDTH: u16 = 1;
+        pub(crate) const STRIDE_HEIGHT: u16 = 2;
+        pub(crate) const ACTIVATION: u16 = 3;
+    }
+
+    pub(crate) mod batch_mat_mul {
+        /// Whether the matrices of an operand lie transposed.
+        pub(crate) const ADJOINT_X: u16 = 0;
+        pub(crate) const ADJOINT_Y: u16 = 1;
+    }
+
+    pub(crate) mod cumulative_sum {
+        pub(crate) const EXCLUSIVE: u16 = 0;
+        pub(crate) const REVERSE: u16 = 1;
+    }
+
+    pub(crate) mod arg_extreme {
+        /// The indices' type.
+        pub(crate) const OUTPUT_TYPE: u16 = 0;
+    }
+
     pub(crate) mod resize_nearest {
         pub(crate) const ALIGN_CORNERS: u16 = 0;
         pub(crate) const HALF_PIXEL_CENTERS: u16 = 1;
@@ -179,20 +207,29 @@ pub(crate) mod options_type {
     pub(crate) const SOFTMAX: u8 = 9;
     pub(crate) const CONCATENATION: u8 = 10;
     pub(crate) const ADD: u8 = 11;
+    pub(crate) const RESIZE_BILINEAR: u8 = 15;
     pub(crate) const RESHAPE: u8 = 17;
+    pub(crate) const SPACE_TO_DEPTH: u8 = 19;
     pub(crate) const MUL: u8 = 21;
+    pub(crate) const GATHER: u8 = 23;
     pub(crate) const REDUCER: u8 = 27;
     pub(crate) const SUB: u8 = 28;
     pub(crate) const DIV: u8 = 29;
     pub(crate) const STRIDED_SLICE: u8 = 32;
-    pub(crate) const SPACE_TO_DEPTH: u8 = 19;
-    pub(crate) const GATHER: u8 = 23;
+    pub(crate) const LOG_SOFTMAX: u8 = 36;
+    pub(crate) const MAXIMUM_MINIMUM: u8 = 39;
+    pub(crate) const ARG_MAX: u8 = 40;
+    pub(crate) const TRANSPOSE_CONV: u8 = 49;
+    pub(crate) const ARG_MIN: u8 = 57;
     pub(crate) const PACK: u8 = 59;
     pub(crate) const UNPACK: u8 = 64;
     pub(crate) const RESIZE_NEAREST_NEIGHBOR: u8 = 74;
     pub(crate) const LEAKY_RELU: u8 = 75;
+    pub(crate) const SQUARED_DIFFERENCE: u8 = 76;
     pub(crate) const MIRROR_PAD: u8 = 77;
     pub(crate) const DEPTH_TO_SPACE: u8 = 94;
+    pub(crate) const BATCH_MATMUL: u8 = 101;
+    pub(crate) const CUMSUM: u8 = 102;
 }
 
 /// Types of elements.
@@ -252,6 +289,7 @@ builtins! {
     ReluN1To1 = 20,
     Relu6 = 21,
     Reshape = 22,
+    ResizeBilinear = 23,
     Softmax = 25,
     SpaceToDepth = 26,
     Tanh = 28,
@@ -264,20 +302,29 @@ builtins! {
     Squeeze = 43,
     StridedSlice = 45,
     Split = 49,
+    LogSoftmax = 50,
+    PRelu = 54,
     Maximum = 55,
+    ArgMax = 56,
     Minimum = 57,
     PadV2 = 60,
     Slice = 65,
+    TransposeConv = 67,
     ExpandDims = 70,
+    Sum = 74,
+    ArgMin = 79,
     ReduceMax = 82,
     Pack = 83,
     Unpack = 88,
     ResizeNearestNeighbor = 97,
     LeakyRelu = 98,
+    SquaredDifference = 99,
     MirrorPad = 100,
     SplitV = 102,
     Elu = 111,
     Quantize = 114,
     HardSwish = 117,
+    BatchMatMul = 126,
+    CumSum = 128,
     Relu0To1 = 152,
 }

@@ -94,7 +94,10 @@ pub fn validate<T: Operand>(graph: &Graph<T>) -> Result<(), GraphError> {
         let tensor = find(graph, "an input", id)?;
         let port = |problem| port_error("input", tensor, problem);
         ensure(!known[id.0], "is a constant, or an input twice").map_err(port)?;
-        tensor.check_activation().map_err(port)?;
+        tensor
+            .check_activation()
+            .or_else(|problem| tensor.check_indices().map_err(|_| problem))
+            .map_err(port)?;
         known[id.0] = true;
     }
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -122,7 +125,10 @@ pub fn validate<T: Operand>(graph: &Graph<T>) -> Result<(), GraphError> {
         let tensor = find(graph, "an output", id)?;
         let port = |problem| port_error("output", tensor, problem);
         ensure(known[id.0] && !tensor.is_constant(), "is not computed").map_err(port)?;
-        tensor.check_activation().map_err(port)?;
+        tensor
+            .check_activation()
+            .or_else(|problem| tensor.check_indices().map_err(|_| problem))
+            .map_err(port)?;
     }
     Ok(())
 }

@@ -19,6 +19,15 @@ pub fn integer_samples(npy: &[u8]) -> Vec<Vec<u8>> {
         .expect("an array of int8, uint8, int16 or int32")
 }
 
+/// As [`integer_samples`], of an array of float32 too.
+///
+/// # Panics
+///
+/// When `npy` is no such array.
+pub fn number_samples(npy: &[u8]) -> Vec<Vec<u8>> {
+    read(npy, f32::to_le_bytes).unwrap_or_else(|| integer_samples(npy))
+}
+
 /// The elements of each sample of an array of float32 whose leading axis counts the samples.
 ///
 /// # Panics

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
+use bytemuck::cast_slice;
+use edgepkg_quantize::graph::{QuantizedGraph, TensorId};
+use edgepkg_quantize::simulate::{dequantize_values, quantize_values};
 use serde::Deserialize;
 
 use crate::archive;
-use crate::samples::integer_samples;
+use crate::samples::number_samples;
 
 /// A case as the archive's index describes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,15 +28,49 @@ pub struct Port {
     pub dtype: String,
 }
 
+impl Port {
+    fn is_float(&self) -> bool {
+        self.dtype == "float32"
+    }
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
 impl Case {
     /// The operator, with a suffix for int16 activations.
     pub fn group(&self) -> &str {
         self.path.split('/').next().unwrap_or_default()
     }
 
-    /// Whether an input or output is float.
-    pub fn has_floats(&self) -> bool {
-        self.inputs.iter().chain(&self.outputs).any(|port| port.dtype == "float32")
+    /// Whether an input or output has the type called `dtype`.
+    pub fn has_type(&self, dtype: &str) -> bool {
+        self.inputs.iter().chain(&self.outputs).any(|port| port.dtype == dtype)
+    }
+
+    /// What the case's inputs are as bytes of `graph`'s: floats at the model's edge are quantized as the tool
+    /// quantizes a user's.
+    pub fn inputs_of(&self, graph: &QuantizedGraph, inputs: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let ports = self.inputs.iter().zip(&graph.inputs).zip(inputs);
+        let input = |((port, &id), bytes): ((&Port, &TensorId), Vec<u8>)| match port.is_float() {
+            true => cast_slice(&quantize_values(&floats(&bytes), graph.tensor(id))).to_vec(),
+            false => bytes,
+        };
+        ports.map(input).collect()
+    }
+
+    /// What `graph`'s outputs are as bytes of the case's, likewise.
+    pub fn outputs_of(&self, graph: &QuantizedGraph, outputs: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let ports = self.outputs.iter().zip(&graph.outputs).zip(outputs);
+        let output = |((port, &id), bytes): ((&Port, &TensorId), &Vec<u8>)| match port.is_float() {
+            true => {
+                let reals = dequantize_values(cast_slice(bytes), graph.tensor(id));
+                reals.into_iter().flat_map(f32::to_le_bytes).collect()
+            }
+            false => bytes.clone(),
+        };
+        ports.map(output).collect()
     }
 }
 
@@ -78,7 +115,7 @@ impl Cases {
     fn by_sample(&self, case: &Case, prefix: &str, ports: usize) -> Vec<Vec<Vec<u8>>> {
         let mut samples: Vec<Vec<Vec<u8>>> = Vec::new();
         for port in 0..ports {
-            let values = integer_samples(&self.files[&format!("{}/{prefix}{port}.npy", case.path)]);
+            let values = number_samples(&self.files[&format!("{}/{prefix}{port}.npy", case.path)]);
             samples.resize(values.len(), Vec::new());
             for (sample, value) in samples.iter_mut().zip(values) {
                 sample.push(value);

@@ -9,6 +9,10 @@
 //! copies whose strides the host computes. Unary int8 functions are one operator too, [`Lookup`]: a
 //! table of 256 bytes, filled on the host by the function's own arithmetic.
 
+#[macro_use]
+mod macros;
+
+mod choices;
 mod entry;
 mod field;
 mod geometry;
@@ -16,6 +20,7 @@ mod operands;
 mod packed;
 mod rounding;
 
+pub use choices::{BinaryFunction, Direction, Extreme, PackedRounding, Running, Traversal};
 pub use entry::{PlanEntry, PlanError, PlanReader};
 pub use geometry::GeometryError;
 pub use operands::{Access, Operand, Operands};
@@ -34,174 +39,6 @@ pub const RECORD_HEADER_BYTES: usize = 8;
 pub type Dims = [u32; MAX_RANK];
 /// Strides of up to [`MAX_RANK`] dimensions, outermost first. They may be negative.
 pub type Strides = [i32; MAX_RANK];
-
-macro_rules! structure {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct $name {
-            $($(#[$field_doc])* pub $field: $type,)*
-        }
-
-        impl Field for $name {
-            const WORDS: usize = 0 $(+ <$type as Field>::WORDS)*;
-
-            const SOME: Self = Self { $($field: <$type as Field>::SOME,)* };
-
-            #[inline(always)]
-            fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
-                true $(&& self.$field.fill(words))*
-            }
-
-            fn write(&self, words: &mut WordWriter<'_>) {
-                $(self.$field.write(words);)*
-            }
-
-            fn for_each_tensor(&mut self, visit: &mut dyn FnMut(&mut TensorRef)) {
-                $(self.$field.for_each_tensor(visit);)*
-            }
-        }
-    };
-}
-
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u32)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant = $code,)*
-        }
-
-        impl Field for $name {
-            const WORDS: usize = 1;
-
-            const SOME: Self = [$($name::$variant),*][0];
-
-            #[inline(always)]
-            fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
-                *self = match words.next() {
-                    $($code => $name::$variant,)*
-                    _ => return false,
-                };
-                true
-            }
-
-            fn write(&self, words: &mut WordWriter<'_>) {
-                (*self as u32).write(words);
-            }
-        }
-    };
-}
-
-macro_rules! records {
-    ($($(#[$doc:meta])* $name:ident = $code:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
-        $(structure! { $(#[$doc])* $name { $($(#[$field_doc])* $field: $type,)* } })*
-
-        /// What an operator of the plan computes. Codes are part of the format and never reused.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        #[repr(u16)]
-        pub enum OperatorKind {
-            $($(#[$doc])* $name = $code,)*
-        }
-
-        impl OperatorKind {
-            /// Every kind of this format version.
-            pub const ALL: &[OperatorKind] = &[$(OperatorKind::$name,)*];
-
-            /// The kind with this code, if the format knows it.
-            pub fn from_code(code: u16) -> Option<Self> {
-                match code {
-                    $($code => Some(OperatorKind::$name),)*
-                    _ => None,
-                }
-            }
-
-            /// The name used in reports and messages.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(OperatorKind::$name => stringify!($name),)*
-                }
-            }
-        }
-
-        /// One operator of the plan with its fields.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[allow(missing_docs, reason = "each variant is documented at its own type")]
-        pub enum Record {
-            $($name($name),)*
-        }
-
-        impl Record {
-            /// What it computes.
-            pub fn kind(&self) -> OperatorKind {
-                match self {
-                    $(Record::$name(_) => OperatorKind::$name,)*
-                }
-            }
-
-            /// Bytes of the encoded record, header included.
-            pub fn encoded_bytes(&self) -> usize {
-                RECORD_HEADER_BYTES + 4 * match self {
-                    $(Record::$name(_) => <$name as Field>::WORDS,)*
-                }
-            }
-
-            /// Calls `visit` with every tensor reference, so that a planner can set offsets.
-            pub fn for_each_tensor(&mut self, visit: &mut dyn FnMut(&mut TensorRef)) {
-                match self {
-                    $(Record::$name(fields) => fields.for_each_tensor(visit),)*
-                }
-            }
-
-            /// The record, if its operator is linked. What follows in the same function then handles no other
-            /// kind, and the compiler knows it.
-            #[inline(always)]
-            pub fn linked<L: Linked>(&self) -> Option<&Self> {
-                match self {
-                    $(Record::$name(_) if !L::OPERATORS.contains(OperatorKind::$name) => None,)*
-                    _ => Some(self),
-                }
-            }
-
-            /// Makes `entry` the record of `layer` with these fields. Says whether they are sound.
-            #[inline(always)]
-            fn read_fields<L: Linked>(
-                kind: OperatorKind,
-                fields: &[u8],
-                layer: u32,
-                entry: &mut Option<PlanEntry>,
-            ) -> bool {
-                match kind {
-                    $(OperatorKind::$name if L::OPERATORS.contains(OperatorKind::$name) => {
-                        if fields.len() != 4 * <$name as Field>::WORDS {
-                            return false;
-                        }
-                        let record = Record::$name($name::SOME);
-                        match &mut entry.insert(PlanEntry { layer, record }).record {
-                            Record::$name(record) => record.fill(&mut WordReader::new(fields)),
-                            _ => false,
-                        }
-                    })*
-                    _ => false,
-                }
-            }
-
-            fn write_fields(&self, words: &mut WordWriter<'_>) {
-                match self {
-                    $(Record::$name(fields) => fields.write(words),)*
-                }
-            }
-        }
-
-        $(impl From<$name> for Record {
-            fn from(fields: $name) -> Self {
-                Record::$name(fields)
-            }
-        })*
-    };
-}
 
 structure! {
     /// A batch of images, NHWC.
@@ -257,28 +94,6 @@ structure! {
         min: i32,
         /// Greatest value.
         max: i32,
-    }
-}
-
-choice! {
-    /// How packed records turn a sum into an output. FORMAT.md has the arithmetic of both.
-    PackedRounding {
-        /// Multiplied and rounded, then shifted with halves away from zero: parameters are a multiplier, an
-        /// addend, which holds the output's zero point and half a step, and a shift.
-        Twice = 0,
-        /// Multiplied, added to and shifted by a fixed number of bits, with parameters that give the same output
-        /// for every sum there can be.
-        Fused = 1,
-    }
-}
-
-choice! {
-    /// Which pixels of a plane are neighbours in memory.
-    Traversal {
-        /// Those of a row.
-        Rows = 0,
-        /// Those of a column.
-        Columns = 1,
     }
 }
 
@@ -654,6 +469,201 @@ records! {
         count: u32,
         /// Bytes of an element.
         inner: u32,
+    }
+
+    /// A function of two tensors' elements, with broadcasting. Each input is shifted left by `left_shift`
+    /// and scaled, then the function's value is; of a parametric relu, `x` is scaled by `a_scale` from 0
+    /// on, else `x * y` by `b_scale`, and that is the value.
+    Binary = 18 {
+        /// int8.
+        a: TensorRef,
+        /// int8.
+        b: TensorRef,
+        /// int8, dense, shape `dims`.
+        output: TensorRef,
+        /// Shape of the output.
+        dims: Dims,
+        /// Strides of `a` in elements; 0 where it is broadcast.
+        a_strides: Dims,
+        /// Strides of `b` in elements; 0 where it is broadcast.
+        b_strides: Dims,
+        /// What is computed.
+        function: BinaryFunction,
+        /// Zero point of `a`.
+        a_zero_point: i32,
+        /// Zero point of `b`.
+        b_zero_point: i32,
+        /// Bits each input is shifted by first.
+        left_shift: u32,
+        /// `a`'s scale in the common one.
+        a_scale: Scale,
+        /// `b`'s scale in the common one.
+        b_scale: Scale,
+        /// The value's scale in the output's.
+        output_scale: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
+    }
+
+    /// The logarithm of the softmax of each row. The output's scale is 1/16 with zero point 127.
+    LogSoftmax = 19 {
+        /// int8, `[rows, depth]`.
+        input: TensorRef,
+        /// int8, `[rows, depth]`.
+        output: TensorRef,
+        /// Rows.
+        rows: u32,
+        /// Elements of a row.
+        depth: u32,
+        /// `input scale * 2^26`; its shift is not negative.
+        scale: Scale,
+        /// From there back to differences.
+        inverse_scale: Scale,
+        /// Differences from the row's greatest value below this count as exp = 0.
+        diff_min: i32,
+    }
+
+    /// An image of another size, each pixel between four of the input. Rows and columns are counted in
+    /// 1024ths: that of the output's pixel `i` is `offset + i * step`.
+    ResizeBilinear = 20 {
+        /// int8, shape `input_image`.
+        input: TensorRef,
+        /// int8, shape `output_image`.
+        output: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output: as many batches and channels as the input.
+        output_image: Image,
+        /// From an output's row to the next.
+        row_step: i32,
+        /// Of the output's first row.
+        row_offset: i32,
+        /// From an output's column to the next.
+        column_step: i32,
+        /// Of the output's first column.
+        column_offset: i32,
+    }
+
+    /// Transposed convolution. `weights`: `[output channel][row][column][input channel]` int8. `channels`: one
+    /// [`ChannelParameters`] an output channel, their biases as they are, nothing folded in.
+    TransposeConv2d = 21 {
+        /// int8, shape `input_image`.
+        input: TensorRef,
+        /// int8, shape `output_image`.
+        output: TensorRef,
+        /// int8, constant.
+        weights: TensorRef,
+        /// [`ChannelParameters`], constant, 4-aligned.
+        channels: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output.
+        output_image: Image,
+        /// The kernel, that moves over the output from one pixel of the input to the next.
+        window: Window,
+        /// Subtracted from the input.
+        input_zero_point: i32,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
+    }
+
+    /// Products of matrices, `[rows, depth]` times `[depth, columns]`, one for each index of `batches`.
+    BatchMatMul = 22 {
+        /// int8.
+        a: TensorRef,
+        /// int8.
+        b: TensorRef,
+        /// int8, dense, `[batches, rows, columns]`.
+        output: TensorRef,
+        /// Extents of the dimensions before the matrices.
+        batches: Dims,
+        /// Strides from matrix to matrix of `a`; 0 where it is broadcast.
+        a_strides: Dims,
+        /// Strides from matrix to matrix of `b`; 0 where it is broadcast.
+        b_strides: Dims,
+        /// Rows of `a` and of the output.
+        rows: u32,
+        /// Columns of `a` and rows of `b`.
+        depth: u32,
+        /// Columns of `b` and of the output.
+        columns: u32,
+        /// Elements from a row of `a` to the next.
+        a_row_stride: u32,
+        /// Elements from a column of `a` to the next.
+        a_depth_stride: u32,
+        /// Elements from a row of `b` to the next.
+        b_depth_stride: u32,
+        /// Elements from a column of `b` to the next.
+        b_column_stride: u32,
+        /// Zero point of `a`.
+        a_zero_point: i32,
+        /// Zero point of `b`.
+        b_zero_point: i32,
+        /// Product of the input scales in the output's.
+        scale: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
+    }
+
+    /// Running sums along one dimension. Each element is shifted left by `left_shift` and scaled before it
+    /// is added.
+    CumulativeSum = 23 {
+        /// int8, `[outer, count, inner]`.
+        input: TensorRef,
+        /// int8, `[outer, count, inner]`.
+        output: TensorRef,
+        /// Before the dimension.
+        outer: u32,
+        /// The dimension's extent.
+        count: u32,
+        /// Behind the dimension.
+        inner: u32,
+        /// Which way the sums run.
+        direction: Direction,
+        /// What they are sums of.
+        running: Running,
+        /// Zero point of the input.
+        input_zero_point: i32,
+        /// Bits each element is shifted by first.
+        left_shift: u32,
+        /// Of an element in the sum.
+        input_scale: Scale,
+        /// Each sum before its first element.
+        start: i32,
+        /// Of the sum in the output.
+        output_scale: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// How often a product with a scale is rounded.
+        rounding: Rounding,
+    }
+
+    /// The index of the greatest or least element along one dimension, the first of equal ones.
+    ArgExtreme = 24 {
+        /// int8, `[outer, count, inner]`.
+        input: TensorRef,
+        /// int32, `[outer, inner]`.
+        output: TensorRef,
+        /// Before the dimension.
+        outer: u32,
+        /// The dimension's extent.
+        count: u32,
+        /// Behind the dimension.
+        inner: u32,
+        /// Of which element.
+        extreme: Extreme,
     }
 }
 

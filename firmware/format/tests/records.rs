@@ -2,10 +2,11 @@
 //! it.
 
 use edgepkg_format::plan::{
-    Add, AveragePool2d, ChannelParameters, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, Gather,
-    Image, Lookup, MaxPool2d, Mean, Mul, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected,
-    PackedRounding, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize, Rounding, Scale,
-    Softmax, StridedCopy, Traversal, Window,
+    Add, ArgExtreme, AveragePool2d, BatchMatMul, Binary, BinaryFunction, ChannelParameters, Clamp, Conv2d,
+    CumulativeSum, DepthwiseConv2d, Direction, Extreme, Fill, FullyConnected, Gather, Image, LogSoftmax,
+    Lookup, MaxPool2d, Mean, Mul, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding,
+    PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize, ResizeBilinear, Rounding, Running,
+    Scale, Softmax, StridedCopy, TransposeConv2d, Traversal, Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -376,9 +377,142 @@ fn gather() {
 }
 
 #[test]
+fn binary() {
+    let record = Binary {
+        a: tensor(0),
+        b: tensor(2),
+        output: tensor(4),
+        dims: dims(6),
+        a_strides: dims(12),
+        b_strides: dims(18),
+        function: BinaryFunction::Minimum,
+        a_zero_point: 25,
+        b_zero_point: 26,
+        left_shift: 27,
+        a_scale: scale(28),
+        b_scale: scale(30),
+        output_scale: scale(32),
+        output_zero_point: 34,
+        clamp: clamp(35),
+        rounding: Rounding::Once,
+    };
+    let function = Choice { at: 24, value: 3, count: 5 };
+    let rounding = Choice { at: 37, value: 1, count: 2 };
+    check_with_choices(record, 18, 38, &[0, 2, 4], &[function, rounding]);
+}
+
+#[test]
+fn log_softmax() {
+    let record = LogSoftmax {
+        input: tensor(0),
+        output: tensor(2),
+        rows: 4,
+        depth: 5,
+        scale: scale(6),
+        inverse_scale: scale(8),
+        diff_min: 10,
+    };
+    check(record, 19, 11, &[0, 2]);
+}
+
+#[test]
+fn resize_bilinear() {
+    let record = ResizeBilinear {
+        input: tensor(0),
+        output: tensor(2),
+        input_image: image(4),
+        output_image: image(8),
+        row_step: 12,
+        row_offset: 13,
+        column_step: 14,
+        column_offset: 15,
+    };
+    check(record, 20, 16, &[0, 2]);
+}
+
+#[test]
+fn transpose_conv2d() {
+    let record = TransposeConv2d {
+        input: tensor(0),
+        output: tensor(2),
+        weights: tensor(4),
+        channels: tensor(6),
+        input_image: image(8),
+        output_image: image(12),
+        window: window(16),
+        input_zero_point: 24,
+        output_zero_point: 25,
+        clamp: clamp(26),
+        rounding: Rounding::Once,
+    };
+    check_with_rounding(record, 21, 28, &[0, 2, 4, 6]);
+}
+
+#[test]
+fn batch_mat_mul() {
+    let record = BatchMatMul {
+        a: tensor(0),
+        b: tensor(2),
+        output: tensor(4),
+        batches: dims(6),
+        a_strides: dims(12),
+        b_strides: dims(18),
+        rows: 24,
+        depth: 25,
+        columns: 26,
+        a_row_stride: 27,
+        a_depth_stride: 28,
+        b_depth_stride: 29,
+        b_column_stride: 30,
+        a_zero_point: 31,
+        b_zero_point: 32,
+        scale: scale(33),
+        output_zero_point: 35,
+        clamp: clamp(36),
+        rounding: Rounding::Once,
+    };
+    check_with_rounding(record, 22, 38, &[0, 2, 4]);
+}
+
+#[test]
+fn cumulative_sum() {
+    let record = CumulativeSum {
+        input: tensor(0),
+        output: tensor(2),
+        outer: 4,
+        count: 5,
+        inner: 6,
+        direction: Direction::Backward,
+        running: Running::Excluding,
+        input_zero_point: 9,
+        left_shift: 10,
+        input_scale: scale(11),
+        start: 13,
+        output_scale: scale(14),
+        output_zero_point: 16,
+        rounding: Rounding::Once,
+    };
+    let choices = [7, 8, 17].map(|at| Choice { at, value: 1, count: 2 });
+    check_with_choices(record, 23, 18, &[0, 2], &choices);
+}
+
+#[test]
+fn arg_extreme() {
+    let record = ArgExtreme {
+        input: tensor(0),
+        output: tensor(2),
+        outer: 4,
+        count: 5,
+        inner: 6,
+        extreme: Extreme::Least,
+    };
+    check_with_choices(record, 24, 8, &[0, 2], &[Choice { at: 7, value: 1, count: 2 }]);
+}
+
+#[test]
 fn every_kind_is_known_by_its_code_and_specified() {
     let codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
-    assert_eq!(codes, (1..=17).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=24).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
     assert_eq!(
         SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),

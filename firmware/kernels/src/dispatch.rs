@@ -16,10 +16,15 @@ use crate::portable::{
     conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, elementwise::add_i8,
     fully_connected::fully_connected_i8,
 };
+use crate::reference::arg_extreme::arg_extreme_i8;
+use crate::reference::batch_mat_mul::batch_mat_mul_i8;
+use crate::reference::binary::binary_i8;
+use crate::reference::cumulative_sum::cumulative_sum_i8;
 #[cfg(all(target_os = "none", not(isa = "armv7em")))]
 use crate::reference::elementwise::add_i8;
 use crate::reference::elementwise::mul_i8;
 use crate::reference::gather::gather;
+use crate::reference::log_softmax::log_softmax_i8;
 use crate::reference::lookup::lookup_i8;
 use crate::reference::mean::mean_i8;
 use crate::reference::movement::{fill_i8, strided_copy};
@@ -27,7 +32,9 @@ use crate::reference::movement::{fill_i8, strided_copy};
 use crate::reference::pool2d::average_pool2d_i8;
 use crate::reference::pool2d::max_pool2d_i8;
 use crate::reference::requantize::requantize;
+use crate::reference::resize_bilinear::resize_bilinear_i8;
 use crate::reference::softmax::softmax_i8;
+use crate::reference::transpose_conv2d::transpose_conv2d_i8;
 #[cfg(target_os = "none")]
 use crate::reference::{
     conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, fully_connected::fully_connected_i8,
@@ -75,6 +82,15 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         (Record::StridedCopy(op), &[input]) => strided_copy(op, input, output),
         (Record::Requantize(op), &[input]) => requantize(op, input, output),
         (Record::Gather(op), &[input, indices]) => gather(op, input, indices, output),
+        (Record::Binary(op), &[a, b]) => binary_i8(op, a, b, output),
+        (Record::LogSoftmax(op), &[input]) => log_softmax_i8(op, input, output),
+        (Record::ResizeBilinear(op), &[input]) => resize_bilinear_i8(op, input, output),
+        (Record::TransposeConv2d(op), &[input, View::Const(weights), View::Const(channels)]) => {
+            transpose_conv2d_i8(op, input, weights, cast_slice(channels), output);
+        }
+        (Record::BatchMatMul(op), &[a, b]) => batch_mat_mul_i8(op, a, b, output),
+        (Record::CumulativeSum(op), &[input]) => cumulative_sum_i8(op, input, output),
+        (Record::ArgExtreme(op), &[input]) => arg_extreme_i8(op, input, output),
         #[cfg(isa = "armv7em")]
         (Record::PackedConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
             packed_conv2d_i8(op, input, stream, scratch, output);

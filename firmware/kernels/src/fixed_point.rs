@@ -149,6 +149,37 @@ fn two_over_one_plus(x: i32) -> i32 {
     quotient
 }
 
+/// The natural logarithm with 5 integer bits for `x` of at least 1 with 12 integer bits: TensorFlow Lite's
+/// `log_x_for_x_greater_than_or_equal_to_1_impl`.
+///
+/// `x` is a power of two, which counts in halves, times a rest `r` near 1; the rest's logarithm is a quotient
+/// of polynomials around its middle.
+pub fn log(x: i32) -> i32 {
+    const SQUARE_ROOT_OF_HALF: i32 = 1518500250;
+    const MIDDLE: i32 = 1805811301;
+    const LOG_OF_2: i32 = 1488522236;
+    const QUARTER_Q5: i32 = 1 << 23;
+    let multiply = saturating_rounding_doubling_high_multiply;
+    let power = |zeros: u32| saturating_shift_left(12i32.wrapping_sub(zeros as i32), 25);
+
+    let zeros = x.leading_zeros();
+    let normalized = saturating_shift_left(x, zeros.wrapping_sub(1));
+    let rest = saturating_shift_left(multiply(normalized, SQUARE_ROOT_OF_HALF), 1);
+    let zeros_of_lower = multiply(x, SQUARE_ROOT_OF_HALF).leading_zeros().wrapping_sub(1);
+    let rest_of_lower = saturating_shift_left(x, zeros_of_lower);
+    let r = rest.min(rest_of_lower);
+    let halves = power(zeros).wrapping_add(QUARTER_Q5).max(power(zeros_of_lower).wrapping_sub(QUARTER_Q5));
+
+    let p = rounding_half_sum(r, MIDDLE);
+    let q = r.wrapping_sub(MIDDLE).wrapping_mul(2);
+    let square = multiply(q, q);
+    let numerator = multiply(q, r).wrapping_add(multiply(multiply(q, square), 117049297));
+    let series = 1057819769i32.wrapping_add(q).wrapping_add(multiply(127690142, square));
+    let denominator = multiply(p, series).wrapping_add(multiply(638450708, q));
+    let of_rest = multiply(rounding_divide_by_power_of_two(numerator, 6), one_over_one_plus(denominator));
+    saturating_shift_left(multiply(halves, LOG_OF_2).wrapping_add(of_rest), 1)
+}
+
 /// `1 / (1 + x)` for `x` in `[0, 1)`, both with 0 integer bits.
 pub fn one_over_one_plus(x: i32) -> i32 {
     saturating_shift_left(two_over_one_plus(x), 1)
@@ -303,6 +334,10 @@ mod tests {
             let quotient = real(one_over_one_plus(-x), 0);
             assert!((quotient - 1.0 / (1.0 + fraction)).abs() < 1e-8, "1 / (1 + {fraction})");
         }
+        for step in 0..20_000 {
+            let x = (1 << 19) + step * ((i32::MAX - (1 << 19)) / 20_000);
+            assert!((real(log(x), 5) - real(x, 12).ln()).abs() < 1e-6, "log({})", real(x, 12));
+        }
         assert_eq!(exp_on_negative_values(0, 5), ONE_Q0);
         assert_eq!((logistic(0), tanh(0)), (1 << 30, 0));
     }
@@ -314,6 +349,7 @@ mod tests {
             tanh(x);
             one_over_one_plus(x);
             one_minus_x_over_one_plus(x);
+            log(x);
             for &y in &words() {
                 exp_on_negative_values(x, y as u32);
                 rounding_half_sum(x, y);

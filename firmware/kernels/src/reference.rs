@@ -3,18 +3,25 @@
 //! A kernel takes the record and the regions of its operands. With the lengths that
 //! `Record::operands` gives, no value of any field makes it panic or loop beyond its data.
 
+pub mod arg_extreme;
+pub mod batch_mat_mul;
+pub mod binary;
 pub mod conv2d;
+pub mod cumulative_sum;
 pub mod depthwise_conv2d;
 pub mod elementwise;
 pub mod fully_connected;
 pub mod gather;
+pub mod log_softmax;
 pub mod lookup;
 pub mod mean;
 pub mod movement;
 pub mod pool2d;
 pub mod requantize;
+pub mod resize_bilinear;
 pub mod softmax;
 mod sums;
+pub mod transpose_conv2d;
 pub mod unary;
 mod walk;
 pub(crate) mod window;

@@ -179,6 +179,117 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             inner: random.extent(6),
         }
         .into(),
+        OperatorKind::Binary => Binary {
+            a: input,
+            b: input,
+            output,
+            dims,
+            a_strides: any_strides(random),
+            b_strides: any_strides(random),
+            function: random.one_of(&[
+                BinaryFunction::Subtract,
+                BinaryFunction::SquaredDifference,
+                BinaryFunction::Maximum,
+                BinaryFunction::Minimum,
+                BinaryFunction::ParametricRelu,
+            ]),
+            a_zero_point: random.word(),
+            b_zero_point: random.word(),
+            left_shift: random.word() as u32,
+            a_scale: random.any_scale(),
+            b_scale: random.any_scale(),
+            output_scale: scale,
+            output_zero_point,
+            clamp,
+            rounding,
+        }
+        .into(),
+        OperatorKind::LogSoftmax => LogSoftmax {
+            input,
+            output,
+            rows: random.extent(3),
+            depth: random.one_of(&[1, 2, 17, 600]),
+            scale,
+            inverse_scale: random.any_scale(),
+            diff_min: random.word(),
+        }
+        .into(),
+        OperatorKind::ResizeBilinear => {
+            output_image.channels = input_image.channels;
+            ResizeBilinear {
+                input,
+                output,
+                input_image,
+                output_image,
+                row_step: random.word(),
+                row_offset: random.word(),
+                column_step: random.word(),
+                column_offset: random.word(),
+            }
+            .into()
+        }
+        OperatorKind::TransposeConv2d => TransposeConv2d {
+            input,
+            output,
+            weights,
+            channels,
+            input_image,
+            output_image,
+            window: smaller_kernel(window),
+            input_zero_point,
+            output_zero_point,
+            clamp,
+            rounding,
+        }
+        .into(),
+        OperatorKind::BatchMatMul => BatchMatMul {
+            a: input,
+            b: input,
+            output,
+            batches: dims,
+            a_strides: any_strides(random),
+            b_strides: any_strides(random),
+            rows: random.extent(3),
+            depth: random.extent(5),
+            columns: random.extent(3),
+            a_row_stride: random.one_of(&[1, 7, 1 << 20]),
+            a_depth_stride: random.one_of(&[1, 7, u32::MAX]),
+            b_depth_stride: random.one_of(&[1, 7, u32::MAX]),
+            b_column_stride: random.one_of(&[1, 7, 1 << 20]),
+            a_zero_point: input_zero_point,
+            b_zero_point: random.word(),
+            scale,
+            output_zero_point,
+            clamp,
+            rounding,
+        }
+        .into(),
+        OperatorKind::CumulativeSum => CumulativeSum {
+            input,
+            output,
+            outer: random.extent(3),
+            count: random.extent(5),
+            inner: random.extent(3),
+            direction: random.one_of(&[Direction::Forward, Direction::Backward]),
+            running: random.one_of(&[Running::Including, Running::Excluding]),
+            input_zero_point,
+            left_shift: random.word() as u32,
+            input_scale: random.any_scale(),
+            start: random.word(),
+            output_scale: scale,
+            output_zero_point,
+            rounding,
+        }
+        .into(),
+        OperatorKind::ArgExtreme => ArgExtreme {
+            input,
+            output: arena(DType::Int32),
+            outer: random.extent(3),
+            count: random.extent(5),
+            inner: random.extent(3),
+            extreme: random.one_of(&[Extreme::Greatest, Extreme::Least]),
+        }
+        .into(),
         other => panic!("{} has no case", other.name()),
     }
 }

@@ -21,6 +21,9 @@ pub(super) fn take_off_mean_error(
         Op::DepthwiseConv2d(conv) => {
             Op::DepthwiseConv2d(crate::graph::Conv { activation: Activation::NONE, ..conv.clone() })
         }
+        Op::TransposeConv2d(conv) => {
+            Op::TransposeConv2d(crate::graph::Conv { activation: Activation::NONE, ..conv.clone() })
+        }
         _ => Op::FullyConnected { activation: Activation::NONE },
     };
     let tensor = |id: TensorId, data: Option<Arc<[f32]>>| FloatTensor {

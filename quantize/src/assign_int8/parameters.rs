@@ -24,9 +24,23 @@ pub(crate) fn of_range(range: Range) -> Quantization {
 pub(crate) fn prescribed(op: &Op) -> Option<Quantization> {
     match op {
         Op::Softmax { .. } | Op::Logistic => Some(Quantization::per_tensor(1.0 / 256.0, -128)),
+        Op::LogSoftmax => Some(Quantization::per_tensor(1.0 / 16.0, 127)),
+        op if op.writes_indices() => Some(indices()),
         Op::Tanh => Some(Quantization::per_tensor(1.0 / 128.0, 0)),
         _ => None,
     }
+}
+
+/// What indices stand for: themselves.
+pub(super) fn indices() -> Quantization {
+    Quantization::per_tensor(1.0, 0)
+}
+
+/// int8 over `range` and its negatives, with zero point 0.
+pub(super) fn symmetric(range: Range) -> Quantization {
+    let greatest = range.max.max(-range.min);
+    let scale = if greatest > 0.0 { greatest / 127.0 } else { 1.0 };
+    Quantization::per_tensor(scale.max(LEAST_SCALE), 0)
 }
 
 /// The grid that an input's values lie on already.

@@ -1,8 +1,8 @@
 //! Which tensors share scale and zero point, and what these are.
 
-use super::parameters::{of_lattice, of_range, prescribed, range_of};
+use super::parameters::{indices, of_lattice, of_range, prescribed, range_of, symmetric};
 use crate::calibrate::{CalibratedGraph, Range};
-use crate::graph::{Activation, FloatGraph, FloatTensor, Node, Op, Quantization, TensorId};
+use crate::graph::{Activation, BinaryFunction, FloatGraph, FloatTensor, Node, Op, Quantization, TensorId};
 
 /// A tensor gets a requantize of its own before a concatenation that would coarsen its scale by more than
 /// this for its other readers.
@@ -98,7 +98,19 @@ impl Sharing {
                 self.ranges[output] = self.ranges[output].map(|range| range.including(value));
                 self.tie(node.inputs[0], node.output());
             }
-            Op::Concat { .. } => {
+            // Sums begin at what raw 0 stands for, which must be 0.
+            Op::CumulativeSum { .. } => {
+                let input = self.requantized(&node, node.inputs[0]);
+                self.prescribed[input.0] = self.ranges[input.0].map(symmetric);
+                node.inputs[0] = input;
+            }
+            Op::Gather { .. } => {
+                self.prescribed[node.inputs[1].0] = Some(indices());
+                self.tie(node.inputs[0], node.output());
+            }
+            Op::ResizeBilinear(_) => self.tie(node.inputs[0], node.output()),
+            Op::Concat { .. }
+            | Op::Binary { function: BinaryFunction::Maximum | BinaryFunction::Minimum, .. } => {
                 for position in 0..node.inputs.len() {
                     let input = node.inputs[position];
                     if self.must_stay_apart(graph, &node, input) {
@@ -209,6 +221,16 @@ fn widen(groups: &mut [Quantization], roots: &[usize], nodes: &[Node]) {
                 let widest = scale(node.inputs[0]).max(scale(node.inputs[1]));
                 (node.output(), widest / (1 << 18) as f32)
             }
+            Op::Binary { function: BinaryFunction::Subtract, .. } => {
+                let widest = scale(node.inputs[0]).max(scale(node.inputs[1]));
+                (node.output(), widest / (1 << 18) as f32)
+            }
+            Op::Binary { function: BinaryFunction::SquaredDifference, .. } => {
+                let widest = scale(node.inputs[0]).max(scale(node.inputs[1]));
+                (node.output(), widest * widest / (1 << 11) as f32)
+            }
+            Op::CumulativeSum { .. } => (node.output(), scale(node.inputs[0]) / (1 << 18) as f32),
+            Op::LogSoftmax => (node.inputs[0], 1.0 / (1 << 25) as f32),
             Op::Softmax { beta } => (node.inputs[0], 1.0 / (beta.abs() * (1 << 25) as f32)),
             _ => continue,
         };

@@ -78,7 +78,7 @@ fn grow(graph: &FloatGraph, seed: TensorId, taken: &mut [bool]) -> Option<Group>
 /// What is fused into an operator.
 pub(super) fn fused(op: &Op) -> Activation {
     match op {
-        Op::Conv2d(conv) | Op::DepthwiseConv2d(conv) => conv.activation,
+        Op::Conv2d(conv) | Op::DepthwiseConv2d(conv) | Op::TransposeConv2d(conv) => conv.activation,
         Op::AveragePool2d(pool) | Op::MaxPool2d(pool) => pool.activation,
         Op::FullyConnected { activation } | Op::Add { activation } | Op::Mul { activation } => *activation,
         _ => Activation::NONE,
@@ -122,7 +122,7 @@ fn reads_whole_channels(graph: &FloatGraph, node: &Node, channels: usize) -> boo
     match node.op {
         Op::DepthwiseConv2d(_) => in_channels && weights[3].is_multiple_of(channels),
         // Groups read different channels with weights of the same index.
-        Op::Conv2d(_) => in_channels && weights[3] == channels,
+        Op::Conv2d(_) | Op::TransposeConv2d(_) => in_channels && weights[3] == channels,
         _ => weights[1].is_multiple_of(channels),
     }
 }

@@ -157,6 +157,45 @@ pub(super) fn convolve_depthwise(
     });
 }
 
+/// `output: NHWC` of [`crate::graph::Op::TransposeConv2d`]; `weights: [out, kh, kw, in]`.
+pub(super) fn convolve_transposed(
+    conv: &Conv,
+    (in_shape, input): (&[usize], &[f32]),
+    (weights_shape, weights): (&[usize], &[f32]),
+    bias: Option<&[f32]>,
+    out_shape: &[usize],
+    output: &mut [f32],
+) {
+    let &[out_channels, kernel_rows, kernel_columns, channels] = weights_shape else {
+        panic!("weights have four dimensions")
+    };
+    let clamp = Clamp::new(conv.activation);
+    let source = |place: usize, tap: usize, stride: usize, extent: usize| {
+        let start = place.checked_sub(tap)?;
+        (start.is_multiple_of(stride) && start / stride < extent).then(|| start / stride)
+    };
+    for (pixel, outputs) in output.chunks_exact_mut(out_channels).enumerate() {
+        let [x, y] = [pixel % out_shape[2], pixel / out_shape[2] % out_shape[1]];
+        let batch = pixel / (out_shape[1] * out_shape[2]);
+        for (channel, output) in outputs.iter_mut().enumerate() {
+            let mut sum = bias.map_or(0.0, |bias| bias[channel]);
+            for tap in 0..kernel_rows * kernel_columns {
+                let (row, column) =
+                    (tap / kernel_columns * conv.dilation[0], tap % kernel_columns * conv.dilation[1]);
+                let row = source(y + conv.padding.top, row, conv.stride[0], in_shape[1]);
+                let column = source(x + conv.padding.left, column, conv.stride[1], in_shape[2]);
+                let (Some(row), Some(column)) = (row, column) else { continue };
+                let from = ((batch * in_shape[1] + row) * in_shape[2] + column) * channels;
+                let taps = &weights[(channel * kernel_rows * kernel_columns + tap) * channels..][..channels];
+                for (x, weight) in input[from..from + channels].iter().zip(taps) {
+                    sum += x * weight;
+                }
+            }
+            *output = clamp.apply(sum);
+        }
+    }
+}
+
 /// Calls `visit` for every output pixel with the taps whose pixel lies in the image, as (tap of the kernel,
 /// input pixel), and the output pixel.
 fn for_each_window(

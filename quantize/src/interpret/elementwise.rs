@@ -1,7 +1,7 @@
 //! Operators that work element by element, and softmax.
 
 use super::layout::{for_each_offset, strides};
-use crate::graph::Activation;
+use crate::graph::{Activation, BinaryFunction};
 
 /// A fused clamp. NaN passes, and zeros keep their sign, on every machine.
 #[derive(Clone, Copy)]
@@ -59,8 +59,19 @@ pub(super) fn binary(
     });
 }
 
+/// The float function that [`crate::graph::Op::Binary`] names.
+pub(super) fn function_of_two(function: BinaryFunction) -> fn(f32, f32) -> f32 {
+    match function {
+        BinaryFunction::Subtract => |a, b| a - b,
+        BinaryFunction::SquaredDifference => |a, b| (a - b) * (a - b),
+        BinaryFunction::Maximum => |a, b| if b > a || b.is_nan() { b } else { a },
+        BinaryFunction::Minimum => |a, b| if b < a || b.is_nan() { b } else { a },
+        BinaryFunction::ParametricRelu => |a, b| if a < 0.0 { a * b } else { a },
+    }
+}
+
 /// Strides that read a tensor of `from` as one of `shape`.
-fn broadcast(from: &[usize], shape: &[usize]) -> Vec<usize> {
+pub(super) fn broadcast(from: &[usize], shape: &[usize]) -> Vec<usize> {
     let missing = shape.len() - from.len();
     let own = strides(from);
     (0..shape.len())
@@ -82,6 +93,18 @@ pub(super) fn softmax(beta: f32, depth: usize, input: &[f32], output: &mut [f32]
         }
         for y in y {
             *y /= sum;
+        }
+    }
+}
+
+/// `x - max - log(sum(exp(x - max)))`, for each row of `depth` elements.
+pub(super) fn log_softmax(depth: usize, input: &[f32], output: &mut [f32]) {
+    for (x, y) in input.chunks_exact(depth).zip(output.chunks_exact_mut(depth)) {
+        let max = x.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+        let sum = x.iter().fold(0.0, |sum, &x| sum + libm::exp(f64::from(x - max)));
+        let logarithm = libm::log(sum);
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = (f64::from(x - max) - logarithm) as f32;
         }
     }
 }

@@ -92,3 +92,25 @@ pub(super) fn take(axis: usize, indices: &[usize], input: &[f32], in_shape: &[us
         }
     }
 }
+
+/// Along `axis`, the elements at `indices`, which belong to the first `batch_dimensions`. Those outside are
+/// taken for the nearest end.
+pub(super) fn gather(
+    (axis, batch_dimensions): (usize, usize),
+    (in_shape, input): (&[usize], &[f32]),
+    indices: &[f32],
+    output: &mut [f32],
+) {
+    let product = |extents: &[usize]| extents.iter().product::<usize>();
+    let (batches, outer) =
+        (product(&in_shape[..batch_dimensions]), product(&in_shape[batch_dimensions..axis]));
+    let (extent, inner) = (in_shape[axis], product(&in_shape[axis + 1..]));
+    let count = indices.len() / batches;
+    for (block, to) in output.chunks_exact_mut(count * inner).enumerate() {
+        let list = &indices[block / outer * count..][..count];
+        for (&index, to) in list.iter().zip(to.chunks_exact_mut(inner)) {
+            let index = (index as usize).min(extent - 1);
+            to.copy_from_slice(&input[(block * extent + index) * inner..][..inner]);
+        }
+    }
+}

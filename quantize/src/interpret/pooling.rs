@@ -79,6 +79,20 @@ fn for_each_window(
 
 /// Averages over `axes`.
 pub(super) fn mean(axes: &[usize], in_shape: &[usize], input: &[f32], output: &mut [f32]) {
+    let count: usize = axes.iter().map(|&axis| in_shape[axis]).product();
+    for (y, sum) in output.iter_mut().zip(sums(axes, in_shape, input)) {
+        *y = (sum / count as f64) as f32;
+    }
+}
+
+/// Sums over `axes`.
+pub(super) fn sum(axes: &[usize], in_shape: &[usize], input: &[f32], output: &mut [f32]) {
+    for (y, sum) in output.iter_mut().zip(sums(axes, in_shape, input)) {
+        *y = sum as f32;
+    }
+}
+
+fn sums(axes: &[usize], in_shape: &[usize], input: &[f32]) -> Vec<f64> {
     let kept: Vec<usize> = in_shape
         .iter()
         .enumerate()
@@ -88,12 +102,9 @@ pub(super) fn mean(axes: &[usize], in_shape: &[usize], input: &[f32], output: &m
     for &axis in axes {
         to_strides[axis] = 0;
     }
-    let mut sums = vec![0.0_f64; output.len()];
+    let mut sums = vec![0.0_f64; kept.iter().product()];
     super::layout::for_each_offset(in_shape, (0, &strides(in_shape)), (0, &to_strides), |from, to| {
         sums[to] += f64::from(input[from]);
     });
-    let count: usize = axes.iter().map(|&axis| in_shape[axis]).product();
-    for (y, sum) in output.iter_mut().zip(sums) {
-        *y = (sum / count as f64) as f32;
-    }
+    sums
 }

@@ -1,12 +1,12 @@
-//! Addition and multiplication with broadcasting.
+//! Functions of two elements, with broadcasting.
 
 use edgepkg_format::TensorRef;
-use edgepkg_format::plan::{Add, Mul};
+use edgepkg_format::plan::{Add, Binary, BinaryFunction, Mul};
 
 use super::layout::{Views, broadcast_strides, dense_strides};
 use super::{Lowering, NodeError, NodeResult};
-use crate::graph::{Activation, Node};
-use crate::multiplier::{self, activation_range};
+use crate::graph::{Activation, Node, Quantization};
+use crate::multiplier::{self, AddScales, activation_range};
 
 /// The operands of a binary operator and how they are walked through: views of `a`, `b` and the output.
 struct Operands {
@@ -58,6 +58,51 @@ impl Lowering<'_> {
             b_zero_point: b.zero_point(),
             output_scale,
             output_zero_point: y.quantization.zero_point(),
+            clamp: activation_range(activation, &y.quantization, y.dtype),
+            rounding: self.graph.rounding,
+        });
+        Ok(())
+    }
+
+    /// A maximum or minimum compares raw values, as the references do.
+    pub(super) fn binary(
+        &mut self,
+        node: &Node,
+        function: BinaryFunction,
+        activation: &Activation,
+    ) -> NodeResult {
+        let [a, b] = [0, 1].map(|index| &self.tensor(node.inputs[index]).quantization);
+        let y = self.tensor(node.output());
+        let (a_scale, b_scale, y_scale) = (a.scale(), b.scale(), y.quantization.scale());
+        let one = multiplier::quantize_multiplier(1.0)?;
+        let unshifted = |a, b| AddScales { left_shift: 0, a, b, output: one };
+        let scales = match function {
+            BinaryFunction::Subtract => multiplier::subtract(a_scale, b_scale, y_scale)?,
+            BinaryFunction::SquaredDifference => multiplier::squared_difference(a_scale, b_scale, y_scale)?,
+            BinaryFunction::Maximum | BinaryFunction::Minimum => unshifted(one, one),
+            BinaryFunction::ParametricRelu => unshifted(
+                multiplier::requantize(a_scale, y_scale)?,
+                multiplier::mul(a_scale, b_scale, y_scale)?,
+            ),
+        };
+        let is_raw = matches!(function, BinaryFunction::Maximum | BinaryFunction::Minimum);
+        let zero_point = |quantization: &Quantization| if is_raw { 0 } else { quantization.zero_point() };
+        let operands = self.operands(node)?;
+        self.push(Binary {
+            a: operands.a,
+            b: operands.b,
+            output: operands.output,
+            dims: operands.views.dims(),
+            a_strides: operands.views.strides(0),
+            b_strides: operands.views.strides(1),
+            function,
+            a_zero_point: zero_point(a),
+            b_zero_point: zero_point(b),
+            left_shift: scales.left_shift,
+            a_scale: scales.a,
+            b_scale: scales.b,
+            output_scale: scales.output,
+            output_zero_point: zero_point(&y.quantization),
             clamp: activation_range(activation, &y.quantization, y.dtype),
             rounding: self.graph.rounding,
         });

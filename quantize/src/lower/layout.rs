@@ -57,6 +57,12 @@ impl<const VIEWS: usize> Views<VIEWS> {
     }
 }
 
+/// Elements of `shape` before `axis`, along it, and behind it.
+pub(super) fn around(shape: &[usize], axis: usize) -> [usize; 3] {
+    let product = |extents: &[usize]| extents.iter().product();
+    [product(&shape[..axis]), shape[axis], product(&shape[axis + 1..])]
+}
+
 /// Strides of a dense tensor, in elements.
 pub(super) fn dense_strides(shape: &[usize]) -> Vec<isize> {
     let mut strides = vec![1; shape.len()];

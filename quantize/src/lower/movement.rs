@@ -4,9 +4,9 @@ use edgepkg_format::plan::{Fill, Gather, StridedCopy};
 use edgepkg_format::{DType, Space, TensorRef};
 
 use super::index_runs::index_runs;
-use super::layout::{Views, dense_strides};
+use super::layout::{Views, around, dense_strides};
 use super::{Lowering, NodeResult, byte_count, word};
-use crate::graph::{Node, TensorId};
+use crate::graph::{Node, Tensor, TensorId};
 use crate::multiplier::{quantize, type_range};
 
 /// Elements are taken by so many copies at most; else by a table of their indices.
@@ -84,8 +84,7 @@ impl Lowering<'_> {
     pub(super) fn take(&mut self, node: &Node, axis: usize, indices: &[usize]) -> NodeResult {
         let (x, _) = self.unary(node);
         let (input, output) = (self.place(node.inputs[0])?, self.allocate(node.output())?);
-        let product = |extents: &[usize]| extents.iter().product::<usize>();
-        let (outer, inner) = (product(&x.shape[..axis]), product(&x.shape[axis + 1..]));
+        let [outer, _, inner] = around(&x.shape, axis);
         let runs = index_runs(indices);
         if runs.len() > MOST_COPIES {
             let words: Vec<u8> = indices.iter().flat_map(|&index| word(index).to_le_bytes()).collect();
@@ -113,6 +112,24 @@ impl Lowering<'_> {
                 output: Corner { tensor: output, element: run.at * inner, strides: &to },
             });
         }
+        Ok(())
+    }
+
+    pub(super) fn gather(&mut self, node: &Node, axis: usize, batch_dimensions: usize) -> NodeResult {
+        let shape = &self.tensor(node.inputs[0]).shape;
+        let batches: usize = shape[..batch_dimensions].iter().product();
+        let [outer, extent, inner] = around(shape, axis);
+        let record = Gather {
+            input: self.place(node.inputs[0])?,
+            indices: self.place(node.inputs[1])?,
+            output: self.allocate(node.output())?,
+            batches: word(batches),
+            outer: word(outer / batches),
+            extent: word(extent),
+            count: word(self.tensor(node.inputs[1]).len() / batches),
+            inner: word(inner),
+        };
+        self.push(record);
         Ok(())
     }
 

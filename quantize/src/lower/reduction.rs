@@ -1,6 +1,6 @@
-//! Pools, means and softmax.
+//! Pools, means, sums and softmax.
 
-use edgepkg_format::plan::{AveragePool2d, MaxPool2d, Mean, Softmax};
+use edgepkg_format::plan::{AveragePool2d, LogSoftmax, MaxPool2d, Mean, Scale, Softmax};
 
 use super::layout::{Views, dense_strides};
 use super::weighted::{image, window};
@@ -41,6 +41,18 @@ impl Lowering<'_> {
 
     pub(super) fn mean(&mut self, node: &Node, axes: &[usize]) -> NodeResult {
         let (x, y) = self.unary(node);
+        let count = word(axes.iter().map(|&axis| x.shape[axis]).product());
+        let (from, to) = (x.quantization.scale(), y.quantization.scale());
+        self.scaled_sum(node, axes, multiplier::mean(from, to, count, self.graph.rounding)?)
+    }
+
+    pub(super) fn sum(&mut self, node: &Node, axes: &[usize]) -> NodeResult {
+        let (x, y) = self.unary(node);
+        self.scaled_sum(node, axes, multiplier::requantize(x.quantization.scale(), y.quantization.scale())?)
+    }
+
+    fn scaled_sum(&mut self, node: &Node, axes: &[usize], scale: Scale) -> NodeResult {
+        let (x, y) = self.unary(node);
         let strides = dense_strides(&x.shape);
         let dimensions = |reduced: bool| {
             let chosen = (0..x.shape.len()).filter(move |axis| axes.contains(axis) == reduced);
@@ -58,14 +70,26 @@ impl Lowering<'_> {
             reduced: reduced.dims(),
             reduced_strides: reduced.strides(0),
             bias: x.quantization.zero_point().wrapping_mul(count as i32),
-            scale: multiplier::mean(
-                x.quantization.scale(),
-                y.quantization.scale(),
-                count,
-                self.graph.rounding,
-            )?,
+            scale,
             output_zero_point: y.quantization.zero_point(),
             rounding: self.graph.rounding,
+        };
+        self.push(record);
+        Ok(())
+    }
+
+    pub(super) fn log_softmax(&mut self, node: &Node) -> NodeResult {
+        let (x, _) = self.unary(node);
+        let softmax = multiplier::softmax(1.0, x.quantization.scale())?;
+        let depth = x.shape[x.shape.len() - 1];
+        let record = LogSoftmax {
+            input: self.place(node.inputs[0])?,
+            output: self.allocate(node.output())?,
+            rows: word(x.len() / depth),
+            depth: word(depth),
+            scale: softmax.scale,
+            inverse_scale: multiplier::inverse_of_softmax(softmax.scale)?,
+            diff_min: softmax.diff_min,
         };
         self.push(record);
         Ok(())

@@ -38,6 +38,10 @@ pub(super) fn check(graph: &QuantizedGraph, node: &Node) -> Result<(), &'static 
             let fixed = (y.scale() - scale).abs() <= 0.001 * scale && y.zero_point() == zero_point;
             ensure(fixed, "has an output whose scale and zero point are not those of its range [0, 1)")
         }
+        Op::LogSoftmax => {
+            let fixed = y.scale() == 1.0 / 16.0 && y.zero_point() == 127;
+            ensure(fixed, "has an output whose scale and zero point are not 1/16 and 127")
+        }
         Op::Logistic => ensure(y.zero_point() == -128, "has an output whose zero point is not -128"),
         _ => Ok(()),
     }

@@ -1,6 +1,8 @@
 //! Operators with weights: convolutions and fully connected layers.
 
-use edgepkg_format::plan::{ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, Window};
+use edgepkg_format::plan::{
+    ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, TransposeConv2d, Window,
+};
 use edgepkg_format::{DType, TensorRef};
 
 use super::{Lowering, NodeError, NodeResult, word};
@@ -66,6 +68,27 @@ impl Lowering<'_> {
             output_depth: word(output_depth),
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(activation, &y.quantization, y.dtype),
+            rounding: self.graph.rounding,
+        };
+        self.push(record);
+        Ok(())
+    }
+
+    /// How many taps a pixel has differs from pixel to pixel, so the bias stays as it is.
+    pub(super) fn transpose_conv2d(&mut self, node: &Node, conv: &Conv) -> NodeResult {
+        let (x, y) = self.unary(node);
+        let weights = self.tensor(node.inputs[1]);
+        let record = TransposeConv2d {
+            input: self.place(node.inputs[0])?,
+            weights: self.place(node.inputs[1])?,
+            channels: self.channel_table(node, &vec![0; weights.shape[0]])?,
+            output: self.allocate(node.output())?,
+            input_image: image(x),
+            output_image: image(y),
+            window: window([weights.shape[1], weights.shape[2]], conv.stride, conv.dilation, conv.padding),
+            input_zero_point: x.quantization.zero_point(),
+            output_zero_point: y.quantization.zero_point(),
+            clamp: activation_range(&conv.activation, &y.quantization, y.dtype),
             rounding: self.graph.rounding,
         };
         self.push(record);

@@ -57,6 +57,7 @@ fn is_of_single_elements(op: &Op) -> bool {
         op,
         Op::Add { .. }
             | Op::Mul { .. }
+            | Op::Binary { .. }
             | Op::Logistic
             | Op::Tanh
             | Op::Relu

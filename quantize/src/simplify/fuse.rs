@@ -7,7 +7,9 @@ use crate::graph::{Activation, Node, Op, Padding, TensorId};
 /// The clamp inside an operator that can have one.
 fn activation_mut(op: &mut Op) -> Option<&mut Activation> {
     match op {
-        Op::Conv2d(conv) | Op::DepthwiseConv2d(conv) => Some(&mut conv.activation),
+        Op::Conv2d(conv) | Op::DepthwiseConv2d(conv) | Op::TransposeConv2d(conv) => {
+            Some(&mut conv.activation)
+        }
         Op::AveragePool2d(pool) | Op::MaxPool2d(pool) => Some(&mut pool.activation),
         Op::FullyConnected { activation } | Op::Add { activation } | Op::Mul { activation } => {
             Some(activation)
@@ -63,7 +65,7 @@ impl Channelwise {
         let data = editor.data(constant)?;
         let producer = editor.private_producer(x)?;
         let mut node = editor.node(producer).clone();
-        if !matches!(node.op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::FullyConnected { .. }) {
+        if !node.op.is_weighted() {
             return None;
         }
         let fused = activation_mut(&mut node.op).filter(|fused| fused.is_none())?;

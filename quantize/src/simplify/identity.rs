@@ -17,7 +17,7 @@ pub(super) fn remove(editor: &mut Editor, index: usize) -> bool {
         Op::Concat { .. } => (node.inputs.len() == 1, x),
         Op::Clamp(range) => (range.is_none(), x),
         Op::LeakyRelu { alpha } => (*alpha == 1.0, x),
-        Op::Mean { axes } => (axes.iter().all(|&axis| editor.shape(x)[axis] == 1), x),
+        Op::Mean { axes } | Op::Sum { axes } => (axes.iter().all(|&axis| editor.shape(x)[axis] == 1), x),
         Op::AveragePool2d(pool) | Op::MaxPool2d(pool) => (takes_each(pool), x),
         Op::Add { activation } if activation.is_none() => match node.inputs[..] {
             [x, y] if constant(y, 0.0) => (true, x),

@@ -103,7 +103,7 @@ fn on_unreshaped(editor: &Editor, index: usize) -> Option<(Op, Vec<Input>, Vec<u
         | Op::LeakyRelu { .. }
         | Op::Unary(_)
         | Op::Requantize => Some((node.op.clone(), single(), from.to_vec())),
-        Op::Add { .. } | Op::Mul { .. } if output == to => {
+        Op::Add { .. } | Op::Mul { .. } | Op::Binary { .. } if output == to => {
             let inputs = node.inputs.iter().map(|&id| unreshaped_operand(editor, index, id, (x, reshaped)));
             Some((node.op.clone(), inputs.collect::<Option<_>>()?, from.to_vec()))
         }
@@ -129,13 +129,13 @@ fn on_unreshaped(editor: &Editor, index: usize) -> Option<(Op, Vec<Input>, Vec<u
             shape[axis] = indices.len();
             Some((Op::Take { axis, indices: indices.clone() }, single(), shape))
         }
-        Op::Mean { axes } => {
+        Op::Mean { axes } | Op::Sum { axes } => {
             let moved = moved_ones(from, to)?;
             let mut axes: Vec<usize> = axes.iter().filter_map(|&axis| moved[axis]).collect();
             axes.sort_unstable();
             let mut shape = from.to_vec();
             axes.iter().for_each(|&axis| shape[axis] = 1);
-            let op = if axes.is_empty() { Op::Reshape } else { Op::Mean { axes } };
+            let op = if axes.is_empty() { Op::Reshape } else { node.op.with_axes(axes) };
             Some((op, single(), shape))
         }
         Op::Concat { axis } => {

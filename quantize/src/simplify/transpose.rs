@@ -99,15 +99,15 @@ fn on_untransposed(editor: &Editor, index: usize, perm: &[usize]) -> Option<(Op,
         | Op::LeakyRelu { .. }
         | Op::Unary(_)
         | Op::Requantize => node.op.clone(),
-        Op::Add { .. } | Op::Mul { .. } if output.len() == perm.len() => node.op.clone(),
-        Op::Softmax { .. } if perm.last() == Some(&(perm.len() - 1)) => node.op.clone(),
+        Op::Add { .. } | Op::Mul { .. } | Op::Binary { .. } if output.len() == perm.len() => node.op.clone(),
+        Op::Softmax { .. } | Op::LogSoftmax if perm.last() == Some(&(perm.len() - 1)) => node.op.clone(),
         Op::Pad { before, after, value } => {
             Op::Pad { before: untransposed(perm, before), after: untransposed(perm, after), value: *value }
         }
         Op::Slice { begin } => Op::Slice { begin: untransposed(perm, begin) },
         Op::Take { axis, indices } => Op::Take { axis: perm[*axis], indices: indices.clone() },
         Op::Concat { axis } => Op::Concat { axis: perm[*axis] },
-        Op::Mean { axes } => {
+        Op::Mean { axes } | Op::Sum { axes } => {
             if output.len() != perm.len() {
                 let kept = |axis: &usize| !axes.contains(axis);
                 let order: Vec<usize> = (0..perm.len()).filter(kept).map(|axis| perm[axis]).collect();
@@ -116,7 +116,7 @@ fn on_untransposed(editor: &Editor, index: usize, perm: &[usize]) -> Option<(Op,
             }
             let mut axes: Vec<usize> = axes.iter().map(|&axis| perm[axis]).collect();
             axes.sort_unstable();
-            Op::Mean { axes }
+            node.op.with_axes(axes)
         }
         _ => return None,
     };

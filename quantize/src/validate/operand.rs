@@ -21,6 +21,13 @@ pub trait Operand: Tensor {
     /// What is wrong, as the sentence goes on.
     fn check_activation(&self) -> Checked;
 
+    /// Whether it may hold indices.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, as the sentence goes on.
+    fn check_indices(&self) -> Checked;
+
     /// Whether it has the type that every operator takes.
     fn is_narrow(&self) -> bool;
 
@@ -76,6 +83,13 @@ impl Operand for QuantizedTensor {
         ensure(self.quantization.scales.len() == 1, "has more than one scale")
     }
 
+    /// int32 that stand for themselves.
+    fn check_indices(&self) -> Checked {
+        ensure(self.dtype == DType::Int32, "is not int32")?;
+        let quantization = &self.quantization;
+        ensure(quantization.scales == [1.0] && quantization.zero_points == [0], "has a scale")
+    }
+
     fn is_narrow(&self) -> bool {
         self.dtype == DType::Int8
     }
@@ -103,6 +117,10 @@ impl Operand for FloatTensor {
     }
 
     fn check_activation(&self) -> Checked {
+        Ok(())
+    }
+
+    fn check_indices(&self) -> Checked {
         Ok(())
     }
 

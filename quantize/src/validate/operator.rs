@@ -2,19 +2,23 @@
 
 use super::operand::Operand;
 use super::{Checked, MAX_IMAGE_EXTENT, ensure};
-use crate::graph::{Activation, Conv, Op, Padding, Pool};
+use crate::graph::{Activation, Conv, MatrixLayout, Op, Padding, Pool};
 
 const ARITY: &str = "has the wrong number of inputs";
 const SHAPE: &str = "has an output whose shape is not that of its result";
 
 /// Checks one operator. Extents and element counts are within [`super::validate`]'s limits already.
 pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
-    output.check_activation().map_err(|_| "has an output that is not int8 or int16 with one scale")?;
+    if op.writes_indices() {
+        output.check_indices().map_err(|_| "has an output that is not int32")?;
+    } else {
+        output.check_activation().map_err(|_| "has an output that is not int8 or int16 with one scale")?;
+    }
     let x = *inputs.first().ok_or(ARITY)?;
     x.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
     let wide_is_fine = matches!(op, Op::Requantize | Op::Reshape);
     ensure(wide_is_fine || x.is_narrow(), "has an input that is not int8")?;
-    let wide_output_is_fine = wide_is_fine || matches!(op, Op::Softmax { .. });
+    let wide_output_is_fine = wide_is_fine || op.writes_indices() || matches!(op, Op::Softmax { .. });
     ensure(wide_output_is_fine || output.is_narrow(), "has an output that is not int8")?;
     match op {
         Op::Conv2d(conv) => check_conv(conv, inputs, output),
@@ -23,7 +27,10 @@ pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
             check_range(activation)?;
             check_fully_connected(inputs, output)
         }
-        Op::Add { activation } | Op::Mul { activation } => {
+        Op::TransposeConv2d(conv) => check_transpose_conv(conv, inputs, output),
+        Op::BatchMatMul { a, b } => check_batch_mat_mul([*a, *b], inputs, output),
+        Op::Gather { axis, batch_dimensions } => check_gather(*axis, *batch_dimensions, inputs, output),
+        Op::Add { activation } | Op::Mul { activation } | Op::Binary { activation, .. } => {
             check_range(activation)?;
             check_binary(inputs, output)
         }
@@ -42,11 +49,21 @@ pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
 fn check_unary<T: Operand>(op: &Op, x: &T, output: &T) -> Checked {
     let (from, to) = (x.shape(), output.shape());
     match op {
-        Op::Mean { axes } => check_mean(axes, from, to),
+        Op::Mean { axes } | Op::Sum { axes } => check_reduced(axes, from, to),
         Op::Softmax { beta } => {
             ensure(beta.is_finite() && *beta > 0.0, "has a factor that is not positive")?;
             ensure(!from.is_empty() && from == to, SHAPE)
         }
+        Op::LogSoftmax => ensure(!from.is_empty() && from == to, SHAPE),
+        Op::ResizeBilinear(_) => {
+            let ([batches, .., channels], [to_batches, .., to_channels]) = (image(x)?, image(output)?);
+            ensure(batches == to_batches && channels == to_channels, SHAPE)
+        }
+        Op::CumulativeSum { axis, .. } => {
+            ensure(*axis < from.len(), "sums along a dimension that is not there")?;
+            ensure(from == to, SHAPE)
+        }
+        Op::ArgExtreme { axis, .. } => check_reduced(&[*axis], from, to),
         Op::Clamp(range) => {
             check_range(range)?;
             ensure(from == to, SHAPE)
@@ -162,6 +179,57 @@ fn window_of(conv: &Conv, extents: [usize; 2]) -> Window<'_> {
     Window { extents, stride: &conv.stride, dilation: conv.dilation, padding: &conv.padding }
 }
 
+fn check_transpose_conv<T: Operand>(conv: &Conv, inputs: &[&T], output: &T) -> Checked {
+    let (x, weights) = weighted(inputs, output, 0)?;
+    check_range(&conv.activation)?;
+    let [batches, _, _, channels] = image(x)?;
+    let [out, height, width, depth] = image(weights)?;
+    ensure(depth == channels, "has weights of another depth than its input")?;
+    ensure(conv.padding.bottom == 0 && conv.padding.right == 0, "pads below or to the right")?;
+    // The window's own limits; where it stands is on the output.
+    window_of(&Conv { padding: Padding::default(), ..conv.clone() }, [height, width])
+        .positions([MAX_IMAGE_EXTENT; 2])?;
+    ensure(conv.padding.top.max(conv.padding.left) <= MAX_IMAGE_EXTENT, "has a window of 2^15 or more")?;
+    let [to_batches, _, _, to_channels] = image(output)?;
+    ensure(to_batches == batches && to_channels == out, SHAPE)
+}
+
+fn check_batch_mat_mul<T: Operand>(layouts: [MatrixLayout; 2], inputs: &[&T], output: &T) -> Checked {
+    let [a, b] = *inputs else { return Err(ARITY) };
+    b.check_activation().map_err(|_| "has an input that is not int8 with one scale")?;
+    ensure(b.is_narrow(), "has an input that is not int8")?;
+    let matrix = |tensor: &'_ T, layout| {
+        let shape = tensor.shape();
+        let outer = shape.len().checked_sub(2).ok_or("has an input that is no matrix")?;
+        let [first, second] = [shape[outer], shape[outer + 1]];
+        let extents = match layout {
+            MatrixLayout::RowsFirst => [first, second],
+            MatrixLayout::ColumnsFirst => [second, first],
+        };
+        Ok::<_, &'static str>((shape[..outer].to_vec(), extents))
+    };
+    let (a_outer, [rows, depth]) = matrix(a, layouts[0])?;
+    let (b_outer, [b_depth, columns]) = matrix(b, layouts[1])?;
+    ensure(depth == b_depth, "multiplies matrices that do not fit")?;
+    let (outer, extents) = matrix(output, MatrixLayout::RowsFirst)?;
+    ensure(extents == [rows, columns], SHAPE)?;
+    check_broadcast(&a_outer, &b_outer, &outer)
+}
+
+fn check_gather<T: Operand>(axis: usize, batch_dimensions: usize, inputs: &[&T], output: &T) -> Checked {
+    let [x, indices] = *inputs else { return Err(ARITY) };
+    indices.check_indices().map_err(|_| "has indices that are not int32")?;
+    let (from, list) = (x.shape(), indices.shape());
+    ensure(axis < from.len(), "takes along a dimension that is not there")?;
+    ensure(batch_dimensions <= axis && batch_dimensions <= list.len(), "has more batches than dimensions")?;
+    ensure(
+        from[..batch_dimensions] == list[..batch_dimensions],
+        "has indices of other batches than its input",
+    )?;
+    let taken = [&from[..axis], &list[batch_dimensions..], &from[axis + 1..]].concat();
+    ensure(output.shape() == taken, SHAPE)
+}
+
 fn check_fully_connected<T: Operand>(inputs: &[&T], output: &T) -> Checked {
     let (x, weights) = weighted(inputs, output, 0)?;
     let [out, depth] = *weights.shape() else {
@@ -197,12 +265,16 @@ fn check_binary<T: Operand>(inputs: &[&T], output: &T) -> Checked {
     let [a, b] = *inputs else { return Err(ARITY) };
     b.check_activation().map_err(|_| "has an input that is not int8 with one scale")?;
     ensure(b.is_narrow(), "has an input that is not int8")?;
-    let rank = a.shape().len().max(b.shape().len());
-    ensure(output.shape().len() == rank, SHAPE)?;
+    check_broadcast(a.shape(), b.shape(), output.shape())
+}
+
+fn check_broadcast(a: &[usize], b: &[usize], output: &[usize]) -> Checked {
+    let rank = a.len().max(b.len());
+    ensure(output.len() == rank, SHAPE)?;
     let extent =
         |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
-    for (axis, &to) in output.shape().iter().enumerate() {
-        let (a, b) = (extent(a.shape(), axis), extent(b.shape(), axis));
+    for (axis, &to) in output.iter().enumerate() {
+        let (a, b) = (extent(a, axis), extent(b, axis));
         ensure(a == b || a == 1 || b == 1, "has inputs that cannot be broadcast")?;
         ensure(to == a.max(b), SHAPE)?;
     }
@@ -218,9 +290,9 @@ fn check_pool<T: Operand>(pool: &Pool, x: &T, output: &T) -> Checked {
     ensure(image(output)? == [batches, to_rows, to_columns, channels], SHAPE)
 }
 
-fn check_mean(axes: &[usize], from: &[usize], to: &[usize]) -> Checked {
-    ensure(!axes.is_empty() && axes.is_sorted_by(|a, b| a < b), "averages over axes that do not ascend")?;
-    ensure(axes.iter().all(|&axis| axis < from.len()), "averages over a dimension that is not there")?;
+fn check_reduced(axes: &[usize], from: &[usize], to: &[usize]) -> Checked {
+    ensure(!axes.is_empty() && axes.is_sorted_by(|a, b| a < b), "reduces axes that do not ascend")?;
+    ensure(axes.iter().all(|&axis| axis < from.len()), "reduces a dimension that is not there")?;
     let kept = from.iter().enumerate().map(|(axis, &extent)| if axes.contains(&axis) { 1 } else { extent });
     let squeezed =
         from.iter().enumerate().filter(|(axis, _)| !axes.contains(axis)).map(|(_, &extent)| extent);

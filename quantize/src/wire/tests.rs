@@ -4,8 +4,8 @@ use edgepkg_format::DType;
 
 use super::*;
 use crate::graph::{
-    Activation, Conv, Node, Op, Padding, Pool, Quantization, QuantizedTensor, Rounding, TensorId,
-    UnaryFunction,
+    Activation, BinaryFunction, Conv, Direction, Extreme, MatrixLayout, Node, Op, Padding, Pool,
+    Quantization, QuantizedTensor, Rounding, Running, Sampling, TensorId, UnaryFunction,
 };
 
 const STRUCTURE: &[u8] = include_bytes!("golden/v1.structure");
@@ -135,6 +135,55 @@ fn golden_bytes_of_version_1() {
     assert_eq!(encoded.structure, STRUCTURE);
     assert_eq!(encoded.weights, WEIGHTS);
     assert_eq!(decode(STRUCTURE, &WEIGHTS).unwrap(), graph);
+}
+
+/// Nodes of every operator that came after the first ones, with every kind of field.
+fn later_operators() -> Vec<Op> {
+    let conv = Conv {
+        stride: [2, 3],
+        dilation: [1, 2],
+        padding: Padding { top: 4, left: 5, bottom: 0, right: 0 },
+        activation: Activation::RELU,
+    };
+    let binary = |function| Op::Binary { function, activation: Activation::RELU6 };
+    vec![
+        Op::Take { axis: 1, indices: vec![3, 0, 300] },
+        binary(BinaryFunction::Subtract),
+        binary(BinaryFunction::SquaredDifference),
+        binary(BinaryFunction::Maximum),
+        binary(BinaryFunction::Minimum),
+        binary(BinaryFunction::ParametricRelu),
+        Op::Sum { axes: vec![0, 2] },
+        Op::LogSoftmax,
+        Op::ResizeBilinear(Sampling::Edges),
+        Op::ResizeBilinear(Sampling::Corners),
+        Op::ResizeBilinear(Sampling::Centers),
+        Op::TransposeConv2d(conv),
+        Op::BatchMatMul { a: MatrixLayout::RowsFirst, b: MatrixLayout::ColumnsFirst },
+        Op::CumulativeSum { axis: 2, direction: Direction::Backward, running: Running::Excluding },
+        Op::CumulativeSum { axis: 0, direction: Direction::Forward, running: Running::Including },
+        Op::ArgExtreme { axis: 1, extreme: Extreme::Greatest },
+        Op::ArgExtreme { axis: 0, extreme: Extreme::Least },
+        Op::Gather { axis: 2, batch_dimensions: 1 },
+    ]
+}
+
+#[test]
+fn later_operators_keep_their_numbers() {
+    let operators: Vec<v1::Op> = later_operators().iter().map(v1::Op::from_graph).collect();
+    let bytes = postcard::to_allocvec(&operators).unwrap();
+    let golden: &[u8] = &[
+        18, 22, 1, 3, 3, 0, 172, 2, // Take
+        23, 0, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, 23, 1, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, // Binary
+        23, 2, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, 23, 3, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, //
+        23, 4, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, //
+        24, 2, 0, 2, 25, 26, 0, 26, 1, 26, 2, // Sum, LogSoftmax, ResizeBilinear
+        27, 2, 3, 1, 2, 4, 5, 0, 0, 1, 0, 0, 0, 0, 0, // TransposeConv2d
+        28, 0, 1, 29, 2, 1, 1, 29, 0, 0, 0, 30, 1, 0, 30, 0, 1, 31, 2, 1,
+    ];
+    assert_eq!(bytes, golden);
+    let read: Vec<v1::Op> = postcard::from_bytes(golden).unwrap();
+    assert_eq!(read.into_iter().map(v1::Op::into_graph).collect::<Vec<_>>(), later_operators());
 }
 
 /// A graph with every function of one element.

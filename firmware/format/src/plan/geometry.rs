@@ -304,6 +304,58 @@ impl Record {
                 regions.words(op.indices, product(&[op.batches, op.count]), Access::Read)?;
                 regions.write(op.output, block.saturating_mul(op.count))
             }
+            Record::Binary(op) => {
+                regions.read(op.a, span(&op.dims, &op.a_strides)?)?;
+                regions.read(op.b, span(&op.dims, &op.b_strides)?)?;
+                regions.write(op.output, product(&op.dims))
+            }
+            Record::LogSoftmax(op) => {
+                let elements = product(&[op.rows, op.depth]);
+                regions.read(op.input, elements)?;
+                regions.write(op.output, elements)
+            }
+            Record::ResizeBilinear(op) => {
+                let (from, to) = (&op.input_image, &op.output_image);
+                ensure(from.batches == to.batches && from.channels == to.channels, Inconsistent)?;
+                let extents = from.height | from.width | to.height | to.width;
+                ensure(extents >> WINDOW_BITS == 0, TooLarge)?;
+                regions.read(op.input, elements(from))?;
+                regions.write(op.output, elements(to))
+            }
+            Record::TransposeConv2d(op) => {
+                let taps = taps(&op.window, &op.output_image)?;
+                let (from, to) = (&op.input_image, &op.output_image);
+                ensure(from.batches == to.batches, Inconsistent)?;
+                regions.read(op.input, elements(from))?;
+                regions.constant(op.weights, product(&[to.channels, taps, from.channels]))?;
+                regions.channel_table(op.channels, to.channels)?;
+                regions.write(op.output, elements(to))
+            }
+            Record::BatchMatMul(op) => {
+                let strides = [op.a_row_stride, op.a_depth_stride, op.b_depth_stride, op.b_column_stride];
+                // The depth is no more than elements there are, so a run's time has a bound.
+                ensure(!strides.contains(&0), Inconsistent)?;
+                let matrix = |outer: u32, outer_stride, inner: u32, inner_stride| {
+                    ensure(outer != 0 && inner != 0, Inconsistent)?;
+                    let last = (outer - 1).saturating_mul(outer_stride);
+                    Ok(last.saturating_add((inner - 1).saturating_mul(inner_stride)))
+                };
+                let a = matrix(op.rows, op.a_row_stride, op.depth, op.a_depth_stride)?;
+                let b = matrix(op.depth, op.b_depth_stride, op.columns, op.b_column_stride)?;
+                regions.read(op.a, span(&op.batches, &op.a_strides)?.saturating_add(a))?;
+                regions.read(op.b, span(&op.batches, &op.b_strides)?.saturating_add(b))?;
+                regions.write(op.output, product(&[product(&op.batches), op.rows, op.columns]))
+            }
+            Record::CumulativeSum(op) => {
+                let elements = product(&[op.outer, op.count, op.inner]);
+                regions.read(op.input, elements)?;
+                regions.write(op.output, elements)
+            }
+            Record::ArgExtreme(op) => {
+                ensure(op.output.space != Space::Const, WrongSpace)?;
+                regions.read(op.input, product(&[op.outer, op.count, op.inner]))?;
+                regions.words(op.output, product(&[op.outer, op.inner]), Access::Write)
+            }
         }
     }
 }

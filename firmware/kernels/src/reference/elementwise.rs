@@ -34,8 +34,9 @@ pub fn mul_i8(op: &Mul, a: View<'_>, b: View<'_>, output: &[Cell<i8>]) {
     });
 }
 
+/// `function` of each two elements.
 #[inline(always)]
-fn combine(
+pub(super) fn combine(
     dims: &Dims,
     strides: [&Dims; 2],
     [a, b]: [View<'_>; 2],

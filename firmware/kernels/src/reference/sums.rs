@@ -12,6 +12,16 @@ pub(super) fn add_dot_product(mut sum: i32, inputs: View<'_>, weights: &[i8]) ->
     sum
 }
 
+/// `sum` plus each input's distance from `zero_point` times its weight.
+#[inline(never)]
+pub(super) fn add_centred_products(mut sum: i32, inputs: View<'_>, zero_point: i32, weights: &[i8]) -> i32 {
+    inputs.for_each_with(weights, |x, &weight| {
+        let x = i32::from(x).wrapping_sub(zero_point);
+        sum = sum.wrapping_add(x.wrapping_mul(i32::from(weight)));
+    });
+    sum
+}
+
 /// Adds to each sum its input times its weight.
 #[inline(never)]
 pub(super) fn add_products(sums: &mut [i32], inputs: View<'_>, weights: &[i8]) {

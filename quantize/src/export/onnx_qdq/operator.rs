@@ -4,7 +4,9 @@ use super::draft::{Draft, Layout};
 use super::function;
 use super::proto::Attribute;
 use super::weighted::{self, ints};
-use crate::graph::{Activation, Node, Op, Padding, Pool, Quantization};
+use crate::graph::{
+    Activation, BinaryFunction, Direction, MatrixLayout, Node, Op, Padding, Pool, Quantization, Running,
+};
 use crate::multiplier::{activation_range, quantize, type_range};
 
 /// Adds what computes `node`.
@@ -73,6 +75,63 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             let starts = draft.indices(node, "_starts", begin);
             let ends = draft.indices(node, "_ends", &end);
             add_given(draft, node, "Slice", &[starts, ends], &[], &x.quantization);
+        }
+        Op::Binary { function: BinaryFunction::SquaredDifference, activation } => {
+            let layout = layout_of_inputs(draft, node);
+            let inputs = [0, 1].map(|index| draft.dequantized(node.inputs[index], layout));
+            let difference = draft.node(node, "Sub", &[&inputs[0], &inputs[1]], &[]);
+            let square = draft.node(node, "Mul", &[&difference, &difference], &[]);
+            let result = clamped(draft, node, activation, square, &y.quantization);
+            draft.quantize(&result, (node.output(), layout), &y.quantization);
+        }
+        Op::Binary { function, activation } => {
+            let operator = match function {
+                BinaryFunction::Maximum => "Max",
+                BinaryFunction::Minimum => "Min",
+                BinaryFunction::ParametricRelu => "PRelu",
+                BinaryFunction::Subtract | BinaryFunction::SquaredDifference => "Sub",
+            };
+            add_elementwise(draft, node, operator, &[], activation, &y.quantization);
+        }
+        Op::Sum { axes } => {
+            let keeps = i64::from(x.shape.len() == y.shape.len());
+            let axes = draft.indices(node, "_axes", axes);
+            let attributes = [("keepdims", Attribute::Int(keeps))];
+            add_given(draft, node, "ReduceSum", &[axes], &attributes, &y.quantization);
+        }
+        Op::LogSoftmax => {
+            add_given(draft, node, "LogSoftmax", &[], &[("axis", Attribute::Int(-1))], &y.quantization);
+        }
+        Op::BatchMatMul { a, b } => {
+            let operands = [(0, *a), (1, *b)].map(|(index, layout)| {
+                let input = draft.dequantized(node.inputs[index], Layout::Given);
+                if layout == MatrixLayout::RowsFirst {
+                    return input;
+                }
+                let rank = draft.graph.tensor(node.inputs[index]).shape.len();
+                let mut perm: Vec<usize> = (0..rank).collect();
+                perm.swap(rank - 2, rank - 1);
+                draft.node(node, "Transpose", &[&input], &[("perm", ints(&perm))])
+            });
+            let result = draft.node(node, "MatMul", &[&operands[0], &operands[1]], &[]);
+            draft.quantize(&result, (node.output(), Layout::Given), &y.quantization);
+        }
+        Op::CumulativeSum { axis, direction, running } if x.quantization.zero_point() == 0 => {
+            let axis = draft.indices(node, "_axis", &[*axis]);
+            let attributes = [
+                ("exclusive", Attribute::Int(i64::from(*running == Running::Excluding))),
+                ("reverse", Attribute::Int(i64::from(*direction == Direction::Backward))),
+            ];
+            add_given(draft, node, "CumSum", &[axis], &attributes, &y.quantization);
+        }
+        Op::CumulativeSum { .. } => {
+            return Err("begins its sums at what raw 0 stands for, which ONNX cannot express");
+        }
+        Op::ResizeBilinear(_) | Op::TransposeConv2d(_) => {
+            return Err("is not written in the QDQ form of ONNX: export it as tflite");
+        }
+        Op::ArgExtreme { .. } | Op::Gather { .. } => {
+            return Err("has indices, which are not written in the QDQ form of ONNX: export it as tflite");
         }
         Op::Take { axis, indices } => {
             let indices = draft.indices(node, "_indices", indices);

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use edgepkg_format::DType;
 
-use crate::graph::{Node, Quantization, QuantizedGraph, QuantizedTensor, TensorId};
+use crate::graph::{
+    Direction, MatrixLayout, Node, Quantization, QuantizedGraph, QuantizedTensor, Running, Sampling, TensorId,
+};
 use crate::tflite_schema::{Builtin, activation, tensor_type};
 
 /// The file's graph as far as it is written.
@@ -62,7 +64,17 @@ pub(super) enum Options {
     Reshape { shape: Vec<i32> },
     Reducer { keeps_dimensions: bool },
     LeakyRelu { alpha: f32 },
-    Gather { axis: usize },
+    Gather { axis: usize, batch_dimensions: usize },
+    Sub,
+    SquaredDifference,
+    MaximumMinimum,
+    LogSoftmax,
+    ResizeBilinear(Sampling),
+    TransposeConv { padding: i8, stride: [usize; 2] },
+    BatchMatMul([MatrixLayout; 2]),
+    CumulativeSum(Direction, Running),
+    ArgMax,
+    ArgMin,
 }
 
 impl<'g> Draft<'g> {

@@ -4,8 +4,8 @@
 use flatbuffers::{FlatBufferBuilder, TableFinishedWIPOffset, UnionWIPOffset, WIPOffset};
 
 use super::draft::{Draft, Operator, Options, Tensor};
-use crate::graph::Quantization;
-use crate::tflite_schema::{Builtin, IDENTIFIER, VERSION, field, options_type, slot};
+use crate::graph::{Direction, MatrixLayout, Quantization, Running, Sampling};
+use crate::tflite_schema::{Builtin, IDENTIFIER, VERSION, field, options_type, slot, tensor_type};
 
 /// Where constants lie.
 const DATA_ALIGNMENT: usize = 16;
@@ -213,12 +213,53 @@ fn write_options(builder: &mut FlatBufferBuilder<'_>, operator: &Operator) -> Op
             });
             (options_type::CONCATENATION, options)
         }
-        Options::Gather { axis } => {
+        Options::Gather { axis, batch_dimensions } => {
             let options = table(builder, |builder| {
                 builder.push_slot(slot(field::gather::AXIS), *axis as i32, 0);
+                builder.push_slot(slot(field::gather::BATCH_DIMENSIONS), *batch_dimensions as i32, 0);
             });
             (options_type::GATHER, options)
         }
+        Options::ResizeBilinear(sampling) => {
+            let options = table(builder, |builder| {
+                let (corners, centers) = (*sampling == Sampling::Corners, *sampling == Sampling::Centers);
+                builder.push_slot(slot(field::resize_bilinear::ALIGN_CORNERS), corners, false);
+                builder.push_slot(slot(field::resize_bilinear::HALF_PIXEL_CENTERS), centers, false);
+            });
+            (options_type::RESIZE_BILINEAR, options)
+        }
+        Options::TransposeConv { padding, stride } => {
+            let options = table(builder, |builder| {
+                builder.push_slot(slot(field::transpose_conv::STRIDE_WIDTH), stride[1] as i32, 0);
+                builder.push_slot(slot(field::transpose_conv::STRIDE_HEIGHT), stride[0] as i32, 0);
+                builder.push_slot(slot(field::transpose_conv::PADDING), *padding, 0);
+                builder.push_slot(slot(field::transpose_conv::ACTIVATION), activation, 0);
+            });
+            (options_type::TRANSPOSE_CONV, options)
+        }
+        Options::BatchMatMul(layouts) => {
+            let [x, y] = layouts.map(|layout| layout == MatrixLayout::ColumnsFirst);
+            let options = table(builder, |builder| {
+                builder.push_slot(slot(field::batch_mat_mul::ADJOINT_X), x, false);
+                builder.push_slot(slot(field::batch_mat_mul::ADJOINT_Y), y, false);
+            });
+            (options_type::BATCH_MATMUL, options)
+        }
+        Options::CumulativeSum(direction, running) => {
+            let options = table(builder, |builder| {
+                let exclusive = *running == Running::Excluding;
+                builder.push_slot(slot(field::cumulative_sum::EXCLUSIVE), exclusive, false);
+                let reverse = *direction == Direction::Backward;
+                builder.push_slot(slot(field::cumulative_sum::REVERSE), reverse, false);
+            });
+            (options_type::CUMSUM, options)
+        }
+        Options::ArgMax => (options_type::ARG_MAX, int32_indices(builder)),
+        Options::ArgMin => (options_type::ARG_MIN, int32_indices(builder)),
+        Options::SquaredDifference => (options_type::SQUARED_DIFFERENCE, table(builder, |_| ())),
+        Options::MaximumMinimum => (options_type::MAXIMUM_MINIMUM, table(builder, |_| ())),
+        Options::LogSoftmax => (options_type::LOG_SOFTMAX, table(builder, |_| ())),
+        Options::Sub => (options_type::SUB, elementwise(builder, activation)),
         Options::Add => (options_type::ADD, elementwise(builder, activation)),
         Options::Mul => (options_type::MUL, elementwise(builder, activation)),
         Options::Reshape { shape } => {
@@ -234,6 +275,12 @@ fn write_options(builder: &mut FlatBufferBuilder<'_>, operator: &Operator) -> Op
             });
             (options_type::REDUCER, options)
         }
+    })
+}
+
+fn int32_indices(builder: &mut FlatBufferBuilder<'_>) -> Table {
+    table(builder, |builder| {
+        builder.push_slot(slot(field::arg_extreme::OUTPUT_TYPE), tensor_type::INT32, 0);
     })
 }
 

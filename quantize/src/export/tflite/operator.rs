@@ -3,7 +3,7 @@
 use super::activation::{add_clamp, add_fusing};
 use super::draft::{Draft, Operator, Options, words};
 use super::{version, weighted};
-use crate::graph::{Node, Op, UnaryFunction};
+use crate::graph::{BinaryFunction, Extreme, Node, Op, UnaryFunction};
 use crate::multiplier::{hard_swish, quantize, type_range};
 use crate::tflite_schema::Builtin;
 
@@ -102,7 +102,68 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
         }
         Op::Take { axis, indices } => {
             let indices = draft.indices(node, "indices", &[indices.len()], &words(indices));
-            push(draft, node, Builtin::Gather, &[indices], Options::Gather { axis: *axis });
+            push(
+                draft,
+                node,
+                Builtin::Gather,
+                &[indices],
+                Options::Gather { axis: *axis, batch_dimensions: 0 },
+            );
+        }
+        Op::Gather { axis, batch_dimensions } => {
+            let mut operator = plain(draft, node, Builtin::Gather);
+            if *batch_dimensions > 0 {
+                operator.version = version::GATHER_IN_BATCHES;
+            }
+            let options = Options::Gather { axis: *axis, batch_dimensions: *batch_dimensions };
+            draft.operators.push(Operator { options, ..operator });
+        }
+        Op::Binary { function, activation } => {
+            check_broadcast(draft, node)?;
+            let (builtin, options) = match function {
+                BinaryFunction::Subtract => (Builtin::Sub, Options::Sub),
+                BinaryFunction::SquaredDifference => (Builtin::SquaredDifference, Options::SquaredDifference),
+                BinaryFunction::Maximum => (Builtin::Maximum, Options::MaximumMinimum),
+                BinaryFunction::Minimum => (Builtin::Minimum, Options::MaximumMinimum),
+                BinaryFunction::ParametricRelu => (Builtin::PRelu, Options::None),
+            };
+            let operator = Operator { options, ..plain(draft, node, builtin) };
+            match function {
+                BinaryFunction::Subtract => add_fusing(draft, node, operator, activation),
+                _ if activation.is_none() => draft.operators.push(operator),
+                _ => return Err("has a range fused into it, which TensorFlow Lite cannot express"),
+            }
+        }
+        Op::Sum { axes } => {
+            let axes = draft.indices(node, "axes", &[axes.len()], &words(axes));
+            let options = Options::Reducer { keeps_dimensions: x.shape.len() == y.shape.len() };
+            push(draft, node, Builtin::Sum, &[axes], options);
+        }
+        Op::LogSoftmax => push(draft, node, Builtin::LogSoftmax, &[], Options::LogSoftmax),
+        Op::ResizeBilinear(sampling) => {
+            let size = draft.indices(node, "size", &[2], &words(&y.shape[1..3]));
+            push(draft, node, Builtin::ResizeBilinear, &[size], Options::ResizeBilinear(*sampling));
+        }
+        Op::TransposeConv2d(conv) => return weighted::add_transpose_conv(draft, node, conv),
+        Op::BatchMatMul { a, b } => {
+            check_broadcast(draft, node)?;
+            let operator = plain(draft, node, Builtin::BatchMatMul);
+            draft.operators.push(Operator { options: Options::BatchMatMul([*a, *b]), ..operator });
+        }
+        Op::CumulativeSum { axis, direction, running } => {
+            let axis = draft.indices(node, "axis", &[], &words(&[*axis]));
+            push(draft, node, Builtin::CumSum, &[axis], Options::CumulativeSum(*direction, *running));
+        }
+        Op::ArgExtreme { axis, extreme } => {
+            if x.shape.len() == y.shape.len() {
+                return Err("keeps its dimension, which TensorFlow Lite cannot express");
+            }
+            let (builtin, options) = match extreme {
+                Extreme::Greatest => (Builtin::ArgMax, Options::ArgMax),
+                Extreme::Least => (Builtin::ArgMin, Options::ArgMin),
+            };
+            let axis = draft.indices(node, "axis", &[], &words(&[*axis]));
+            push(draft, node, builtin, &[axis], options);
         }
         Op::Requantize => {
             let operator = plain(draft, node, Builtin::Quantize);

@@ -12,6 +12,8 @@ pub(super) fn of(builtin: Builtin, x: &QuantizedTensor) -> i32 {
     match builtin {
         Builtin::Conv2d | Builtin::DepthwiseConv2d => 3,
         Builtin::FullyConnected => 4,
+        Builtin::Sub => 3,
+        Builtin::CumSum | Builtin::ArgMin | Builtin::PRelu => 1,
         Builtin::Pad | Builtin::PadV2 if rank > 4 => 4,
         Builtin::Slice if rank > 4 => 5,
         Builtin::Transpose if rank > 5 => 6,
@@ -23,8 +25,12 @@ pub(super) fn of(builtin: Builtin, x: &QuantizedTensor) -> i32 {
     }
 }
 
+/// Of gathering whose indices belong to batches.
+pub(super) const GATHER_IN_BATCHES: i32 = 5;
 /// Of convolutions of several groups.
 pub(super) const GROUPED_CONV_2D: i32 = 6;
+/// Of transposed convolutions with a bias.
+pub(super) const TRANSPOSE_CONV_WITH_BIAS: i32 = 3;
 /// Of fully connected layers that keep their input's dimensions but the last.
 pub(super) const FULLY_CONNECTED_KEEPING_DIMENSIONS: i32 = 5;
 /// Of fully connected layers without a bias.

@@ -42,6 +42,42 @@ pub(super) fn add_depthwise_conv_2d(draft: &mut Draft<'_>, node: &Node, conv: &C
     Ok(())
 }
 
+/// The window stands on the output, and the file names the output's shape and the kernel before the image.
+pub(super) fn add_transpose_conv(draft: &mut Draft<'_>, node: &Node, conv: &Conv) -> Added {
+    let [weights, y] = [node.inputs[1], node.output()].map(|id| draft.graph.tensor(id));
+    let Padding { top, left, .. } = conv.padding;
+    let same = |axis: usize| {
+        let (extent, stride) = (y.shape[axis + 1], conv.stride[axis]);
+        let spanned = (extent.div_ceil(stride) - 1) * stride + weights.shape[axis + 1];
+        spanned.saturating_sub(extent) / 2
+    };
+    let padding = match [top, left] {
+        cut if cut == [same(0), same(1)] => padding::SAME,
+        [0, 0] => padding::VALID,
+        _ => {
+            return Err("cuts its output neither as SAME nor as VALID, which TensorFlow Lite cannot express");
+        }
+    };
+    if conv.dilation != [1, 1] {
+        return Err("is dilated, which TensorFlow Lite cannot express");
+    }
+    let shape = draft.indices(node, "output_shape", &[4], &words(&y.shape));
+    let mut inputs = vec![shape, draft.tensor(node.inputs[1]), draft.tensor(node.inputs[0])];
+    if let Some(&id) = node.inputs.get(2) {
+        inputs.push(bias(draft, node, id));
+    }
+    let version = if node.inputs.len() > 2 {
+        version::TRANSPOSE_CONV_WITH_BIAS
+    } else {
+        version::of(Builtin::TransposeConv, weights)
+    };
+    let options = Options::TransposeConv { padding, stride: conv.stride };
+    let output = draft.tensor(node.output());
+    let operator = Operator { options, ..Operator::new(Builtin::TransposeConv, version, inputs, output) };
+    add_fusing(draft, node, operator, &conv.activation);
+    Ok(())
+}
+
 pub(super) fn add_max_pool_2d(draft: &mut Draft<'_>, node: &Node, pool: &Pool) -> Added {
     let (input, padding) = padded(draft, node, &window_of_pool(draft, node, pool), Beyond::Least);
     add_pool(draft, node, pool, Builtin::MaxPool2d, input, padding);

@@ -76,8 +76,10 @@ impl Arithmetic {
     }
 }
 
+/// Whether it computes with floats: indices count as what they are found in.
 fn writes_floats(file: &File<'_>, operator: &Operator) -> bool {
-    operator.outputs.first().is_some_and(|&output| is_float(file, output))
+    let written = operator.outputs.first().filter(|&&output| !file.holds_indices(output));
+    written.or(operator.inputs.first()).is_some_and(|&tensor| is_float(file, tensor))
 }
 
 fn is_float(file: &File<'_>, index: i32) -> bool {

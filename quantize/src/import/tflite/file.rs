@@ -1,12 +1,17 @@
 //! What a file says of its model's graph: tensors, their data, names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::boundary::DEQUANTIZE;
 use super::schema::{Model, Operator, OperatorCode, SubGraph, Tensor};
 use super::{operator_name, unreadable};
 use crate::import::ImportError;
+use crate::tflite_schema::Builtin;
 use crate::tflite_schema::tensor_type::{INT32, INT64};
+
+const GATHER: i32 = Builtin::Gather as i32;
+const ARG_MAX: i32 = Builtin::ArgMax as i32;
+const ARG_MIN: i32 = Builtin::ArgMin as i32;
 
 /// A file and the graph in it that is the model: the first.
 pub(super) struct File<'b> {
@@ -15,6 +20,8 @@ pub(super) struct File<'b> {
     pub(super) graph: &'b SubGraph,
     /// The constant that a DEQUANTIZE writes as floats, by its output.
     dequantized: HashMap<i32, i32>,
+    /// Tensors of indices that are computed.
+    indices: HashSet<i32>,
 }
 
 impl<'b> File<'b> {
@@ -31,8 +38,13 @@ impl<'b> File<'b> {
         if let Some(index) = graph.operators.iter().position(|operator| !has_code(operator)) {
             return Err(unreadable(format!("operator {index} has a code that is not there")));
         }
-        let mut file = Self { bytes, model, graph, dequantized: HashMap::new() };
+        let mut file = Self { bytes, model, graph, dequantized: HashMap::new(), indices: HashSet::new() };
         for operator in &graph.operators {
+            match file.code(operator).builtin {
+                GATHER => file.indices.extend(operator.inputs.get(1)),
+                ARG_MAX | ARG_MIN => file.indices.extend(&operator.outputs),
+                _ => {}
+            }
             let (&[from], &[to]) = (&operator.inputs[..], &operator.outputs[..]) else { continue };
             let is_constant = file.tensor(from).is_some_and(|tensor| file.has_data(tensor));
             if file.code(operator).builtin == DEQUANTIZE && is_constant {
@@ -73,6 +85,11 @@ impl<'b> File<'b> {
     /// The constant whose reals the tensor `index` has: another's, where it is only made floats of.
     pub(super) fn stored(&self, index: i32) -> i32 {
         self.dequantized.get(&index).copied().unwrap_or(index)
+    }
+
+    /// Whether an operator reads or writes indices in the tensor `index`.
+    pub(super) fn holds_indices(&self, index: i32) -> bool {
+        self.indices.contains(&index)
     }
 
     /// Whether the tensor `index` has values in the file.

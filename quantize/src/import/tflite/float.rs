@@ -9,7 +9,7 @@ use super::{Element, Importer, names, number};
 use crate::graph::{Activation, FloatTensor, Op, TensorId};
 use crate::import::ImportError;
 use crate::tflite_schema::Builtin;
-use crate::tflite_schema::tensor_type::{FLOAT32, UINT8};
+use crate::tflite_schema::tensor_type::{FLOAT32, INT32, UINT8};
 
 impl Element for FloatTensor {
     /// Constants may be stored as something else; what is computed must be float32.
@@ -26,7 +26,8 @@ impl Element for FloatTensor {
             // Between floats, old files hold int8 under this type.
             return Err(refused(number::FLOAT_CONSTANTS));
         }
-        if !is_constant && tensor.kind != FLOAT32 {
+        let is_index = tensor.kind == INT32 && file.holds_indices(index);
+        if !is_constant && tensor.kind != FLOAT32 && !is_index {
             return Err(refused("what a float model computes must be float32"));
         }
         let data = is_constant.then(|| number::reals(file, index)).transpose()?.map(Arc::from);
@@ -47,7 +48,10 @@ impl Element for FloatTensor {
         builtin: Builtin,
     ) -> Result<(), ImportError> {
         match builtin {
-            Builtin::Sub => importer.difference(operator),
+            // A constant's negative may go into a bias.
+            Builtin::Sub if operator.inputs.get(1).is_some_and(|&b| importer.file.is_constant(b)) => {
+                importer.difference(operator)
+            }
             Builtin::Div => importer.quotient(operator),
             _ => importer.lower(operator, builtin),
         }

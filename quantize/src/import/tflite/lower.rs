@@ -2,6 +2,7 @@
 
 use super::operator;
 use super::schema::Operator;
+use super::steps::Steps;
 use super::{Element, Importer};
 use crate::graph::{Activation, Node, Op, Padding, Pool, TensorId};
 use crate::import::ImportError;
@@ -22,6 +23,14 @@ impl<T: Element> Importer<'_, T> {
             Builtin::ResizeNearestNeighbor => self.resize_nearest(operator),
             Builtin::Gather => self.gather(operator),
             Builtin::ReduceMax => self.maximum_over_axes(operator),
+            Builtin::TransposeConv => self.transpose_conv(operator),
+            Builtin::Maximum | Builtin::Minimum
+                if operator::clamp(self.file, operator, builtin).is_some() =>
+            {
+                let (x, output) = (self.tensor(operator.inputs[0])?, self.output(operator)?);
+                let clamp = operator::clamp(self.file, operator, builtin).unwrap_or(Op::Reshape);
+                self.push(operator, clamp, vec![x], output)
+            }
             _ => {
                 let op = operator::convert(self.file, operator, builtin);
                 let op = op.map_err(|problem| self.file.problem(operator, problem))?;
@@ -71,35 +80,54 @@ impl<T: Element> Importer<'_, T> {
         self.graph.add_tensor(tensor)
     }
 
-    /// A maximum over dimensions that follow each other is a pool whose window is all of them.
+    /// The file names the kernel before the image.
+    fn transpose_conv(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let conv = operator::transpose_conv(self.file, operator);
+        let conv = conv.map_err(|problem| self.file.problem(operator, problem))?;
+        let (weights, x, bias) = match operator.inputs[..] {
+            [_, weights, x] => (weights, x, ABSENT),
+            [_, weights, x, bias] => (weights, x, bias),
+            _ => return Err(self.file.problem(operator, "has the wrong number of inputs")),
+        };
+        let mut inputs = vec![self.tensor(x)?, self.weights(weights)?];
+        if bias != ABSENT {
+            inputs.push(self.tensor(bias)?);
+        }
+        let output = self.output(operator)?;
+        self.push(operator, Op::TransposeConv2d(conv), inputs, output)
+    }
+
+    /// A maximum over dimensions is a pool whose window is all of them, which first come to stand together.
     fn maximum_over_axes(&mut self, operator: &Operator) -> Result<(), ImportError> {
         let problem = |problem| self.file.problem(operator, problem);
         let &[x, indices] = &operator.inputs[..] else { return Err(problem("lacks an input")) };
-        let shape = self.file.shape(x).map_err(problem)?;
         let axes = operator::axes(self.file, x, indices).map_err(problem)?;
         let (Some(&first), Some(&last)) = (axes.first(), axes.last()) else {
             return Err(problem("reduces no dimension"));
         };
-        if last - first + 1 != axes.len() {
-            return Err(problem("reduces dimensions that do not follow each other"));
-        }
+        let (x, output) = (self.tensor(x)?, self.output(operator)?);
+        let shape = self.graph.tensor(x).shape().to_vec();
         if elements(&shape).is_none_or(|elements| elements == 0) {
-            return Err(problem("reduces a tensor of no or too many elements"));
+            return Err(self.file.problem(operator, "reduces a tensor of no or too many elements"));
         }
         let product = |extents: &[usize]| extents.iter().product::<usize>();
-        let (before, window) = (product(&shape[..first]), product(&shape[first..=last]));
-        let channels = product(&shape[last + 1..]);
-        let (x, output) = (self.tensor(x)?, self.output(operator)?);
-        let image = self.between(operator, x, vec![before, window, 1, channels]);
-        let pooled = self.between(operator, x, vec![before, 1, 1, channels]);
-        let pool = Pool {
+        let mut steps = Steps::from(shape.clone());
+        let [before, channels] = if last - first + 1 == axes.len() {
+            [product(&shape[..first]), product(&shape[last + 1..])]
+        } else {
+            let others = (0..shape.len()).filter(|axis| !axes.contains(axis));
+            steps.transpose(axes.iter().copied().chain(others).collect());
+            [1, product(&shape) / axes.iter().map(|&axis| shape[axis]).product::<usize>()]
+        };
+        let window = product(&shape) / before / channels;
+        steps.reshape(&[before, window, 1, channels]);
+        steps.pool(Pool {
             window: [window, 1],
             stride: [1, 1],
             padding: Padding::default(),
             activation: Activation::NONE,
-        };
-        self.push(operator, Op::Reshape, vec![x], image)?;
-        self.push(operator, Op::MaxPool2d(pool), vec![image], pooled)?;
-        self.push(operator, Op::Reshape, vec![pooled], output)
+        });
+        steps.reshape(self.graph.tensor(output).shape());
+        self.follow(operator, x, steps, output)
     }
 }

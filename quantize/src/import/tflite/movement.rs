@@ -210,6 +210,22 @@ impl<T: Element> Importer<'_, T> {
     }
 
     pub(super) fn gather(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let problem = |problem| self.file.problem(operator, problem);
+        let (&[x, indices], Options::Gather(options)) = (&operator.inputs[..], &operator.options) else {
+            return Err(problem(NO_OPTIONS));
+        };
+        if self.file.is_constant(indices) {
+            return self.gather_constant(operator);
+        }
+        let rank = self.file.shape(x).map_err(problem)?.len();
+        let axis = operator::axis(options.axis.into(), rank).map_err(problem)?;
+        let batch_dimensions = usize::try_from(options.batch_dimensions).unwrap_or(usize::MAX);
+        let inputs = vec![self.tensor(x)?, self.tensor(indices)?];
+        let output = self.output(operator)?;
+        self.push(operator, Op::Gather { axis, batch_dimensions }, inputs, output)
+    }
+
+    fn gather_constant(&mut self, operator: &Operator) -> Result<(), ImportError> {
         self.moved(operator, |importer, from, to| {
             let (&[x, indices], Options::Gather(options)) = (&operator.inputs[..], &operator.options) else {
                 return Err(NO_OPTIONS);

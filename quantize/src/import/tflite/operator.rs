@@ -3,8 +3,11 @@
 use super::arithmetic::Arithmetic;
 use super::file::File;
 use super::number::{are_alike, value_like};
-use super::schema::{Operator, OperatorCode, Options, Pool2d};
-use crate::graph::{Activation, Conv, Op, Padding, Pool, UnaryFunction};
+use super::schema::{Operator, OperatorCode, Options, Pool2d, Resize};
+use crate::graph::{
+    Activation, BinaryFunction, Conv, Direction, Extreme, MatrixLayout, Op, Padding, Pool, Running, Sampling,
+    UnaryFunction,
+};
 use crate::tflite_schema::{ABSENT, Builtin, activation as code, padding as scheme};
 
 impl Builtin {
@@ -57,13 +60,9 @@ impl Builtin {
         let is_constant =
             |position: usize| operator.inputs.get(position).is_some_and(|&input| file.is_constant(input));
         match self {
-            Self::Sub | Self::Div if arithmetic == Arithmetic::Integer => {
-                Err("it is read in float models only")
-            }
+            Self::Div if arithmetic == Arithmetic::Integer => Err("it is read in float models only"),
             Self::Quantize if arithmetic == Arithmetic::Float => Err("it writes floats"),
-            Self::Div | Self::Maximum | Self::Minimum if !is_constant(1) => {
-                Err("its second operand is not constant")
-            }
+            Self::Div if !is_constant(1) => Err("its second operand is not constant"),
             _ => Ok(()),
         }
     }
@@ -73,7 +72,10 @@ impl Builtin {
         let (first, count) = match self {
             Self::Concatenation | Self::Pack => (0, usize::MAX),
             Self::Conv2d | Self::DepthwiseConv2d | Self::FullyConnected => (0, 3),
+            Self::TransposeConv => (1, 3),
             Self::Add | Self::Mul | Self::Sub | Self::Div => (0, 2),
+            Self::SquaredDifference | Self::Maximum | Self::Minimum | Self::PRelu => (0, 2),
+            Self::BatchMatMul | Self::Gather => (0, 2),
             Self::Split => (1, 1),
             _ => (0, 1),
         };
@@ -151,10 +153,63 @@ pub(super) fn convert(file: &File<'_>, operator: &Operator, builtin: Builtin) ->
         Builtin::Elu => Op::Unary(UnaryFunction::Elu { alpha: 1.0 }),
         Builtin::HardSwish => Op::Unary(UnaryFunction::HardSwish),
         Builtin::Quantize => Op::Requantize,
-        Builtin::Maximum => Op::Clamp(Activation { min: Some(bound(file, operator)?), max: None }),
-        Builtin::Minimum => Op::Clamp(Activation { min: None, max: Some(bound(file, operator)?) }),
+        Builtin::Sub => binary(BinaryFunction::Subtract, fused(&operator.options)?),
+        Builtin::SquaredDifference => binary(BinaryFunction::SquaredDifference, Activation::NONE),
+        Builtin::Maximum => binary(BinaryFunction::Maximum, Activation::NONE),
+        Builtin::Minimum => binary(BinaryFunction::Minimum, Activation::NONE),
+        Builtin::PRelu => binary(BinaryFunction::ParametricRelu, Activation::NONE),
+        Builtin::Sum => Op::Sum { axes: axes(file, x, input(1)?)? },
+        Builtin::LogSoftmax => Op::LogSoftmax,
+        Builtin::ArgMax => Op::ArgExtreme { axis: one_axis(file, x, input(1)?)?, extreme: Extreme::Greatest },
+        Builtin::ArgMin => Op::ArgExtreme { axis: one_axis(file, x, input(1)?)?, extreme: Extreme::Least },
+        Builtin::CumSum => match &operator.options {
+            Options::CumulativeSum(options) => Op::CumulativeSum {
+                axis: one_axis(file, x, input(1)?)?,
+                direction: if options.is_reverse { Direction::Backward } else { Direction::Forward },
+                running: if options.is_exclusive { Running::Excluding } else { Running::Including },
+            },
+            _ => return Err(NO_OPTIONS),
+        },
+        Builtin::ResizeBilinear => match &operator.options {
+            Options::Resize(options) => Op::ResizeBilinear(sampling(options)?),
+            _ => return Err(NO_OPTIONS),
+        },
+        Builtin::BatchMatMul => match &operator.options {
+            Options::BatchMatMul(options) => {
+                Op::BatchMatMul { a: layout(options.is_x_transposed), b: layout(options.is_y_transposed) }
+            }
+            _ => return Err(NO_OPTIONS),
+        },
         _ => return Err("is made of several operators"),
     })
+}
+
+fn binary(function: BinaryFunction, activation: Activation) -> Op {
+    Op::Binary { function, activation }
+}
+
+fn layout(is_transposed: bool) -> MatrixLayout {
+    if is_transposed { MatrixLayout::ColumnsFirst } else { MatrixLayout::RowsFirst }
+}
+
+fn sampling(options: &Resize) -> Result<Sampling, &'static str> {
+    match (options.aligns_corners, options.has_half_pixel_centers) {
+        (false, false) => Ok(Sampling::Edges),
+        (true, false) => Ok(Sampling::Corners),
+        (false, true) => Ok(Sampling::Centers),
+        (true, true) => Err("aligns both corners and centres"),
+    }
+}
+
+/// The clamp that a maximum or minimum is, where it compares with one number.
+pub(super) fn clamp(file: &File<'_>, operator: &Operator, builtin: Builtin) -> Option<Op> {
+    let bound = bound(file, operator).ok()?;
+    let keeps_shape = file.shape(operator.inputs[0]).ok()? == file.shape(*operator.outputs.first()?).ok()?;
+    let range = match builtin {
+        Builtin::Maximum => Activation { min: Some(bound), max: None },
+        _ => Activation { min: None, max: Some(bound) },
+    };
+    keeps_shape.then_some(Op::Clamp(range))
 }
 
 /// The constant that a minimum or maximum compares with. Raw values are compared, so that everything has one
@@ -188,6 +243,14 @@ pub(super) fn axes(file: &File<'_>, x: i32, indices: i32) -> Result<Vec<usize>, 
     Ok(axes)
 }
 
+/// The only dimension of `x` that `indices` name.
+fn one_axis(file: &File<'_>, x: i32, indices: i32) -> Result<usize, &'static str> {
+    match axes(file, x, indices)?[..] {
+        [axis] => Ok(axis),
+        _ => Err("has not one axis"),
+    }
+}
+
 /// The activation of operators that do the same without their options.
 pub(super) fn fused(options: &Options) -> Result<Activation, &'static str> {
     match options {
@@ -212,6 +275,23 @@ fn conv(file: &File<'_>, operator: &Operator) -> Result<Conv, &'static str> {
     let window = Window { extents: [height, width], stride, dilation };
     let padding = padding(options.padding, &file.shape(x)?, &window)?;
     Ok(Conv { stride, dilation, padding, activation: activation(options.activation)? })
+}
+
+/// A transposed convolution: its window stands on the output.
+pub(super) fn transpose_conv(file: &File<'_>, operator: &Operator) -> Result<Conv, &'static str> {
+    let (Options::Conv2d(options), &[_, weights, ..], &[output]) =
+        (&operator.options, &operator.inputs[..], &operator.outputs[..])
+    else {
+        return Err(NO_OPTIONS);
+    };
+    let [_, height, width, _] = file.shape(weights)?[..] else {
+        return Err("has weights without 4 dimensions");
+    };
+    let stride = counts(options.stride)?;
+    let window = Window { extents: [height, width], stride, dilation: [1, 1] };
+    let around = padding(options.padding, &file.shape(output)?, &window)?;
+    let padding = Padding { bottom: 0, right: 0, ..around };
+    Ok(Conv { stride, dilation: [1, 1], padding, activation: activation(options.activation)? })
 }
 
 fn pool(file: &File<'_>, operator: &Operator) -> Result<Pool, &'static str> {

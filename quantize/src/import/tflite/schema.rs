@@ -201,6 +201,18 @@ impl FromTable<'_> for Operator {
                 options_type::MIRROR_PAD => {
                     fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::MirrorPad)
                 }
+                options_type::RESIZE_BILINEAR => fields
+                    .table::<ResizeBilinear>(field::operator::OPTIONS)?
+                    .map_or(Options::None, |options| Options::Resize(options.0)),
+                options_type::TRANSPOSE_CONV => fields
+                    .table::<TransposeConv>(field::operator::OPTIONS)?
+                    .map_or(Options::None, |options| Options::Conv2d(options.0)),
+                options_type::BATCH_MATMUL => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::BatchMatMul)
+                }
+                options_type::CUMSUM => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::CumulativeSum)
+                }
                 options_type::RESIZE_NEAREST_NEIGHBOR => fields
                     .table::<ResizeNearest>(field::operator::OPTIONS)?
                     .map_or(Options::None, |options| Options::Resize(options.0)),
@@ -229,6 +241,8 @@ pub(super) enum Options {
     Block(Block),
     MirrorPad(MirrorPad),
     Resize(Resize),
+    BatchMatMul(BatchMatMul),
+    CumulativeSum(CumulativeSum),
 }
 
 /// Of convolutions, depthwise or not. Rows first.
@@ -426,6 +440,66 @@ impl FromTable<'_> for MirrorPad {
 pub(super) struct Resize {
     pub(super) aligns_corners: bool,
     pub(super) has_half_pixel_centers: bool,
+}
+
+/// Under the field numbers of the bilinear one's.
+struct ResizeBilinear(Resize);
+
+impl FromTable<'_> for ResizeBilinear {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        use field::resize_bilinear as field;
+        Ok(Self(Resize {
+            aligns_corners: fields.scalar(field::ALIGN_CORNERS, 0u8)? != 0,
+            has_half_pixel_centers: fields.scalar(field::HALF_PIXEL_CENTERS, 0u8)? != 0,
+        }))
+    }
+}
+
+/// The options of a convolution, with other field numbers and without a dilation.
+struct TransposeConv(Conv2d);
+
+impl FromTable<'_> for TransposeConv {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        use field::transpose_conv as field;
+        Ok(Self(Conv2d {
+            padding: fields.scalar(field::PADDING, 0)?,
+            stride: [fields.scalar(field::STRIDE_HEIGHT, 0)?, fields.scalar(field::STRIDE_WIDTH, 0)?],
+            dilation: [1, 1],
+            activation: fields.scalar(field::ACTIVATION, 0)?,
+        }))
+    }
+}
+
+/// Of products of matrices.
+pub(super) struct BatchMatMul {
+    pub(super) is_x_transposed: bool,
+    pub(super) is_y_transposed: bool,
+}
+
+impl FromTable<'_> for BatchMatMul {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self {
+            is_x_transposed: fields.scalar(field::batch_mat_mul::ADJOINT_X, 0u8)? != 0,
+            is_y_transposed: fields.scalar(field::batch_mat_mul::ADJOINT_Y, 0u8)? != 0,
+        })
+    }
+}
+
+/// Of running sums.
+pub(super) struct CumulativeSum {
+    /// Whether an element's sum leaves it out.
+    pub(super) is_exclusive: bool,
+    /// Whether sums run from the last element on.
+    pub(super) is_reverse: bool,
+}
+
+impl FromTable<'_> for CumulativeSum {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self {
+            is_exclusive: fields.scalar(field::cumulative_sum::EXCLUSIVE, 0u8)? != 0,
+            is_reverse: fields.scalar(field::cumulative_sum::REVERSE, 0u8)? != 0,
+        })
+    }
 }
 
 /// Under the field numbers of the nearest neighbour's.

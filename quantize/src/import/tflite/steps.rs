@@ -1,8 +1,8 @@
-//! Operators that move values, one after the other.
+//! Operators of one input, one after the other.
 
 use super::schema::Operator;
 use super::{Element, Importer};
-use crate::graph::{Op, TensorId};
+use crate::graph::{Op, Pool, TensorId};
 use crate::import::ImportError;
 
 /// The most elements that one operator takes along a dimension one by one.
@@ -43,6 +43,12 @@ impl Steps {
         if self.shape != shape {
             self.step(Op::Slice { begin }, shape);
         }
+    }
+
+    /// The greatest of all rows.
+    pub(super) fn pool(&mut self, pool: Pool) {
+        let shape = vec![self.shape[0], 1, 1, self.shape[3]];
+        self.step(Op::MaxPool2d(pool), shape);
     }
 
     /// Along `axis`, the elements at `indices`.

@@ -5,6 +5,33 @@ use serde::{Deserialize, Serialize};
 use super::{UnaryFunction, narrow, widen};
 use crate::graph;
 
+macro_rules! choices {
+    ($($name:ident { $($variant:ident),* })*) => {
+        $(
+            #[doc = concat!("As `graph::", stringify!($name), "`.")]
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            #[allow(missing_docs, reason = "the names say it")]
+            pub enum $name {
+                $($variant,)*
+            }
+
+            impl $name {
+                fn from_graph(value: graph::$name) -> Self {
+                    match value {
+                        $(graph::$name::$variant => Self::$variant,)*
+                    }
+                }
+
+                fn into_graph(self) -> graph::$name {
+                    match self {
+                        $(Self::$variant => graph::$name::$variant,)*
+                    }
+                }
+            }
+        )*
+    };
+}
+
 /// What a node computes: `graph::Op` as it was when version 1 was fixed, and what has been appended since.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "variants and fields are those of `graph::Op`")]
@@ -32,6 +59,24 @@ pub enum Op {
     Requantize,
     Unary(UnaryFunction),
     Take { axis: u32, indices: Vec<u32> },
+    Binary { function: BinaryFunction, activation: Activation },
+    Sum { axes: Vec<u32> },
+    LogSoftmax,
+    ResizeBilinear(Sampling),
+    TransposeConv2d(Conv),
+    BatchMatMul { a: MatrixLayout, b: MatrixLayout },
+    CumulativeSum { axis: u32, direction: Direction, running: Running },
+    ArgExtreme { axis: u32, extreme: Extreme },
+    Gather { axis: u32, batch_dimensions: u32 },
+}
+
+choices! {
+    BinaryFunction { Subtract, SquaredDifference, Maximum, Minimum, ParametricRelu }
+    Sampling { Edges, Corners, Centers }
+    MatrixLayout { RowsFirst, ColumnsFirst }
+    Direction { Forward, Backward }
+    Running { Including, Excluding }
+    Extreme { Greatest, Least }
 }
 
 /// Parameters of a convolution.
@@ -73,7 +118,7 @@ pub struct Activation {
 }
 
 impl Op {
-    pub(super) fn from_graph(op: &graph::Op) -> Self {
+    pub(in crate::wire) fn from_graph(op: &graph::Op) -> Self {
         match op {
             graph::Op::Conv2d(conv) => Op::Conv2d(Conv::from_graph(conv)),
             graph::Op::DepthwiseConv2d(conv) => Op::DepthwiseConv2d(Conv::from_graph(conv)),
@@ -101,13 +146,35 @@ impl Op {
             graph::Op::Slice { begin } => Op::Slice { begin: narrow_all(begin) },
             graph::Op::Requantize => Op::Requantize,
             graph::Op::Unary(function) => Op::Unary(UnaryFunction::from_graph(*function)),
+            graph::Op::Binary { function, activation } => Op::Binary {
+                function: BinaryFunction::from_graph(*function),
+                activation: Activation::from_graph(activation),
+            },
+            graph::Op::Sum { axes } => Op::Sum { axes: narrow_all(axes) },
+            graph::Op::LogSoftmax => Op::LogSoftmax,
+            graph::Op::ResizeBilinear(sampling) => Op::ResizeBilinear(Sampling::from_graph(*sampling)),
+            graph::Op::TransposeConv2d(conv) => Op::TransposeConv2d(Conv::from_graph(conv)),
+            graph::Op::BatchMatMul { a, b } => {
+                Op::BatchMatMul { a: MatrixLayout::from_graph(*a), b: MatrixLayout::from_graph(*b) }
+            }
+            graph::Op::CumulativeSum { axis, direction, running } => Op::CumulativeSum {
+                axis: narrow(*axis),
+                direction: Direction::from_graph(*direction),
+                running: Running::from_graph(*running),
+            },
+            graph::Op::ArgExtreme { axis, extreme } => {
+                Op::ArgExtreme { axis: narrow(*axis), extreme: Extreme::from_graph(*extreme) }
+            }
+            graph::Op::Gather { axis, batch_dimensions } => {
+                Op::Gather { axis: narrow(*axis), batch_dimensions: narrow(*batch_dimensions) }
+            }
             graph::Op::Take { axis, indices } => {
                 Op::Take { axis: narrow(*axis), indices: narrow_all(indices) }
             }
         }
     }
 
-    pub(super) fn into_graph(self) -> graph::Op {
+    pub(in crate::wire) fn into_graph(self) -> graph::Op {
         match self {
             Op::Conv2d(conv) => graph::Op::Conv2d(conv.into_graph()),
             Op::DepthwiseConv2d(conv) => graph::Op::DepthwiseConv2d(conv.into_graph()),
@@ -135,6 +202,25 @@ impl Op {
             Op::Slice { begin } => graph::Op::Slice { begin: widen_all(begin) },
             Op::Requantize => graph::Op::Requantize,
             Op::Unary(function) => graph::Op::Unary(function.into_graph()),
+            Op::Binary { function, activation } => {
+                graph::Op::Binary { function: function.into_graph(), activation: activation.into_graph() }
+            }
+            Op::Sum { axes } => graph::Op::Sum { axes: widen_all(axes) },
+            Op::LogSoftmax => graph::Op::LogSoftmax,
+            Op::ResizeBilinear(sampling) => graph::Op::ResizeBilinear(sampling.into_graph()),
+            Op::TransposeConv2d(conv) => graph::Op::TransposeConv2d(conv.into_graph()),
+            Op::BatchMatMul { a, b } => graph::Op::BatchMatMul { a: a.into_graph(), b: b.into_graph() },
+            Op::CumulativeSum { axis, direction, running } => graph::Op::CumulativeSum {
+                axis: widen(axis),
+                direction: direction.into_graph(),
+                running: running.into_graph(),
+            },
+            Op::ArgExtreme { axis, extreme } => {
+                graph::Op::ArgExtreme { axis: widen(axis), extreme: extreme.into_graph() }
+            }
+            Op::Gather { axis, batch_dimensions } => {
+                graph::Op::Gather { axis: widen(axis), batch_dimensions: widen(batch_dimensions) }
+            }
             Op::Take { axis, indices } => graph::Op::Take { axis: widen(axis), indices: widen_all(indices) },
         }
     }

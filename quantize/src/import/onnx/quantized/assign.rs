@@ -9,8 +9,8 @@ use crate::assign_int8::parameters::{of_range, prescribed};
 use crate::assign_int8::weights::Channels;
 use crate::calibrate::Range;
 use crate::graph::{
-    Activation, FloatGraph, Node, Op, Pool, Quantization, QuantizedGraph, QuantizedTensor, Rounding, Tensor,
-    TensorId,
+    Activation, BinaryFunction, FloatGraph, Node, Op, Pool, Quantization, QuantizedGraph, QuantizedTensor,
+    Rounding, Tensor, TensorId,
 };
 use crate::import::{ImportError, UnsupportedOperator};
 use crate::simulate::quantize_int8;
@@ -157,8 +157,10 @@ impl Assignment<'_> {
             | Op::Reshape
             | Op::Transpose { .. }
             | Op::Slice { .. }
+            | Op::ResizeBilinear(_)
             | Op::Take { .. } => Ok(from_input()),
             Op::Concat { .. }
+            | Op::Binary { function: BinaryFunction::Maximum | BinaryFunction::Minimum, .. }
             | Op::Mean { .. }
             | Op::Relu
             | Op::Relu6
@@ -173,7 +175,8 @@ impl Assignment<'_> {
         let mut parameters = self.parameters(node, inputs[0])?;
         let mut op = node.op.clone();
         match &node.op {
-            Op::Concat { .. } => {
+            Op::Concat { .. }
+            | Op::Binary { function: BinaryFunction::Maximum | BinaryFunction::Minimum, .. } => {
                 for input in &mut inputs {
                     *input = self.requantized(node, *input, &parameters);
                 }

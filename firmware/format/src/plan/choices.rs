@@ -1,0 +1,73 @@
+//! Fields that name one of a few things.
+
+use serde::{Deserialize, Serialize};
+
+use super::field::{Field, WordReader, WordWriter};
+
+choice! {
+    /// How packed records turn a sum into an output. FORMAT.md has the arithmetic of both.
+    PackedRounding {
+        /// Multiplied and rounded, then shifted with halves away from zero: parameters are a multiplier, an
+        /// addend, which holds the output's zero point and half a step, and a shift.
+        Twice = 0,
+        /// Multiplied, added to and shifted by a fixed number of bits, with parameters that give the same output
+        /// for every sum there can be.
+        Fused = 1,
+    }
+}
+
+choice! {
+    /// What [`Binary`](super::Binary) makes of two elements, `x` and `y` in steps of a common scale.
+    BinaryFunction {
+        /// `x - y`.
+        Subtract = 0,
+        /// `(x - y)^2`.
+        SquaredDifference = 1,
+        /// The greater one.
+        Maximum = 2,
+        /// The lesser one.
+        Minimum = 3,
+        /// `x`, times `y` where `x` is less than 0.
+        ParametricRelu = 4,
+    }
+}
+
+choice! {
+    /// Which end of an order.
+    Extreme {
+        /// The greatest.
+        Greatest = 0,
+        /// The least.
+        Least = 1,
+    }
+}
+
+choice! {
+    /// Which way along a dimension.
+    Direction {
+        /// From the first element on.
+        Forward = 0,
+        /// From the last element on.
+        Backward = 1,
+    }
+}
+
+choice! {
+    /// What a running sum is the sum of.
+    Running {
+        /// The element and those before it.
+        Including = 0,
+        /// Those before the element.
+        Excluding = 1,
+    }
+}
+
+choice! {
+    /// Which pixels of a plane are neighbours in memory.
+    Traversal {
+        /// Those of a row.
+        Rows = 0,
+        /// Those of a column.
+        Columns = 1,
+    }
+}

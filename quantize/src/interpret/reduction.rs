@@ -1,0 +1,50 @@
+//! Running sums, and where the greatest or least element is.
+
+use crate::graph::{Direction, Extreme, Running};
+
+/// The lines of `shape` along `axis`: their first elements, and elements from one of a line to the next.
+fn lines(axis: usize, shape: &[usize]) -> (impl Iterator<Item = usize> + use<>, usize) {
+    let product = |extents: &[usize]| extents.iter().product::<usize>();
+    let (outer, count, inner) = (product(&shape[..axis]), shape[axis], product(&shape[axis + 1..]));
+    ((0..outer * inner).map(move |line| line / inner * count * inner + line % inner), inner)
+}
+
+/// Sums along `axis`.
+pub(super) fn cumulative_sum(
+    axis: usize,
+    (direction, running): (Direction, Running),
+    shape: &[usize],
+    input: &[f32],
+    output: &mut [f32],
+) {
+    let (firsts, stride) = lines(axis, shape);
+    for first in firsts {
+        let mut sum = 0.0_f64;
+        for at in 0..shape[axis] {
+            let at = if direction == Direction::Backward { shape[axis] - 1 - at } else { at };
+            let index = first + at * stride;
+            let before = sum;
+            sum += f64::from(input[index]);
+            output[index] = if running == Running::Excluding { before } else { sum } as f32;
+        }
+    }
+}
+
+/// The index along `axis` of the greatest or least element, the first of equal ones.
+pub(super) fn arg_extreme(axis: usize, extreme: Extreme, shape: &[usize], input: &[f32], output: &mut [f32]) {
+    let (firsts, stride) = lines(axis, shape);
+    for (first, y) in firsts.zip(output) {
+        let mut found = 0;
+        for at in 1..shape[axis] {
+            let (value, best) = (input[first + at * stride], input[first + found * stride]);
+            let is_better = match extreme {
+                Extreme::Greatest => value > best,
+                Extreme::Least => value < best,
+            };
+            if is_better {
+                found = at;
+            }
+        }
+        *y = found as f32;
+    }
+}
