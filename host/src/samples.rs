@@ -141,6 +141,7 @@ pub fn output_file(port: &Port, outputs: &[&[u8]], units: Units) -> TensorFile {
         }
         (Units::Raw, Element::Int8) => Values::Int8(elements().map(|q| q as i8).collect()),
         (Units::Raw, Element::Int16) => Values::Int16(elements().map(|q| q as i16).collect()),
+        (Units::Raw, Element::Int32) => Values::Int32(elements().collect()),
     };
     TensorFile { shape, values }
 }

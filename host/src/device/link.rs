@@ -76,6 +76,16 @@ impl LinkDevice {
         Self::describe(client)
     }
 
+    /// The same device with `artifact` written to its model slot.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_and_write`](Self::open_and_write).
+    pub fn with_model(mut self, artifact: &[u8]) -> Result<Self, DeviceError> {
+        self.client.write_model(artifact)?;
+        Self::describe(self.client)
+    }
+
     fn describe(mut client: Client) -> Result<Self, DeviceError> {
         let (description, counter, model) = client.ask(Request::Describe, |answer| match answer {
             Answer::Description(found) => Some((

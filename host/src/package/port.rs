@@ -32,6 +32,8 @@ pub enum Element {
     Int8,
     /// 16-bit signed, little-endian.
     Int16,
+    /// 32-bit signed, little-endian: indices.
+    Int32,
 }
 
 impl Element {
@@ -40,7 +42,8 @@ impl Element {
         match dtype {
             DType::Int8 => Some(Element::Int8),
             DType::Int16 => Some(Element::Int16),
-            DType::Int32 | DType::Int64 | DType::Int4 => None,
+            DType::Int32 => Some(Element::Int32),
+            DType::Int64 | DType::Int4 => None,
         }
     }
 
@@ -49,6 +52,7 @@ impl Element {
         match self {
             Element::Int8 => "int8",
             Element::Int16 => "int16",
+            Element::Int32 => "int32",
         }
     }
 
@@ -57,6 +61,7 @@ impl Element {
         match self {
             Element::Int8 => 1,
             Element::Int16 => 2,
+            Element::Int32 => 4,
         }
     }
 }
@@ -66,7 +71,8 @@ impl Port {
         Self {
             name: tensor.name.clone(),
             shape: tensor.shape.clone(),
-            element: Element::from_dtype(tensor.dtype).expect("a validated graph's ports are int8 or int16"),
+            element: Element::from_dtype(tensor.dtype)
+                .expect("a validated graph's ports are int8, int16 or int32"),
             scale: tensor.quantization.scale(),
             zero_point: tensor.quantization.zero_point(),
             labels: Vec::new(),
@@ -124,6 +130,7 @@ impl Port {
                 let clamped = elements.map(|q| q.clamp(i16::MIN.into(), i16::MAX.into()) as i16);
                 clamped.flat_map(i16::to_le_bytes).collect()
             }
+            Element::Int32 => elements.flat_map(i32::to_le_bytes).collect(),
             Element::Int8 => elements.map(|q| q.clamp(i8::MIN.into(), i8::MAX.into()) as i8 as u8).collect(),
         }
     }
@@ -135,12 +142,16 @@ impl Port {
                 let words = bytes.chunks_exact(2);
                 Box::new(words.map(|word| i16::from_le_bytes([word[0], word[1]]).into()))
             }
+            Element::Int32 => {
+                let words = bytes.chunks_exact(4);
+                Box::new(words.map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]])))
+            }
             Element::Int8 => Box::new(bytes.iter().map(|&byte| (byte as i8).into())),
         }
     }
 
     /// The values in the model's own units that raw bytes stand for.
     pub fn dequantize(&self, bytes: &[u8]) -> Vec<f32> {
-        self.elements(bytes).map(|q| self.scale * (q - self.zero_point) as f32).collect()
+        self.elements(bytes).map(|q| self.scale * q.wrapping_sub(self.zero_point) as f32).collect()
     }
 }
