@@ -213,7 +213,6 @@ fn everything_unsupported_is_named_at_once() {
             ("LRN", "LRN_0", ""),
             ("ArgMax", "ArgMax_2", ""),
             ("MaxPool", "MaxPool_3", "dilations"),
-            ("MatMul", "MatMul_4", "the product of two tensors that both vary"),
             ("com.example.Fused", "y", ""),
         ]
     );

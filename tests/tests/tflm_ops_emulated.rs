@@ -1,5 +1,7 @@
-//! Every single-operator case of TensorFlow Lite Micro on an emulated Cortex-M4, in every byte: one emulator is
-//! given model after model over the device link.
+//! Every single-operator case of TensorFlow Lite Micro on an emulated Cortex-M4, in every byte: each of two
+//! emulators is given model after model over the device link.
+
+use std::thread;
 
 use edgepkg::device::{Device, LinkDevice, OpenOptions};
 use edgepkg::emulator::Emulator;
@@ -16,22 +18,30 @@ use edgepkg_tests::tflm_ops::{Case, Cases};
 fn every_case_on_a_cortex_m4_equals_tensorflow_lite_micro_in_every_byte() {
     let board = Board::find("qemu-cortex-m4").expect("it is shipped");
     let cases = Cases::load();
+    let supported: Vec<&Case> = cases.cases.iter().filter(|case| case.is_supported()).collect();
+    let failures: Vec<String> = thread::scope(|scope| {
+        let halves = supported.chunks(supported.len().div_ceil(2));
+        let running: Vec<_> = halves.map(|half| scope.spawn(|| differing(&board, &cases, half))).collect();
+        running.into_iter().flat_map(|half| half.join().expect("it ends with a list")).collect()
+    });
+    println!("equal in every byte: {} of {} cases", supported.len() - failures.len(), supported.len());
+    assert!(failures.is_empty(), "{} cases differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(supported.len() > 1000, "{} cases", supported.len());
+}
+
+/// What differs in `some` of the cases, run one after the other.
+fn differing(board: &Board, cases: &Cases, some: &[&Case]) -> Vec<String> {
     let mut device = None;
-    let (mut equal, mut failures) = (0, Vec::new());
-    for case in cases.cases.iter().filter(|case| case.is_supported()) {
+    let mut failures = Vec::new();
+    for case in some {
         let graph = int8_tflite(cases.model(case)).expect("the host has read it");
-        let loaded = load(&board, device.take(), &artifact(&board, &graph));
-        match loaded.and_then(|mut loaded| check(&cases, case, &graph, &mut loaded).map(|()| loaded)) {
-            Ok(loaded) => {
-                equal += 1;
-                device = Some(loaded);
-            }
+        let loaded = load(board, device.take(), &artifact(board, &graph));
+        match loaded.and_then(|mut loaded| check(cases, case, &graph, &mut loaded).map(|()| loaded)) {
+            Ok(loaded) => device = Some(loaded),
             Err(difference) => failures.push(format!("{}: {difference}", case.path)),
         }
     }
-    println!("equal in every byte: {equal} cases");
-    assert!(failures.is_empty(), "{} cases differ:\n{}", failures.len(), failures.join("\n"));
-    assert!(equal > 1000, "{equal} cases");
+    failures
 }
 
 fn artifact(board: &Board, graph: &QuantizedGraph) -> Vec<u8> {

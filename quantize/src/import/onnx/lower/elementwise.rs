@@ -3,9 +3,10 @@
 use super::super::shapes::reduced_axes;
 use super::super::site::{Refusal, Site};
 use super::Lowering;
-use crate::graph::{Activation, Op, TensorId, UnaryFunction};
+use crate::graph::{Activation, BinaryFunction, Op, TensorId, UnaryFunction};
 
 pub(super) const ADD: Op = Op::Add { activation: Activation::NONE };
+pub(super) const SUB: Op = Op::Binary { function: BinaryFunction::Subtract, activation: Activation::NONE };
 pub(super) const MUL: Op = Op::Mul { activation: Activation::NONE };
 
 impl Lowering {
@@ -34,17 +35,13 @@ impl Lowering {
     }
 
     pub(super) fn difference(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
-        let a = self.operand(site, 0)?;
-        let negated = match self.constant_operand(site, 1) {
-            Some((shape, data)) => {
-                let negated = data.iter().map(|value| -value).collect();
-                self.constant(site.input_name(1).to_owned(), shape, negated)
-            }
-            None => {
-                let b = self.operand(site, 1)?;
-                self.scaled_by(site, b, -1.0)
-            }
+        // A constant's negative may go into a bias.
+        let Some((constant_shape, data)) = self.constant_operand(site, 1) else {
+            return self.binary(site, SUB, shape);
         };
+        let a = self.operand(site, 0)?;
+        let negated = data.iter().map(|value| -value).collect();
+        let negated = self.constant(site.input_name(1).to_owned(), constant_shape, negated);
         Ok(self.added(site, a, negated, shape))
     }
 

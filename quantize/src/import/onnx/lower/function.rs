@@ -2,8 +2,7 @@
 
 use super::super::site::{Refusal, Site, unsupported};
 use super::Lowering;
-use super::elementwise::{ADD, MUL};
-use crate::graph::{Activation, Op, TensorId, UnaryFunction};
+use crate::graph::{Activation, BinaryFunction, Op, TensorId, UnaryFunction};
 
 /// The function that an operator of ONNX is; `None` when it is no function of one element.
 fn function(site: &Site<'_>) -> Option<UnaryFunction> {
@@ -80,18 +79,14 @@ impl Lowering {
         self.unary(site, Op::Unary(function), shape)
     }
 
-    /// `max(x, 0) + slope * min(x, 0)`.
+    /// A slope for each element below 0, or one for all.
     pub(super) fn parametric_relu(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
         if let Some((_, slopes)) = self.constant_operand(site, 1)
             && slopes.iter().all(|&slope| slope == slopes[0] && slope.is_finite())
         {
             return self.unary(site, Op::LeakyRelu { alpha: slopes[0] }, shape);
         }
-        let slope = self.operand(site, 1)?;
-        let positive = self.unary(site, Op::Relu, shape)?;
-        let below = Activation { min: None, max: Some(0.0) };
-        let negative = self.unary(site, Op::Clamp(below), shape)?;
-        let scaled = self.emit(site, MUL, vec![negative, slope], shape.to_vec());
-        Ok(self.emit(site, ADD, vec![positive, scaled], shape.to_vec()))
+        let function = BinaryFunction::ParametricRelu;
+        self.binary(site, Op::Binary { function, activation: Activation::NONE }, shape)
     }
 }

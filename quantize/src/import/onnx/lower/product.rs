@@ -1,8 +1,9 @@
-//! Products of matrices, of which one is constant.
+//! Products of matrices.
 
+use super::super::geometry::broadcast;
 use super::super::site::{Refusal, Site, unsupported};
 use super::Lowering;
-use crate::graph::{Activation, Op, TensorId};
+use crate::graph::{Activation, MatrixLayout, Op, TensorId};
 
 /// A constant matrix, row-major.
 struct Matrix {
@@ -45,6 +46,7 @@ enum Vector {
 }
 
 const FULLY_CONNECTED: Op = Op::FullyConnected { activation: Activation::NONE };
+const PRODUCT: Op = Op::BatchMatMul { a: MatrixLayout::RowsFirst, b: MatrixLayout::RowsFirst };
 const BOTH_VARY: &str = "the product of two tensors that both vary";
 
 impl Lowering {
@@ -94,7 +96,7 @@ impl Lowering {
             let product = self.multiplied(site, x, (site.input_name(1), weights.transposed()), None);
             return Ok(self.reshaped(site, product, shape));
         }
-        let Some(weights) = self.constant_operand(site, 0) else { return unsupported(BOTH_VARY) };
+        let Some(weights) = self.constant_operand(site, 0) else { return self.product_of_two(site, shape) };
         let Some(weights) = Matrix::new(weights, Vector::Row) else { return unsupported(BATCHES) };
         let weights = (site.input_name(0), weights);
         let x = self.operand(site, 1)?;
@@ -105,6 +107,23 @@ impl Lowering {
         let x = self.last_two_swapped(site, x);
         let product = self.multiplied(site, x, weights, None);
         let product = self.last_two_swapped(site, product);
+        Ok(self.reshaped(site, product, shape))
+    }
+
+    /// Matrices that both vary; a vector is a matrix of one row or column.
+    fn product_of_two(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let (mut a, mut b) = (self.operand(site, 0)?, self.operand(site, 1)?);
+        if let &[depth] = self.shape(a) {
+            a = self.reshaped(site, a, &[1, depth]);
+        }
+        if let &[depth] = self.shape(b) {
+            b = self.reshaped(site, b, &[depth, 1]);
+        }
+        let (of_a, of_b) = (self.shape(a), self.shape(b));
+        let (a_outer, b_outer) = (&of_a[..of_a.len() - 2], &of_b[..of_b.len() - 2]);
+        let mut whole = broadcast(a_outer, b_outer).expect("checked to fit");
+        whole.extend([of_a[of_a.len() - 2], of_b[of_b.len() - 1]]);
+        let product = self.emit(site, PRODUCT, vec![a, b], whole);
         Ok(self.reshaped(site, product, shape))
     }
 

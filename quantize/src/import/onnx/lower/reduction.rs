@@ -3,18 +3,15 @@
 use super::super::shapes::reduced_axes;
 use super::super::site::{Refusal, Site, unsupported};
 use super::Lowering;
-use super::elementwise::ADD;
 use super::together::Extreme;
 use crate::graph::{Activation, Op, Padding, Pool, TensorId, UnaryFunction};
 use crate::validate::MAX_IMAGE_EXTENT;
 
 impl Lowering {
-    /// The mean times the number of elements.
     pub(super) fn reduce_sum(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
         let axes = reduced_axes(site, 13)?;
-        let count: usize = axes.iter().map(|&axis| site.x().shape[axis]).product();
-        let mean = self.mean(site, axes, shape)?;
-        Ok(self.scaled_by(site, mean, count as f32))
+        let op = if axes.is_empty() { Op::Reshape } else { Op::Sum { axes } };
+        self.unary(site, op, shape)
     }
 
     /// The greatest of the elements, or minus the greatest of their negatives.
@@ -58,21 +55,9 @@ impl Lowering {
         Ok(self.emit(site, Op::MaxPool2d(pool), vec![image], vec![1, 1, 1, channels]))
     }
 
-    /// `x - max - log(sum(exp(x - max)))` along the last dimension.
+    /// Along the last dimension.
     pub(super) fn log_softmax_of_rows(&mut self, site: &Site<'_>, x: TensorId) -> Result<TensorId, Refusal> {
         let shape = self.shape(x).to_vec();
-        let last = shape.len() - 1;
-        let mut single = shape.clone();
-        single[last] = 1;
-        let greatest = self.greatest(site, x, &[last])?;
-        let greatest = self.reshaped(site, greatest, &single);
-        let minus_greatest = self.applied(site, UnaryFunction::Neg, greatest);
-        let lowered = self.emit(site, ADD, vec![x, minus_greatest], shape.clone());
-        let powers = self.applied(site, UnaryFunction::Exp, lowered);
-        let mean = self.emit(site, Op::Mean { axes: vec![last] }, vec![powers], single);
-        let sum = self.scaled_by(site, mean, shape[last] as f32);
-        let logarithm = self.applied(site, UnaryFunction::Log, sum);
-        let minus_logarithm = self.applied(site, UnaryFunction::Neg, logarithm);
-        Ok(self.emit(site, ADD, vec![lowered, minus_logarithm], shape))
+        Ok(self.emit(site, Op::LogSoftmax, vec![x], shape))
     }
 }

@@ -4,7 +4,7 @@ use super::super::geometry::broadcast;
 use super::super::site::{Refusal, Site};
 use super::Lowering;
 use super::elementwise::ADD;
-use crate::graph::{Activation, Op, TensorId, UnaryFunction};
+use crate::graph::{Activation, BinaryFunction, Op, TensorId};
 
 /// Which of two values is taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,7 @@ impl Lowering {
         Ok(self.scaled_by(site, sum, 1.0 / site.node.input.len() as f32))
     }
 
-    /// The greatest or least of all operands: a clamp where one of two is the same number throughout, else
-    /// `max(a - b, 0) + b` or `min(a - b, 0) + b`.
+    /// The greatest or least of all operands: a clamp where one of two is the same number throughout.
     pub(super) fn extreme_of_all(&mut self, site: &Site<'_>, which: Extreme) -> Result<TensorId, Refusal> {
         let extreme = self.joined(site, |lowering, a, b, shape| {
             for (x, bound) in [(a, b), (b, a)] {
@@ -50,10 +49,11 @@ impl Lowering {
                     return lowering.emit(site, Op::Clamp(which.bounded_by(bound)), vec![x], shape);
                 }
             }
-            let minus_b = lowering.applied(site, UnaryFunction::Neg, b);
-            let difference = Op::Add { activation: which.bounded_by(0.0) };
-            let difference = lowering.emit(site, difference, vec![a, minus_b], shape.clone());
-            lowering.emit(site, ADD, vec![difference, b], shape)
+            let function = match which {
+                Extreme::Greatest => BinaryFunction::Maximum,
+                Extreme::Least => BinaryFunction::Minimum,
+            };
+            lowering.emit(site, Op::Binary { function, activation: Activation::NONE }, vec![a, b], shape)
         })?;
         Ok(self.not_an_operand(site, extreme))
     }
