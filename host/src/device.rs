@@ -31,7 +31,14 @@ pub trait Device {
     /// When it does not answer, or holds no model.
     fn description(&mut self) -> Result<Description, DeviceError>;
 
-    /// Runs the model once.
+    /// Gives what the model keeps between runs its initial value, as it has when the device is opened.
+    ///
+    /// # Errors
+    ///
+    /// When the device does not answer.
+    fn reset_state(&mut self) -> Result<(), DeviceError>;
+
+    /// Runs the model once. What it keeps goes from run to run.
     ///
     /// # Errors
     ///

@@ -42,6 +42,8 @@ pub struct FlashUse {
 pub struct RamUse {
     /// The model's arena.
     pub arena_bytes: u64,
+    /// Of the arena, what the model keeps between runs.
+    pub state_bytes: u64,
     /// The runner's variables. 0 on `host`.
     pub static_bytes: u64,
     /// The most stack that is ever in use, as its machine code shows. 0 on `host`.
@@ -155,9 +157,10 @@ pub fn certify_host(artifact: &[u8]) -> Result<Certificate, FitError> {
     let artifact = Artifact::parse(&bytes).map_err(FitError::Artifact)?;
     let model_bytes = artifact.bytes().len() as u64;
     let arena_bytes = u64::from(artifact.arena_bytes());
+    let state_bytes = artifact.state().len() as u64;
     Ok(Certificate {
         flash: FlashUse { code_bytes: 0, model_bytes, limit_bytes: None },
-        ram: RamUse { arena_bytes, static_bytes: 0, stack_bytes: 0, limit_bytes: None },
+        ram: RamUse { arena_bytes, state_bytes, static_bytes: 0, stack_bytes: 0, limit_bytes: None },
         stack: None,
     })
 }
@@ -213,6 +216,7 @@ fn certificate(
     let stack = stack::bound(image, artifact.info().operators)?;
     let ram = RamUse {
         arena_bytes: u64::from(artifact.arena_bytes()),
+        state_bytes: artifact.state().len() as u64,
         static_bytes: RunnerSize::of(image, memory)?.static_bytes,
         stack_bytes: u64::from(stack.bytes),
         limit_bytes: Some(memory.ram.length),

@@ -84,8 +84,10 @@ pub struct BoardModel {
     pub outputs: Vec<Port>,
     /// The artifact.
     pub artifact: Vec<u8>,
-    /// Bytes of arena a run needs.
+    /// Bytes of arena a session needs.
     pub arena_bytes: u32,
+    /// Of the arena, what is kept between runs.
+    pub state_bytes: u32,
     /// What lies where in it; none where only the artifact is known.
     pub arena: Option<ArenaMap>,
     /// Its multiplications; 0 where only the artifact is known.
@@ -379,6 +381,7 @@ impl ArtifactFile {
             outputs: ports(info.outputs),
             artifact: artifact.bytes().to_vec(),
             arena_bytes: artifact.arena_bytes(),
+            state_bytes: artifact.state().len() as u32,
             arena: None,
             macs: Macs::default(),
             layers: Vec::new(),
@@ -438,7 +441,8 @@ impl BoardModel {
             inputs: manifest.inputs.clone(),
             outputs: manifest.outputs.clone(),
             artifact: emitted.artifact,
-            arena_bytes: emitted.memory.arena_bytes,
+            arena_bytes: emitted.arena_bytes,
+            state_bytes: emitted.state_bytes,
             arena: Some(emitted.arena),
             macs: emitted.macs,
             layers: emitted.layers,

@@ -222,7 +222,7 @@ impl ModelFile {
         };
         match emit::emit(graph, &options) {
             Ok(emitted) => {
-                let (model_bytes, arena_bytes) = (emitted.artifact.len(), emitted.memory.arena_bytes);
+                let (model_bytes, arena_bytes) = (emitted.artifact.len(), emitted.arena_bytes);
                 self.int8 = Some(Int8Needs { model_bytes, arena_bytes });
             }
             Err(error) => self.int8_problem = Some(error.to_string()),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::device::{Device, DeviceError};
+use crate::device::{Device, DeviceError, OperatorDigest};
 use crate::model::BoardModel;
 use crate::package::TestVector;
 
@@ -58,11 +58,11 @@ pub fn verify(
     vectors: &[TestVector],
     progress: &mut dyn FnMut(usize),
 ) -> Result<Verification, DeviceError> {
+    device.reset_state()?;
     for (index, vector) in vectors.iter().enumerate() {
-        let inputs: Vec<&[u8]> = vector.inputs.iter().map(Vec::as_slice).collect();
-        let outputs = device.run(&inputs)?.outputs;
+        let outputs = device.run(&slices(&vector.inputs))?.outputs;
         if let Some(mut difference) = first_difference(index, &vector.outputs, &outputs) {
-            difference.layer = first_differing_layer(device, host, model, &inputs)?;
+            difference.layer = first_differing_layer(device, host, model, &vectors[..=index])?;
             let vectors = index + 1;
             return Ok(Verification { vectors, equal: false, first_difference: Some(difference) });
         }
@@ -90,10 +90,10 @@ fn first_differing_layer(
     device: &mut dyn Device,
     host: &mut dyn Device,
     model: &BoardModel,
-    inputs: &[&[u8]],
+    vectors: &[TestVector],
 ) -> Result<Option<DifferingLayer>, DeviceError> {
-    let found = device.operator_digests(inputs)?;
-    let expected = host.operator_digests(inputs)?;
+    let found = digests_of_last(device, vectors)?;
+    let expected = digests_of_last(host, vectors)?;
     // A layer's copies leave gaps that only its last one has seen filled.
     let is_last =
         |index: usize| expected.get(index + 1).is_none_or(|next| next.layer != expected[index].layer);
@@ -104,6 +104,23 @@ fn first_differing_layer(
         name: model.layer_name(expected.layer),
         operator: expected.kind.name().to_owned(),
     }))
+}
+
+/// The digests of a run of the last of `vectors`, with what the runs of those before it kept.
+fn digests_of_last(
+    device: &mut dyn Device,
+    vectors: &[TestVector],
+) -> Result<Vec<OperatorDigest>, DeviceError> {
+    let Some((last, before)) = vectors.split_last() else { return Ok(Vec::new()) };
+    device.reset_state()?;
+    for vector in before {
+        device.run(&slices(&vector.inputs))?;
+    }
+    device.operator_digests(&slices(&last.inputs))
+}
+
+fn slices(inputs: &[Vec<u8>]) -> Vec<&[u8]> {
+    inputs.iter().map(Vec::as_slice).collect()
 }
 
 #[cfg(test)]
@@ -122,6 +139,10 @@ mod tests {
     impl Device for Told {
         fn description(&mut self) -> Result<Description, DeviceError> {
             unreachable!("verification does not ask for it")
+        }
+
+        fn reset_state(&mut self) -> Result<(), DeviceError> {
+            Ok(())
         }
 
         fn run(&mut self, _: &[&[u8]]) -> Result<RunReport, DeviceError> {

@@ -5,6 +5,7 @@
 //! share their neighbours' scale; where that cannot be, a requantize is put between.
 
 mod correct;
+mod int16_layers;
 pub(crate) mod parameters;
 mod sharing;
 pub(crate) mod weights;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use edgepkg_format::DType;
 use thiserror::Error;
 
+pub use self::int16_layers::Int16Layers;
 use crate::calibrate::CalibratedGraph;
 use crate::graph::{
     FloatGraph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Rounding, Tensor, TensorId,
@@ -63,6 +65,20 @@ pub enum AssignError {
         /// NaN or an infinity.
         value: f32,
     },
+    /// A layer that is to compute in int16 and is not there.
+    #[error("there is no layer `{name}` to compute in int16")]
+    NoSuchLayer {
+        /// The name given.
+        name: String,
+    },
+    /// A layer that is to compute in int16 and cannot.
+    #[error("{operator} `{node}` cannot compute in int16")]
+    NotInInt16 {
+        /// The operator.
+        operator: &'static str,
+        /// The node's name.
+        node: String,
+    },
     /// A graph that quantizes in part already.
     #[error("`{node}` requantizes, but the graph is not quantized")]
     Requantize {
@@ -71,24 +87,27 @@ pub enum AssignError {
     },
 }
 
-/// Quantizes `calibrated` to a graph that rounds as `rounding` says. The same graph gives the same bytes on every
-/// machine.
+/// Quantizes `calibrated` to a graph that rounds as `rounding` says, with activations of int16 in `int16_layers`. The
+/// same graph gives the same bytes on every machine.
 ///
 /// # Errors
 ///
-/// When weights are not constant, or a constant is NaN or infinite.
+/// When weights are not constant, a constant is NaN or infinite, or a layer cannot be int16.
 pub fn assign_int8(
     calibrated: &CalibratedGraph,
     bias_correction: BiasCorrection,
     rounding: Rounding,
+    int16_layers: &Int16Layers,
 ) -> Result<Assigned, AssignError> {
     check(&calibrated.graph)?;
-    let shared = sharing::share(calibrated);
+    let widths = int16_layers::separate(calibrated, int16_layers)?;
+    let shared = sharing::share(&widths);
     let mut assignment = Assignment {
         float: &shared.graph,
-        calibrated,
+        calibrated: &widths.graph,
         bias_correction,
         parameters: &shared.parameters,
+        dtypes: &shared.dtypes,
         graph: QuantizedGraph {
             name: shared.graph.name.clone(),
             tensors: Vec::new(),
@@ -160,6 +179,8 @@ struct Assignment<'a> {
     bias_correction: BiasCorrection,
     /// Of every activation of `float`.
     parameters: &'a [Quantization],
+    /// Of every activation of `float`.
+    dtypes: &'a [DType],
     graph: QuantizedGraph,
     /// From tensors of `float` to those of `graph`.
     activations: HashMap<TensorId, TensorId>,
@@ -176,7 +197,7 @@ impl Assignment<'_> {
         let tensor = self.float.tensor(id);
         let quantization = self.parameters[id.0].clone();
         let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
-        let dtype = if self.indices.contains(&id) { DType::Int32 } else { DType::Int8 };
+        let dtype = if self.indices.contains(&id) { DType::Int32 } else { self.dtypes[id.0] };
         let empty = QuantizedTensor { name, shape, dtype, quantization, data: None };
         let data = tensor.data.as_deref().map(|values| int8_bytes(&quantize_values(values, &empty)));
         let done = self.graph.add_tensor(QuantizedTensor { data, ..empty });
@@ -198,7 +219,8 @@ impl Assignment<'_> {
         self.graph.nodes.push(Node { name: node.name.clone(), op: node.op.clone(), inputs, outputs });
     }
 
-    /// Weights of int8 and a bias of int32, one that corrects where the model has none.
+    /// Weights of int8 and a bias of int32, or of int64 in a layer of int16; one that corrects where the model has
+    /// none.
     fn weights_and_bias(&self, node: &Node) -> (QuantizedTensor, QuantizedTensor) {
         let weights = self.float.tensor(node.inputs[1]);
         let values = weights.data.as_deref().expect("checked to be constant");
@@ -212,7 +234,12 @@ impl Assignment<'_> {
             None => vec![0.0; channels.count],
         };
         let input_scale = self.parameters[node.inputs[0].0].scale();
-        let scales = weights::scales(values, &channels, &bias, input_scale);
+        let bias_type = match self.dtypes[node.inputs[0].0] {
+            DType::Int16 => DType::Int64,
+            _ => DType::Int32,
+        };
+        let greatest_bias = weights::greatest_bias(bias_type);
+        let scales = weights::scales(values, &channels, &bias, input_scale, greatest_bias);
         let quantized = weights::quantize(values, &channels, &scales);
         if self.bias_correction == BiasCorrection::Mean
             && let Some(Some(mean)) = self.calibrated.means.get(node.inputs[0].0)
@@ -221,8 +248,11 @@ impl Assignment<'_> {
             correct::take_off_mean_error(&mut bias, self.float, node, mean, &errors);
         }
         let bias_scales: Vec<f32> = scales.iter().map(|scale| input_scale * scale).collect();
-        let bias_bytes: Vec<u8> =
-            weights::quantize_bias(&bias, &bias_scales).into_iter().flat_map(i32::to_le_bytes).collect();
+        let bias_values = weights::quantize_bias(&bias, &bias_scales).into_iter();
+        let bias_bytes: Vec<u8> = match bias_type {
+            DType::Int64 => bias_values.flat_map(i64::to_le_bytes).collect(),
+            _ => bias_values.flat_map(|value| (value as i32).to_le_bytes()).collect(),
+        };
         let bias_name = match node.inputs.get(2) {
             Some(&id) => self.float.tensor(id).name.clone(),
             None => format!("{}/bias", node.name),
@@ -238,7 +268,7 @@ impl Assignment<'_> {
             QuantizedTensor {
                 name: bias_name,
                 shape: vec![channels.count],
-                dtype: DType::Int32,
+                dtype: bias_type,
                 quantization: Quantization::per_channel(bias_scales, 0),
                 data: Some(bias_bytes.into()),
             },

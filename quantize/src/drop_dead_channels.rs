@@ -10,6 +10,8 @@ mod rebuild;
 #[cfg(test)]
 mod tests;
 
+use edgepkg_format::DType;
+
 use crate::graph::{Node, Op, QuantizedGraph, Tensor, TensorId};
 use crate::report::macs;
 use crate::validate::{GraphError, validate};
@@ -107,7 +109,9 @@ impl Channels {
         let innermost = shape(x).len().wrapping_sub(1);
         let when = |condition: bool, kind: Kind| if condition { kind } else { Kind::Opaque };
         let activations = if node.op.is_weighted() { &node.inputs[..1] } else { &node.inputs[..] };
-        if activations.iter().any(|&id| graph.tensor(id).is_constant()) {
+        let is_known =
+            |id: TensorId| !graph.tensor(id).is_constant() && graph.tensor(id).dtype == DType::Int8;
+        if !activations.iter().chain(&node.outputs).all(|&id| is_known(id)) {
             return Kind::Opaque;
         }
         match &node.op {
@@ -159,7 +163,8 @@ impl Channels {
             | Op::ArgExtreme { .. }
             | Op::Gather { .. }
             | Op::Transpose { .. }
-            | Op::Slice { .. } => Kind::Opaque,
+            | Op::Slice { .. }
+            | Op::Stateful(_) => Kind::Opaque,
         }
     }
 }

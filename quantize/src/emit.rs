@@ -1,7 +1,7 @@
 //! The flat artifact of a quantized graph.
 
 use edgepkg_format::artifact::Digest;
-use edgepkg_format::write::{Contents, PortDescription};
+use edgepkg_format::write::{Contents, PortDescription, arena_bytes};
 use edgepkg_format::{Isa, TensorRef};
 
 use crate::arena_map::ArenaMap;
@@ -36,6 +36,10 @@ pub struct Options<'a> {
 pub struct Emitted {
     /// The artifact, `*.epa`.
     pub artifact: Vec<u8>,
+    /// Bytes of arena that a session needs: those of a run, and after them what is kept between runs.
+    pub arena_bytes: u32,
+    /// Of the arena, what is kept between runs.
+    pub state_bytes: u32,
     /// Where its buffers lie.
     pub memory: MemoryPlan,
     /// The same for people to read.
@@ -76,7 +80,9 @@ pub fn emit(graph: &QuantizedGraph, options: &Options<'_>) -> Result<Emitted, Lo
     let artifact = write(executed, &lowered, &memory, options);
     let macs = Macs { given: total_macs(graph), executed: total_macs(executed) };
     let arena = ArenaMap::new(executed, &lowered, &memory);
-    Ok(Emitted { artifact, memory, arena, layers: layers(executed), macs })
+    let state_bytes = lowered.state.len() as u32;
+    let arena_bytes = arena_bytes(memory.arena_bytes, state_bytes);
+    Ok(Emitted { artifact, arena_bytes, state_bytes, memory, arena, layers: layers(executed), macs })
 }
 
 /// Writes the artifact of `lowered`, made from `graph`, with its buffers placed as `memory` says.
@@ -102,11 +108,12 @@ pub fn write(
         isa: lowered.isa,
         name: options.name,
         version: options.version,
-        arena_bytes: memory.arena_bytes,
+        run_bytes: memory.arena_bytes,
         inputs: &inputs,
         outputs: &outputs,
         plan: &plan,
         constants: &lowered.constants,
+        state: &lowered.state,
         graph_digest: options.graph_digest,
     };
     contents.write()

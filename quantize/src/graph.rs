@@ -4,6 +4,7 @@
 //! which they can run. What is known before the first inference (shapes, axes, paddings) stands in
 //! the operator, never in a tensor.
 
+mod stateful;
 mod unary_function;
 
 use std::fmt::Debug;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use edgepkg_format::DType;
 pub use edgepkg_format::plan::{BinaryFunction, Direction, Extreme, Rounding, Running};
 use serde::{Deserialize, Serialize};
+pub use stateful::{LSTM_GATES, SequenceOrder, Stateful};
 pub use unary_function::UnaryFunction;
 
 /// A model whose tensors are `T`.
@@ -184,6 +186,25 @@ impl QuantizedTensor {
     pub fn int8(&self) -> &[i8] {
         assert_eq!(self.dtype, DType::Int8, "{} is not int8", self.name);
         bytemuck::cast_slice(self.data.as_deref().expect("a constant has data"))
+    }
+
+    /// The elements of an int16, int32 or int64 constant.
+    ///
+    /// # Panics
+    ///
+    /// When it is none of these.
+    pub fn int64(&self) -> Vec<i64> {
+        match self.dtype {
+            DType::Int64 => {
+                let data = self.data.as_deref().expect("a constant has data");
+                data.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()
+            }
+            DType::Int16 => {
+                let data = self.data.as_deref().expect("a constant has data");
+                data.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes).into()).collect()
+            }
+            _ => self.int32().into_iter().map(i64::from).collect(),
+        }
     }
 
     /// A constant's int32 elements.
@@ -374,6 +395,8 @@ pub enum Op {
     },
     /// `[x]`: the same reals with another scale, zero point or width. Int graphs only.
     Requantize,
+    /// What keeps something from run to run. Int graphs only.
+    Stateful(Stateful),
 }
 
 /// Parameters of a convolution.
@@ -499,6 +522,40 @@ impl Op {
         matches!(self, Op::ArgExtreme { .. })
     }
 
+    /// Whether it is computed of int16, too.
+    pub fn has_int16(&self) -> bool {
+        matches!(
+            self,
+            Op::Conv2d(_)
+                | Op::DepthwiseConv2d(_)
+                | Op::FullyConnected { .. }
+                | Op::Add { .. }
+                | Op::Mul { .. }
+                | Op::AveragePool2d(_)
+                | Op::MaxPool2d(_)
+                | Op::Mean { .. }
+                | Op::Sum { .. }
+                | Op::Binary { function: BinaryFunction::Subtract | BinaryFunction::SquaredDifference, .. }
+                | Op::TransposeConv2d(_)
+                | Op::Softmax { .. }
+                | Op::Logistic
+                | Op::Tanh
+                | Op::Relu
+                | Op::Relu6
+                | Op::Clamp(_)
+                | Op::LeakyRelu { .. }
+                | Op::Unary(_)
+                | Op::Pad { .. }
+                | Op::Concat { .. }
+                | Op::Reshape
+                | Op::Transpose { .. }
+                | Op::Slice { .. }
+                | Op::Take { .. }
+                | Op::Requantize
+                | Op::Stateful(_)
+        )
+    }
+
     /// The operator's name in TensorFlow Lite's words, for reports and messages.
     pub fn name(&self) -> &'static str {
         match self {
@@ -541,6 +598,7 @@ impl Op {
             Op::ArgExtreme { extreme: Extreme::Least, .. } => "ArgMin",
             Op::Gather { .. } => "Gather",
             Op::Requantize => "Requantize",
+            Op::Stateful(op) => op.name(),
         }
     }
 }

@@ -186,7 +186,7 @@ impl<'a> Interpreter<'a> {
                 layout::gather((*axis, *batch_dimensions), (in_shape(0), view(0)), view(1), output)
             }
             Op::Take { axis, indices } => layout::take(*axis, indices, view(0), in_shape(0), output),
-            Op::Requantize => unreachable!("refused when it was prepared"),
+            Op::Requantize | Op::Stateful(_) => unreachable!("refused when it was prepared"),
         }
     }
 }
@@ -240,6 +240,7 @@ fn pack(graph: &FloatGraph, node: &Node) -> Option<PackedWeights> {
             Some(PackedWeights::new(data, &[shape[0], 1, 1, shape[1]], 1))
         }
         Op::Requantize => panic!("`{}` requantizes in a float graph", node.name),
+        Op::Stateful(_) => panic!("`{}` keeps something between runs in a float graph", node.name),
         _ => None,
     }
 }

@@ -6,7 +6,9 @@
 mod activation;
 mod choose_kernels;
 mod constants;
+mod convolution16;
 mod elementwise;
+mod function16;
 mod function_table;
 mod index_runs;
 mod layout;
@@ -15,13 +17,14 @@ mod product;
 mod reduction;
 mod requirements;
 mod running;
+mod stateful;
 #[cfg(test)]
 mod tests;
 mod weighted;
 
 use std::collections::HashMap;
 
-use edgepkg_format::plan::{GeometryError, PlanEntry};
+use edgepkg_format::plan::{GeometryError, PlanEntry, Sigmoid};
 use edgepkg_format::{DType, Isa, Record, Space, TensorRef};
 use thiserror::Error;
 
@@ -48,6 +51,8 @@ pub struct Lowered {
     pub plan: Vec<PlanEntry>,
     /// What references to constants point into.
     pub constants: Vec<u8>,
+    /// Initial values of what is kept between runs, into which references to state point.
+    pub state: Vec<u8>,
     /// The buffers, by ascending offset.
     pub buffers: Vec<Buffer>,
     /// Where each tensor of the graph lies; `None` for biases, which are part of tables, and for tensors
@@ -144,6 +149,8 @@ struct Lowering<'g> {
     layer: u32,
     plan: Vec<PlanEntry>,
     constants: ConstantPool,
+    state: Vec<u8>,
+    variables: HashMap<TensorId, TensorRef>,
     buffers: Vec<Buffer>,
     /// The first so many buffers hold the model's inputs.
     input_buffers: usize,
@@ -190,6 +197,8 @@ impl<'g> Lowering<'g> {
             layer: 0,
             plan: Vec::new(),
             constants: ConstantPool::default(),
+            state: Vec::new(),
+            variables: HashMap::new(),
             buffers: Vec::new(),
             input_buffers: 0,
             places: HashMap::new(),
@@ -216,6 +225,7 @@ impl<'g> Lowering<'g> {
                 .collect(),
             plan: self.plan,
             constants: self.constants.into_bytes(),
+            state: self.state,
             buffers: self.buffers,
         })
     }
@@ -234,6 +244,13 @@ impl<'g> Lowering<'g> {
         {
             return self.in_floats(node, function);
         }
+        if self.tensor(node.inputs[0]).dtype == DType::Int16 {
+            return self.lower_int16(node);
+        }
+        self.lower_any(node)
+    }
+
+    fn lower_any(&mut self, node: &Node) -> NodeResult {
         match &node.op {
             Op::Conv2d(conv) => self.conv2d(node, conv),
             Op::DepthwiseConv2d(conv) => self.depthwise_conv2d(node, conv),
@@ -269,6 +286,26 @@ impl<'g> Lowering<'g> {
             }
             Op::ArgExtreme { axis, extreme } => self.arg_extreme(node, *axis, *extreme),
             Op::Requantize => self.requantize(node),
+            Op::Stateful(op) => self.stateful(node, op),
+        }
+    }
+
+    /// Operators of int16 that have a lowering of their own; others are as those of int8.
+    fn lower_int16(&mut self, node: &Node) -> NodeResult {
+        match &node.op {
+            Op::Conv2d(conv) => self.conv2d16(node, conv),
+            Op::DepthwiseConv2d(conv) => self.depthwise_conv2d16(node, conv),
+            Op::TransposeConv2d(conv) => self.transpose_conv2d16(node, conv),
+            Op::FullyConnected { activation } => self.fully_connected16(node, activation),
+            Op::Softmax { beta } => self.softmax16(node, *beta),
+            Op::Logistic => self.sigmoid16(node, Sigmoid::Logistic),
+            Op::Tanh => self.sigmoid16(node, Sigmoid::Tanh),
+            Op::Relu => self.relu16(node),
+            Op::Relu6 => self.relu6_16(node),
+            Op::Clamp(activation) => self.clamp16(node, activation),
+            Op::LeakyRelu { alpha } => self.leaky_relu16(node, *alpha),
+            Op::Unary(function) => self.interpolated(node, |x| function.apply_to_any(x)),
+            _ => self.lower_any(node),
         }
     }
 

@@ -5,7 +5,7 @@
 //! the last bit of the multiplier depends on it.
 
 use edgepkg_format::DType;
-use edgepkg_format::plan::{Clamp, Scale};
+use edgepkg_format::plan::{Clamp, Scale, Sigmoid};
 
 use crate::graph::{Activation, Op, Quantization, Rounding};
 
@@ -73,7 +73,11 @@ fn per_channel_product(input: f32, weight: f32, output: f32) -> Result<Scale, Fa
 }
 
 /// The product in float32, the quotient in double.
-fn per_tensor_product(input: f32, weight: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn per_tensor_product(input: f32, weight: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
     quantize_multiplier(f64::from(input * weight) / f64::from(output))
 }
 
@@ -95,7 +99,7 @@ pub fn requantize(input: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
     quantize_multiplier(f64::from(input) / f64::from(output))
 }
 
-/// Factors of an int8 addition.
+/// Factors of an addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddScales {
     /// Bits both inputs are shifted left by first.
@@ -108,51 +112,57 @@ pub struct AddScales {
     pub output: Scale,
 }
 
-/// Addition of int8: both inputs in the common scale `2 * max(a, b)`, shifted left by 20; in double.
+/// Addition of tensors of `dtype`: both inputs in the common scale `2 * max(a, b)`, shifted left by 20, or of
+/// int16 by 15; in double.
 ///
 /// # Errors
 ///
 /// As [`quantize_multiplier`]; and when a factor is not below 1, which the references refuse: the
 /// output's scale is then less than about a millionth of an input's.
-pub fn add(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
-    const LEFT_SHIFT: u32 = 20;
+pub fn add(a: f32, b: f32, output: f32, dtype: DType) -> Result<AddScales, FactorOutOfRange> {
+    let left_shift = shift_of_sums(dtype);
     let common = 2.0 * f64::from(a.max(b));
     Ok(AddScales {
-        left_shift: LEFT_SHIFT,
+        left_shift,
         a: below_one(f64::from(a) / common)?,
         b: below_one(f64::from(b) / common)?,
-        output: below_one(common / (f64::from(1u32 << LEFT_SHIFT) * f64::from(output)))?,
+        output: below_one(common / (f64::from(1u32 << left_shift) * f64::from(output)))?,
     })
 }
 
-/// Subtraction of int8: as [`add`], with all in float32.
+/// Bits that inputs of sums are shifted left by first.
+fn shift_of_sums(dtype: DType) -> u32 {
+    if dtype == DType::Int16 { 15 } else { 20 }
+}
+
+/// Subtraction of tensors of `dtype`: as [`add`], with all in float32.
 ///
 /// # Errors
 ///
 /// As [`add`].
-pub fn subtract(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
-    const LEFT_SHIFT: u32 = 20;
+pub fn subtract(a: f32, b: f32, output: f32, dtype: DType) -> Result<AddScales, FactorOutOfRange> {
+    let left_shift = shift_of_sums(dtype);
     let common = 2.0 * a.max(b);
     Ok(AddScales {
-        left_shift: LEFT_SHIFT,
+        left_shift,
         a: below_one(f64::from(a / common))?,
         b: below_one(f64::from(b / common))?,
-        output: below_one(f64::from(common / ((1u32 << LEFT_SHIFT) as f32 * output)))?,
+        output: below_one(f64::from(common / ((1u32 << left_shift) as f32 * output)))?,
     })
 }
 
-/// The square of a difference of int8: both inputs in the common scale `2 * max(a, b)`, shifted left by 7; in
-/// double, but for the output's scale times `2^14`.
+/// The square of a difference of tensors of `dtype`: both inputs in the common scale `2 * max(a, b)`, of int8 shifted left
+/// by 7; in double, but for the output's scale times `2^14`.
 ///
 /// # Errors
 ///
 /// As [`quantize_multiplier`].
-pub fn squared_difference(a: f32, b: f32, output: f32) -> Result<AddScales, FactorOutOfRange> {
-    const LEFT_SHIFT: u32 = 7;
+pub fn squared_difference(a: f32, b: f32, output: f32, dtype: DType) -> Result<AddScales, FactorOutOfRange> {
+    let left_shift = if dtype == DType::Int16 { 0 } else { 7 };
     let common = 2.0 * f64::from(a.max(b));
-    let finer = (1u32 << (2 * LEFT_SHIFT)) as f32 * output;
+    let finer = (1u32 << (2 * left_shift)) as f32 * output;
     Ok(AddScales {
-        left_shift: LEFT_SHIFT,
+        left_shift,
         a: below_one(f64::from(a) / common)?,
         b: below_one(f64::from(b) / common)?,
         output: quantize_multiplier(common * common / f64::from(finer))?,
@@ -249,6 +259,78 @@ pub fn softmax(beta: f32, input: f32) -> Result<SoftmaxScale, FactorOutOfRange> 
     // At a shift of 31 only the difference 0 counts, and every shift takes 0 to 0.
     let scale = Scale { multiplier, shift: shift.min(MAX_SHIFT) };
     Ok(SoftmaxScale { scale, diff_min: -(greatest.floor() as i32) })
+}
+
+/// Softmax of int16: `beta * input`, in steps of 10/65535, in double.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn softmax_int16(beta: f32, input: f32) -> Result<Scale, FactorOutOfRange> {
+    quantize_multiplier(f64::from(input) * f64::from(beta) / (10.0 / 65_535.0))
+}
+
+/// What a layer with singular value decomposition filters makes of its state: `state * time / output` in float32.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn svdf_output(state: f32, time: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
+    quantize_multiplier(f64::from(state * time / output))
+}
+
+/// A sum of a long short-term memory's gate in steps of `2^-12`: the product in float32.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn lstm_gate(values: f32, weights: f32) -> Result<Scale, FactorOutOfRange> {
+    quantize_multiplier(f64::from(values * weights) * 4096.0)
+}
+
+/// A product of two gates, whose steps are `2^-15`, in steps of `output`; in double.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn lstm_product(output: f32) -> Result<Scale, FactorOutOfRange> {
+    quantize_multiplier(libm::exp2(-30.0) / f64::from(output))
+}
+
+/// The tangent of cells whose scale is a power of two; `None` where it is none.
+pub fn tanh_of_cells(scale: f32) -> Option<WideSigmoidScale> {
+    let exponent = libm::log2(scale.into());
+    let above = 12 + exponent.round() as i32;
+    let is_power = (exponent - exponent.round()).abs() < 1e-3;
+    let in_range = is_power && (-30..16).contains(&above);
+    in_range.then(|| WideSigmoidScale { multiplier: 3 << above.max(0), shift: (-above).max(0) as u32 })
+}
+
+/// How the logistic function and tanh of int16 scale their input to steps of `1 / (3 * 2^12)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WideSigmoidScale {
+    /// Factor,
+    pub multiplier: i32,
+    /// and then so many bits to the right.
+    pub shift: u32,
+}
+
+/// The logistic function and tanh of int16. Powers of two that need no shift are taken as they are: `2^-12`, for
+/// tanh `2^-11` too. Otherwise the factor has 15 bits.
+pub fn wide_sigmoid(input: f32, function: Sigmoid) -> WideSigmoidScale {
+    const STEPS: f64 = 3.0 * 4096.0;
+    let exponent = libm::log2(input.into());
+    let above = 12.0 + exponent.round();
+    let greatest = if function == Sigmoid::Tanh { 1.0 } else { 0.0 };
+    if (exponent - exponent.round()).abs() < 1e-3 && (0.0..=greatest).contains(&above) {
+        return WideSigmoidScale { multiplier: 3 << above as u32, shift: 0 };
+    }
+    let (mut factor, mut shift) = (f64::from(input) * STEPS, 0);
+    while factor <= f64::from(i16::MAX) / 2.0 && shift <= 30 {
+        factor *= 2.0;
+        shift += 1;
+    }
+    WideSigmoidScale { multiplier: factor as i32, shift }
 }
 
 /// From the scaled differences of softmax back to differences, for its logarithm.
@@ -427,12 +509,12 @@ mod tests {
 
     #[test]
     fn additions_share_twice_the_greater_scale() {
-        let scales = add(0.5, 0.25, 0.125).unwrap();
+        let scales = add(0.5, 0.25, 0.125, DType::Int8).unwrap();
         assert_eq!(scales.left_shift, 20);
         assert_eq!(scales.a, scale(1 << 30, 0));
         assert_eq!(scales.b, scale(1 << 30, -1));
         assert_eq!(scales.output, scale(1 << 30, 4 - 20));
-        assert!(add(1.0, 1.0, 1e-6).is_err());
+        assert!(add(1.0, 1.0, 1e-6, DType::Int8).is_err());
     }
 
     #[test]

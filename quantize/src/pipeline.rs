@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::assign_int8::{AssignError, BiasCorrection, assign_int8};
+use crate::assign_int8::{AssignError, BiasCorrection, Int16Layers, assign_int8};
 use crate::calibrate::{CalibrateError, CalibratedGraph, Calibrator, Range, calibrate};
 use crate::equalize::equalize;
 use crate::graph::{FloatGraph, QuantizedGraph, Rounding, Tensor};
@@ -12,7 +12,7 @@ use crate::samples::Samples;
 use crate::score::{Layers, score};
 
 /// How a model is quantized. The default is what does best over many models.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// How ranges are chosen.
     pub calibrator: Calibrator,
@@ -22,6 +22,8 @@ pub struct Options {
     pub bias_correction: BiasCorrection,
     /// How often results are rounded: as TensorFlow Lite Micro or as ONNX Runtime does.
     pub rounding: Rounding,
+    /// Which layers compute in int16.
+    pub int16_layers: Int16Layers,
 }
 
 impl Default for Options {
@@ -31,6 +33,7 @@ impl Default for Options {
             equalization: Equalization::CrossLayer,
             bias_correction: BiasCorrection::Mean,
             rounding: Rounding::Twice,
+            int16_layers: Int16Layers::None,
         }
     }
 }
@@ -147,7 +150,8 @@ pub fn quantize(
         progress(Progress::Calibrating { done: done_before + done, total: done_before + total });
     })?;
     progress(Progress::Assigning);
-    let assigned = assign_int8(&calibrated, options.bias_correction, options.rounding)?;
+    let assigned =
+        assign_int8(&calibrated, options.bias_correction, options.rounding, &options.int16_layers)?;
     let (samples, labels) = test.map_or((calibration, &[][..]), |test| (&test.samples, &test.labels));
     let layers = Layers { graph: &calibrated.graph, activations: &assigned.activations };
     let score = score(&graph, &assigned.graph, Some(layers), samples, labels, |done, total| {
@@ -173,7 +177,7 @@ pub fn quantize_with_made_up_ranges(graph: FloatGraph) -> Result<QuantizedGraph,
         lattices: vec![None; graph.inputs.len()],
         graph,
     };
-    Ok(assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice)?.graph)
+    Ok(assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice, &Int16Layers::None)?.graph)
 }
 
 fn check_labels(graph: &FloatGraph, test: &TestSet) -> Result<(), QuantizeError> {

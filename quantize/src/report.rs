@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assign_int8::Assigned;
 use crate::calibrate::Calibrator;
-use crate::graph::{Graph, MatrixLayout, Node, Op, QuantizedGraph, Tensor};
+use crate::graph::{Graph, LSTM_GATES, MatrixLayout, Node, Op, QuantizedGraph, Stateful, Tensor};
 use crate::score::{Score, SignalToNoise};
 
 /// The schema that is written.
@@ -167,6 +167,13 @@ pub fn macs<T: Tensor>(graph: &Graph<T>, node: &Node) -> u64 {
         }
         Op::DepthwiseConv2d(_) => graph.tensor(node.inputs[1]).shape()[1..3].iter().product(),
         Op::FullyConnected { .. } => graph.tensor(node.inputs[1]).shape()[1],
+        Op::Stateful(Stateful::Svdf { rank }) => {
+            rank * [1, 2].map(|index| graph.tensor(node.inputs[index]).shape()[1]).iter().sum::<usize>()
+        }
+        Op::Stateful(Stateful::Lstm { .. }) => {
+            let weights = &node.inputs[1..=2 * LSTM_GATES];
+            weights.iter().map(|&id| graph.tensor(id).shape()[1]).sum()
+        }
         _ => 0,
     };
     graph.tensor(node.output()).len() as u64 * weights_per_output as u64

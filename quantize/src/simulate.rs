@@ -12,6 +12,9 @@ use crate::multiplier::{quantize, type_range};
 use crate::optimize::Optimize;
 use crate::plan_memory::MemoryPlan;
 
+const SOUND: &str = "an emitted artifact is sound";
+const ROOM: &str = "the arena has the size and alignment that the artifact states";
+
 /// A quantized graph in the runtime, with memory of its own for every activation, so that each can be looked
 /// at after a run.
 pub struct Simulator<'g> {
@@ -42,12 +45,22 @@ impl<'g> Simulator<'g> {
         };
         let artifact = emit::write(graph, &lowered, &memory, &options);
         let place = |tensor: TensorRef| memory.place(&lowered, tensor);
-        Ok(Self {
+        let artifact = AlignedBytes::from(&artifact[..]);
+        let arena_bytes = Model::parse(&artifact).expect(SOUND).arena_bytes();
+        let mut simulator = Self {
             graph,
-            artifact: AlignedBytes::from(&artifact[..]),
-            arena: AlignedBytes::from(&vec![0; memory.arena_bytes as usize][..]),
+            artifact,
+            arena: AlignedBytes::from(&vec![0; arena_bytes][..]),
             places: lowered.tensors.iter().map(|tensor| tensor.map(place)).collect(),
-        })
+        };
+        simulator.reset_state();
+        Ok(simulator)
+    }
+
+    /// Gives what the graph keeps between runs its initial value.
+    pub fn reset_state(&mut self) {
+        let model = Model::parse(&self.artifact).expect(SOUND);
+        model.session(bytemuck::cast_slice_mut(&mut self.arena)).expect(ROOM);
     }
 
     /// The graph it runs.
@@ -55,16 +68,16 @@ impl<'g> Simulator<'g> {
         self.graph
     }
 
-    /// Runs one inference. `inputs` are the raw elements of the graph's inputs, in its order.
+    /// Runs one inference, with what the one before it kept. `inputs` are the raw elements of the graph's inputs, in its order.
     ///
     /// # Panics
     ///
     /// When the number of inputs, or the bytes of one, are not the graph's.
     pub fn run(&mut self, inputs: &[Vec<i8>]) {
         assert_eq!(inputs.len(), self.graph.inputs.len(), "the graph has another number of inputs");
-        let model = Model::parse(&self.artifact).expect("an emitted artifact is sound");
+        let model = Model::parse(&self.artifact).expect(SOUND);
         let arena = bytemuck::cast_slice_mut(&mut self.arena);
-        let mut session = model.session(arena).expect("the arena has the size and alignment it states");
+        let mut session = model.resume_session(arena).expect(ROOM);
         for (index, input) in inputs.iter().enumerate() {
             let mut tensor = session.input(index).expect("as many as the graph has");
             tensor.copy_from_i8(input).expect("as long as the graph's input");
@@ -83,6 +96,42 @@ impl<'g> Simulator<'g> {
     pub fn outputs(&self) -> Vec<Vec<i8>> {
         let output = |&id| self.activation(id).expect("outputs lie in the arena").to_vec();
         self.graph.outputs.iter().map(output).collect()
+    }
+}
+
+/// Reals as the little-endian elements of `tensor`: `round(value / scale) + zero_point`, half away from zero,
+/// saturated. What a model's inputs go through.
+///
+/// # Panics
+///
+/// When the tensor is neither int8 nor int16.
+pub fn quantize_raw(values: &[f32], tensor: &QuantizedTensor) -> Vec<i8> {
+    match tensor.dtype {
+        DType::Int8 => quantize_int8(values, &tensor.quantization),
+        DType::Int16 => {
+            let range = type_range(DType::Int16);
+            let element = |&value: &f32| quantize(value, &tensor.quantization).clamp(range.min, range.max);
+            values.iter().map(element).flat_map(|q| (q as i16).to_le_bytes()).map(|byte| byte as i8).collect()
+        }
+        _ => panic!("{} is neither int8 nor int16", tensor.name),
+    }
+}
+
+/// The little-endian elements of `tensor` as reals: `scale * (q - zero_point)`. What a model's outputs go through.
+///
+/// # Panics
+///
+/// When the tensor is neither int8 nor int16.
+pub fn dequantize_raw(bytes: &[i8], tensor: &QuantizedTensor) -> Vec<f32> {
+    let (scale, zero_point) = (tensor.quantization.scale(), tensor.quantization.zero_point());
+    let real = |q: i16| scale * (i32::from(q) - zero_point) as f32;
+    match tensor.dtype {
+        DType::Int8 => dequantize_int8(bytes, &tensor.quantization),
+        DType::Int16 => {
+            let elements = bytes.as_chunks().0.iter();
+            elements.map(|&[low, high]| real(i16::from_le_bytes([low as u8, high as u8]))).collect()
+        }
+        _ => panic!("{} is neither int8 nor int16", tensor.name),
     }
 }
 

@@ -84,6 +84,8 @@ pub(crate) mod field {
         pub(crate) const ACTIVATION: u16 = 3;
         pub(crate) const DILATION_WIDTH: u16 = 4;
         pub(crate) const DILATION_HEIGHT: u16 = 5;
+        /// Of a bias that is not given, where activations are int16.
+        pub(crate) const BIAS_TYPE: u16 = 6;
     }
 
     pub(crate) mod depthwise_conv_2d {
@@ -110,6 +112,27 @@ pub(crate) mod field {
         /// How weights are laid out; 0 is row by row.
         pub(crate) const WEIGHTS_FORMAT: u16 = 1;
         pub(crate) const KEEP_DIMENSIONS: u16 = 2;
+        /// Of a bias that is not given, where activations are int16.
+        pub(crate) const BIAS_TYPE: u16 = 4;
+    }
+
+    pub(crate) mod svdf {
+        pub(crate) const RANK: u16 = 0;
+    }
+
+    pub(crate) mod unidirectional_sequence_lstm {
+        pub(crate) const ACTIVATION: u16 = 0;
+        pub(crate) const CELL_CLIP: u16 = 1;
+        pub(crate) const TIME_MAJOR: u16 = 3;
+    }
+
+    pub(crate) mod call_once {
+        pub(crate) const GRAPH: u16 = 0;
+    }
+
+    pub(crate) mod var_handle {
+        pub(crate) const CONTAINER: u16 = 0;
+        pub(crate) const NAME: u16 = 1;
     }
 
     pub(crate) mod concatenation {
@@ -224,8 +247,12 @@ pub(crate) mod options_type {
     pub(crate) const PACK: u8 = 59;
     pub(crate) const UNPACK: u8 = 64;
     pub(crate) const RESIZE_NEAREST_NEIGHBOR: u8 = 74;
+    pub(crate) const SVDF: u8 = 6;
+    pub(crate) const UNIDIRECTIONAL_SEQUENCE_LSTM: u8 = 71;
     pub(crate) const LEAKY_RELU: u8 = 75;
     pub(crate) const SQUARED_DIFFERENCE: u8 = 76;
+    pub(crate) const CALL_ONCE: u8 = 103;
+    pub(crate) const VAR_HANDLE: u8 = 111;
     pub(crate) const MIRROR_PAD: u8 = 77;
     pub(crate) const DEPTH_TO_SPACE: u8 = 94;
     pub(crate) const BATCH_MATMUL: u8 = 101;
@@ -292,6 +319,7 @@ builtins! {
     ResizeBilinear = 23,
     Softmax = 25,
     SpaceToDepth = 26,
+    Svdf = 27,
     Tanh = 28,
     Pad = 34,
     Gather = 36,
@@ -300,6 +328,7 @@ builtins! {
     Sub = 41,
     Div = 42,
     Squeeze = 43,
+    UnidirectionalSequenceLstm = 44,
     StridedSlice = 45,
     Split = 49,
     LogSoftmax = 50,
@@ -326,5 +355,9 @@ builtins! {
     HardSwish = 117,
     BatchMatMul = 126,
     CumSum = 128,
+    CallOnce = 129,
+    VarHandle = 142,
+    ReadVariable = 143,
+    AssignVariable = 144,
     Relu0To1 = 152,
 }

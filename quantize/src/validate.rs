@@ -5,6 +5,7 @@
 
 mod operand;
 mod operator;
+mod stateful;
 
 use std::borrow::Cow;
 

@@ -13,7 +13,7 @@ use edgepkg_runtime::Model;
 const GUARD: u8 = 0xa5;
 const GUARD_BYTES: usize = 64;
 
-/// A graph's artifact in an arena of exactly the bytes it states.
+/// A graph's artifact in an arena of exactly the bytes it states. What it keeps goes from run to run.
 #[derive(Debug)]
 pub struct HostSession {
     emitted: Emitted,
@@ -40,8 +40,22 @@ impl HostSession {
         };
         let emitted = emit(graph, &options).map_err(|error| error.to_string())?;
         let artifact = AlignedBytes::from(&emitted.artifact[..]);
-        let memory = vec![GUARD; emitted.memory.arena_bytes as usize + 2 * GUARD_BYTES];
-        Ok(Self { emitted, artifact, memory: AlignedBytes::from(&memory[..]) })
+        let model = Model::parse(&artifact).map_err(|error| error.to_string())?;
+        let memory = vec![GUARD; model.arena_bytes() + 2 * GUARD_BYTES];
+        let mut session = Self { emitted, artifact, memory: AlignedBytes::from(&memory[..]) };
+        session.reset_state();
+        Ok(session)
+    }
+
+    /// Gives what the model keeps its initial value.
+    ///
+    /// # Panics
+    ///
+    /// When the runtime refuses the artifact.
+    pub fn reset_state(&mut self) {
+        let model = Model::parse(&self.artifact).expect("an emitted artifact is a model");
+        let arena = &mut self.memory[GUARD_BYTES..][..model.arena_bytes()];
+        model.session(cast_slice_mut(arena)).expect("the arena is as large as stated");
     }
 
     /// What was emitted.
@@ -73,8 +87,9 @@ impl HostSession {
         let (before, rest) = self.memory.split_at_mut(GUARD_BYTES);
         let (arena, after) = rest.split_at_mut(arena_bytes);
         // Nothing may depend on what a run finds in its arena.
-        arena.fill(GUARD);
-        let mut session = model.session(cast_slice_mut(arena)).expect("the arena is as large as stated");
+        arena[..model.artifact().run_bytes() as usize].fill(GUARD);
+        let mut session =
+            model.resume_session(cast_slice_mut(arena)).expect("the arena is as large as stated");
         for (index, input) in inputs.iter().enumerate() {
             let mut port = session.input(index).expect("the model has as many inputs as the case");
             port.copy_from_i8(cast_slice(input)).expect("the case's input has the model's shape");

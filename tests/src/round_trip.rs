@@ -39,13 +39,17 @@ pub fn as_kept_by_tflite(graph: &QuantizedGraph) -> QuantizedGraph {
 fn zero_bias(graph: &QuantizedGraph, node: &Node) -> QuantizedTensor {
     let [x, weights] = [0, 1].map(|index| &graph.tensor(node.inputs[index]).quantization);
     let outputs = graph.tensor(node.output()).shape[3];
+    let dtype = match graph.tensor(node.inputs[0]).dtype {
+        DType::Int16 => DType::Int64,
+        _ => DType::Int32,
+    };
     let scales = weights.scales.iter().map(|scale| x.scale() * scale).collect();
     QuantizedTensor {
         name: format!("{}/bias", node.name),
         shape: vec![outputs],
-        dtype: DType::Int32,
+        dtype,
         quantization: Quantization::per_channel(scales, 0),
-        data: Some(vec![0; outputs * 4].into()),
+        data: Some(vec![0; dtype.bytes(outputs as u32).unwrap_or_default() as usize].into()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! their signal beside that of the reference int8 files.
 #![cfg(feature = "onnx")]
 
+use edgepkg_quantize::assign_int8::Int16Layers;
 use edgepkg_quantize::pipeline::{Options, quantize};
 use edgepkg_quantize::score::{Answers, score};
 use edgepkg_quantize::simplify::simplify;
@@ -70,6 +71,27 @@ fn check(model: &str, task: Task) {
             );
         }
     }
+}
+
+/// What int16 activations give the worst output beyond int8's at least, in dB. Weights, int8 in both, leave no more.
+const LEAST_GAIN_OF_INT16_DB: f64 = 4.0;
+
+#[test]
+fn ad_in_int16() {
+    let Some(zoo) = zoo::folder() else { return };
+    let bytes = std::fs::read(zoo.join("ad/model.onnx")).expect("the zoo holds the model");
+    let graph = simplify(float_onnx(&bytes).expect("the model is read"));
+    let data = data_set(&zoo, "ad", &graph);
+    let decibels = |int16_layers| {
+        let options = Options { int16_layers, ..Options::default() };
+        let quantized = quantize(graph.clone(), &data.calibration, None, &options, &mut |_| {})
+            .expect("the model is quantized");
+        let score = score(&graph, &quantized.graph, None, &data.test, &data.labels, |_, _| {});
+        score.expect("the quantized model runs").worst_output_decibels()
+    };
+    let (int8, int16) = (decibels(Int16Layers::None), decibels(Int16Layers::All));
+    println!("ad: {int8:.2} dB of int8, {int16:.2} dB of int16");
+    assert!(int16 >= int8 + LEAST_GAIN_OF_INT16_DB, "{int16:.2} dB, {int8:.2} dB of int8");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn weights_of_four_bits_in_int8_models_are_refused() {
     for (place, shape) in [(0, [1, 3]), (2, [1, 2])] {
         graph.tensors[place] = FileTensor::new("port", kind::INT8, &shape).scaled(&[0.5], 0);
     }
-    insta::assert_snapshot!(message(&[graph]), @"tensor `w` has type int4; activations and weights must be int8");
+    insta::assert_snapshot!(message(&[graph]), @"tensor `w` has type int4; activations must be int8 or int16, and weights int8");
 }
 
 /// uint8 outside, int8 inside, quantized on the way in and out.

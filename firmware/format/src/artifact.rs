@@ -38,6 +38,8 @@ pub enum SectionKind {
     Plan = 2,
     /// Weights and tables.
     Const = 3,
+    /// Initial values of what is kept between runs. Not there where nothing is.
+    State = 4,
 }
 
 /// Why bytes are not an artifact that can run.
@@ -147,6 +149,7 @@ pub struct Artifact<'a> {
     info: &'a [u8],
     plan: &'a [u8],
     constants: &'a [u8],
+    state: &'a [u8],
     arena_bytes: u32,
     inputs: Ports<'a>,
     outputs: Ports<'a>,
@@ -172,7 +175,7 @@ impl<'a> Artifact<'a> {
             let end = u64::from(port.tensor.offset) + u64::from(bytes);
             let alignment = port.tensor.dtype.bytes(1).unwrap_or(1);
             let placed = port.tensor.space == Space::Arena
-                && end <= u64::from(self.arena_bytes)
+                && end <= u64::from(self.run_bytes())
                 && port.tensor.offset.is_multiple_of(alignment);
             if !placed {
                 return Err(ArtifactError::Info);
@@ -214,8 +217,9 @@ impl<'a> Artifact<'a> {
         })?;
         let is_inside = |operand: &Operand| match operand.tensor.space {
             Space::Const => operand.fits(self.constants.len() as u32),
-            Space::Arena => operand.fits(self.arena_bytes),
-            Space::State | Space::Parameter => false,
+            Space::Arena => operand.fits(self.run_bytes()),
+            Space::State => operand.fits(self.state.len() as u32),
+            Space::Parameter => false,
         };
         if operands.iter().all(is_inside) {
             Ok(())
@@ -268,9 +272,19 @@ impl<'a> Artifact<'a> {
         self.outputs
     }
 
-    /// Bytes of arena a run needs.
+    /// Bytes of arena a session needs: those of a run, and after them what is kept between runs.
     pub fn arena_bytes(&self) -> u32 {
         self.arena_bytes
+    }
+
+    /// Of the arena, the bytes that mean something during a run alone.
+    pub fn run_bytes(&self) -> u32 {
+        self.arena_bytes - self.state.len() as u32
+    }
+
+    /// Initial values of what is kept between runs.
+    pub fn state(&self) -> &'a [u8] {
+        self.state
     }
 
     /// Its operators, in the order in which they run.
@@ -308,10 +322,15 @@ impl<'a> UncheckedPlan<'a> {
         }
         let header = Header::read(bytes)?;
         let bytes = &bytes[..header.total_bytes];
-        let [info, plan, constants] = header.sections(bytes)?;
+        let Sections { info, plan, constants, state } = header.sections(bytes)?;
         let Info { arena_bytes, operators, inputs, outputs, .. } = decode_info(info)?;
+        // State lies at the arena's end, and is aligned as the arena's start is.
+        let run_bytes = arena_bytes.checked_sub(state.len() as u32).ok_or(ArtifactError::Info)?;
+        if !state.is_empty() && !run_bytes.is_multiple_of(ALIGNMENT as u32) {
+            return Err(ArtifactError::Info);
+        }
         let artifact =
-            Artifact { bytes, isa: header.isa, info, plan, constants, arena_bytes, inputs, outputs };
+            Artifact { bytes, isa: header.isa, info, plan, constants, state, arena_bytes, inputs, outputs };
         artifact.check_ports()?;
         Ok(Self { artifact, operators })
     }
@@ -402,6 +421,13 @@ fn is_sound(port: &Port<'_>) -> bool {
     port.scale.is_finite() && port.scale > 0.0 && port.labels.iter().all(|label| !label.is_empty())
 }
 
+struct Sections<'a> {
+    info: &'a [u8],
+    plan: &'a [u8],
+    constants: &'a [u8],
+    state: &'a [u8],
+}
+
 struct Header {
     isa: Isa,
     total_bytes: usize,
@@ -441,9 +467,9 @@ impl Header {
         Ok(Self { isa, total_bytes, section_count })
     }
 
-    /// The info, plan and constant sections, each exactly once, in ascending order.
-    fn sections<'a>(&self, bytes: &'a [u8]) -> Result<[&'a [u8]; 3], ArtifactError> {
-        let mut found: [Option<&'a [u8]>; 3] = [None; 3];
+    /// The info, plan and constant sections, each exactly once, and state, at most once, in ascending order.
+    fn sections<'a>(&self, bytes: &'a [u8]) -> Result<Sections<'a>, ArtifactError> {
+        let mut found: [Option<&'a [u8]>; 4] = [None; 4];
         let mut free_from = HEADER_BYTES + self.section_count * SECTION_ENTRY_BYTES;
         for index in 0..self.section_count {
             let entry = HEADER_BYTES + index * SECTION_ENTRY_BYTES;
@@ -461,7 +487,9 @@ impl Header {
             }
         }
         match found {
-            [Some(info), Some(plan), Some(constants)] => Ok([info, plan, constants]),
+            [Some(info), Some(plan), Some(constants), state] => {
+                Ok(Sections { info, plan, constants, state: state.unwrap_or_default() })
+            }
             _ => Err(ArtifactError::Sections),
         }
     }

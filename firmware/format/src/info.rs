@@ -175,7 +175,7 @@ pub struct Info<'a> {
     pub name: &'a str,
     /// Its semantic version.
     pub version: &'a str,
-    /// Bytes of arena a run needs, all scratch included.
+    /// Bytes of arena a session needs, all scratch included; at its end what is kept between runs.
     pub arena_bytes: u32,
     /// The operators the plan uses.
     pub operators: OperatorSet,

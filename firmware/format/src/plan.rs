@@ -12,90 +12,31 @@
 #[macro_use]
 mod macros;
 
+mod channel_parameters;
 mod choices;
 mod entry;
 mod field;
 mod geometry;
 mod operands;
 mod packed;
+mod parts;
 mod rounding;
 
-pub use choices::{BinaryFunction, Direction, Extreme, PackedRounding, Running, Traversal};
+pub use channel_parameters::{ChannelParameters, WideChannelParameters};
+pub use choices::{
+    Accumulation, BinaryFunction, Direction, Extreme, PackedRounding, Running, SequenceOrder, Sigmoid,
+    Traversal,
+};
 pub use entry::{PlanEntry, PlanError, PlanReader};
 pub use geometry::GeometryError;
 pub use operands::{Access, Operand, Operands};
 pub use packed::Axis;
+pub use parts::{Clamp, Dims, GateScales, Image, RECORD_HEADER_BYTES, Scale, Strides, Window};
 pub use rounding::Rounding;
 
 use self::field::{Field, WordReader, WordWriter};
 use crate::linked::Linked;
-use crate::tensor::{MAX_RANK, TensorRef};
-
-/// Bytes before a record's fields.
-pub const RECORD_HEADER_BYTES: usize = 8;
-
-/// Extents, or strides in bytes, of up to [`MAX_RANK`] dimensions, outermost first. Unused leading
-/// dimensions have extent 1 and stride 0.
-pub type Dims = [u32; MAX_RANK];
-/// Strides of up to [`MAX_RANK`] dimensions, outermost first. They may be negative.
-pub type Strides = [i32; MAX_RANK];
-
-structure! {
-    /// A batch of images, NHWC.
-    Image {
-        /// Images.
-        batches: u32,
-        /// Rows.
-        height: u32,
-        /// Columns.
-        width: u32,
-        /// Channels, innermost.
-        channels: u32,
-    }
-}
-
-structure! {
-    /// A window that slides over an image. Padding below and to the right follows from the output.
-    Window {
-        /// Rows of the kernel.
-        height: u32,
-        /// Columns of the kernel.
-        width: u32,
-        /// Rows the window moves by.
-        stride_height: u32,
-        /// Columns the window moves by.
-        stride_width: u32,
-        /// Rows between taps; 1 is dense.
-        dilation_height: u32,
-        /// Columns between taps; 1 is dense.
-        dilation_width: u32,
-        /// Rows of padding above the image.
-        pad_top: u32,
-        /// Columns of padding left of the image.
-        pad_left: u32,
-    }
-}
-
-structure! {
-    /// A fixed-point factor `multiplier * 2^(shift - 31)`: `multiplier` is 0 or in `[2^30, 2^31)`
-    /// (a mean's, which its count divides, from `2^29` on), a positive `shift` is to the left.
-    Scale {
-        /// The mantissa, Q31.
-        multiplier: i32,
-        /// The exponent, -31 to 30.
-        shift: i32,
-    }
-}
-
-structure! {
-    /// The range an output is clamped to, inclusive.
-    Clamp {
-        /// Least value.
-        min: i32,
-        /// Greatest value.
-        max: i32,
-    }
-}
+use crate::tensor::TensorRef;
 
 records! {
     /// Convolution, grouped or not. `weights`: `[output channel][row][column][input channel of the
@@ -665,37 +606,194 @@ records! {
         /// Of which element.
         extreme: Extreme,
     }
-}
 
-structure! {
-    /// What a convolution or a fully connected layer holds for each output channel, in the constant
-    /// section: 12 bytes, one after the other.
-    ChannelParameters {
-        /// Bias in the accumulator's scale, with `-input_zero_point * sum of weights` folded in,
-        /// wrapping.
-        bias: i32,
-        /// `input scale * weight scale` in the output's.
+    /// Convolution of int16, grouped, depthwise or transposed; fully connected layers are windows of one pixel.
+    /// `weights`: `[output channel][row][column][input channel of the group]` int8.
+    Conv2d16 = 40 {
+        /// int16, shape `input_image`.
+        input: TensorRef,
+        /// int16, shape `output_image`.
+        output: TensorRef,
+        /// int8, constant.
+        weights: TensorRef,
+        /// [`WideChannelParameters`], constant, 8-aligned.
+        channels: TensorRef,
+        /// Shape of the input.
+        input_image: Image,
+        /// Shape of the output.
+        output_image: Image,
+        /// The kernel, on the input with its pixels spread.
+        window: Window,
+        /// Rows and columns from one of the input's pixels to the next: a transposed convolution's stride; else 1.
+        spread: [u32; 2],
+        /// Groups; divides the channels of input and output.
+        groups: u32,
+        /// What is summed up in.
+        accumulation: Accumulation,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
+    }
+
+    /// Softmax of each row of int16, the output's scale being 1/32768.
+    Softmax16 = 41 {
+        /// int16, `[rows, depth]`.
+        input: TensorRef,
+        /// int16, `[rows, depth]`.
+        output: TensorRef,
+        /// Two tables of 513 int16 values, constant: `exp` on [-10, 0], `1 / (1 + x)` on [0, 1].
+        tables: TensorRef,
+        /// Rows.
+        rows: u32,
+        /// Elements of a row.
+        depth: u32,
+        /// `beta * input scale`, in steps of 10/65535.
         scale: Scale,
     }
-}
 
-impl ChannelParameters {
-    /// Bytes of one entry.
-    pub const BYTES: usize = 4 * <Self as Field>::WORDS;
-
-    /// The entries of a table; a shorter rest at the end is left out.
-    pub fn table(bytes: &[u8]) -> impl ExactSizeIterator<Item = Self> + '_ {
-        let (entries, _) = bytes.as_chunks::<{ Self::BYTES }>();
-        entries.iter().map(|entry| {
-            let word = |i: usize| i32::from_le_bytes([entry[i], entry[i + 1], entry[i + 2], entry[i + 3]]);
-            Self { bias: word(0), scale: Scale { multiplier: word(4), shift: word(8) } }
-        })
+    /// A sigmoid of int16, its output in steps of `2^-15`.
+    Sigmoid16 = 42 {
+        /// int16.
+        input: TensorRef,
+        /// int16.
+        output: TensorRef,
+        /// 256 values of 16 bits, unsigned, constant: the logistic function.
+        table: TensorRef,
+        /// Elements.
+        length: u32,
+        /// Which one.
+        function: Sigmoid,
+        /// Inputs are multiplied by it,
+        multiplier: i32,
+        /// then divided by 2 to this power.
+        shift: u32,
     }
 
-    /// The entry's bytes.
-    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        self.write(&mut WordWriter::new(&mut bytes));
-        bytes
+    /// Two slopes that meet at the zero point, of int16.
+    LeakyRelu16 = 43 {
+        /// int16.
+        input: TensorRef,
+        /// int16.
+        output: TensorRef,
+        /// Elements.
+        length: u32,
+        /// Zero point of the input.
+        input_zero_point: i32,
+        /// From the zero point up: input scale in the output's.
+        identity: Scale,
+        /// Below it; a negative multiplier negates the product with its magnitude.
+        alpha: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+        /// Range of the output.
+        clamp: Clamp,
     }
+
+    /// Any unary function of int16, by a table of 513 points and lines between them.
+    Interpolate16 = 44 {
+        /// int16.
+        input: TensorRef,
+        /// int16.
+        output: TensorRef,
+        /// 513 int16 values, constant, for inputs -32768, -32640 and so on.
+        table: TensorRef,
+        /// Elements.
+        length: u32,
+    }
+
+    /// Singular value decomposition filters, `units * rank`: features of the last runs, weighed by time.
+    Svdf = 52 {
+        /// int8, `[batches, inputs]`.
+        input: TensorRef,
+        /// int8, `[batches, units]`.
+        output: TensorRef,
+        /// int8, constant, `[filters, inputs]`.
+        feature_weights: TensorRef,
+        /// int8 or int16, constant, `[filters, memory]`.
+        time_weights: TensorRef,
+        /// int32, constant, `[units]`.
+        bias: TensorRef,
+        /// State of the time weights' type, `[batches, filters, memory]`, the newest feature last.
+        state: TensorRef,
+        /// Rows of the input.
+        batches: u32,
+        /// Elements of an input row.
+        inputs: u32,
+        /// Elements of an output row.
+        units: u32,
+        /// Filters of a unit.
+        rank: u32,
+        /// Features that are kept of a filter.
+        memory: u32,
+        /// Zero point of the input.
+        input_zero_point: i32,
+        /// Scale of the feature weights' sums in the state's.
+        feature_scale: Scale,
+        /// Zero point of the state.
+        state_zero_point: i32,
+        /// Scale of the time weights' sums in the output's.
+        output_scale: Scale,
+        /// Added after requantization.
+        output_zero_point: i32,
+    }
+
+    /// Long short-term memory over a sequence.
+    Lstm = 53 {
+        /// int8 or int16, `[batches, steps, inputs]` in `order`.
+        input: TensorRef,
+        /// As the input, `[batches, steps, units]` in `order`.
+        output: TensorRef,
+        /// int8, constant, `[units][gate][inputs, then units]`; gates: input, forget, cell, output.
+        weights: TensorRef,
+        /// int64, constant, `[units][gate][of the input's sum, of the hidden state's]`.
+        biases: TensorRef,
+        /// As a [`Sigmoid16`]'s.
+        table: TensorRef,
+        /// State, int16: the hidden state `[batches, units]` of the input's type, then the cells of int16.
+        state: TensorRef,
+        /// Sequences.
+        batches: u32,
+        /// Steps of a sequence.
+        steps: u32,
+        /// Elements of an input row.
+        inputs: u32,
+        /// Elements of an output row.
+        units: u32,
+        /// Which rows follow each other.
+        order: SequenceOrder,
+        /// What gates are summed up in.
+        accumulation: Accumulation,
+        /// Of the gates: input, forget, cell, output.
+        gates: [GateScales; 4],
+        /// Of the product of two gates in the cell's scale.
+        cell_scale: Scale,
+        /// Range of the cell.
+        cell_clamp: Clamp,
+        /// Cells are multiplied by it before their tangent is taken,
+        tanh_multiplier: i32,
+        /// then divided by 2 to this power.
+        tanh_shift: u32,
+        /// Of the product of the output gate and the cell's tangent in the output's scale.
+        output_scale: Scale,
+        /// Zero point of the output.
+        output_zero_point: i32,
+    }
+
+    ;
+
+    /// [`Add`] of int16.
+    Add16(Add) = 45,
+    /// [`Add`] of int16 with `a - b` for `a + b`.
+    Sub16(Add) = 46,
+    /// [`Add`] of int16 with `(a - b) * (a - b)` for `a + b`.
+    SquaredDifference16(Add) = 47,
+    /// [`Mul`] of int16.
+    Mul16(Mul) = 48,
+    /// [`AveragePool2d`] of int16.
+    AveragePool2d16(AveragePool2d) = 49,
+    /// [`MaxPool2d`] of int16.
+    MaxPool2d16(MaxPool2d) = 50,
+    /// [`Mean`] of int16.
+    Mean16(Mean) = 51,
 }

@@ -16,7 +16,7 @@ pub enum Space {
     Const = 0,
     /// The caller's arena: activations of one run.
     Arena = 1,
-    /// Kept between runs, with an initial value in the artifact. Reserved in version 1.
+    /// Kept between runs, with an initial value in the artifact.
     State = 2,
     /// May be trained: in RAM or in a slot of its own. Reserved in version 1.
     Parameter = 3,

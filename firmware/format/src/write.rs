@@ -38,8 +38,8 @@ pub struct Contents<'a> {
     pub name: &'a str,
     /// Its semantic version.
     pub version: &'a str,
-    /// Bytes of arena a run needs.
-    pub arena_bytes: u32,
+    /// Bytes of arena that a run needs, without what is kept between runs.
+    pub run_bytes: u32,
     /// What goes in.
     pub inputs: &'a [PortDescription],
     /// What comes out.
@@ -48,6 +48,8 @@ pub struct Contents<'a> {
     pub plan: &'a [PlanEntry],
     /// Weights and tables.
     pub constants: &'a [u8],
+    /// Initial values of what is kept between runs.
+    pub state: &'a [u8],
     /// SHA-256 of the quantized graph.
     pub graph_digest: Digest,
 }
@@ -59,11 +61,14 @@ impl Contents<'_> {
     ///
     /// When the artifact would pass 4 GiB.
     pub fn write(&self) -> Vec<u8> {
-        let sections = [
+        let mut sections = alloc::vec![
             (SectionKind::Info, self.info_section()),
             (SectionKind::Plan, self.plan_section()),
             (SectionKind::Const, self.constants.to_vec()),
         ];
+        if !self.state.is_empty() {
+            sections.push((SectionKind::State, self.state.to_vec()));
+        }
         let mut bytes = alloc::vec![0; HEADER_BYTES + sections.len() * SECTION_ENTRY_BYTES];
         for (index, (kind, section)) in sections.iter().enumerate() {
             bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
@@ -87,6 +92,16 @@ impl Contents<'_> {
         bytes
     }
 
+    /// Bytes of arena that a session needs: those of a run, and what is kept between runs at a multiple of
+    /// [`ALIGNMENT`].
+    ///
+    /// # Panics
+    ///
+    /// When they pass 4 GiB.
+    pub fn arena_bytes(&self) -> u32 {
+        arena_bytes(self.run_bytes, word(self.state.len()))
+    }
+
     fn info_section(&self) -> Vec<u8> {
         let operators = self.plan.iter().fold(OperatorSet::EMPTY, |set, entry| set.with(entry.record.kind()));
         let inputs = encode_ports(self.inputs);
@@ -94,7 +109,7 @@ impl Contents<'_> {
         let info = Info {
             name: self.name,
             version: self.version,
-            arena_bytes: self.arena_bytes,
+            arena_bytes: self.arena_bytes(),
             operators,
             inputs: Ports::from_encoded(self.inputs.len(), &inputs),
             outputs: Ports::from_encoded(self.outputs.len(), &outputs),
@@ -110,6 +125,18 @@ impl Contents<'_> {
             entry.encode(&mut bytes[start..]);
         }
         bytes
+    }
+}
+
+/// Bytes of arena for `run_bytes` and, at a multiple of [`ALIGNMENT`] after them, `state_bytes`.
+///
+/// # Panics
+///
+/// When they pass 4 GiB.
+pub fn arena_bytes(run_bytes: u32, state_bytes: u32) -> u32 {
+    match state_bytes {
+        0 => run_bytes,
+        _ => word((run_bytes as usize).next_multiple_of(ALIGNMENT) + state_bytes as usize),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which regions records touch, and which shapes they are refused for.
 
 use edgepkg_format::plan::{
-    Access, AveragePool2d, Clamp, Conv2d, DepthwiseConv2d, Fill, FullyConnected, GeometryError, Image, Mean,
-    Mul, Operand, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding, Rounding, Scale,
-    Softmax, StridedCopy, Traversal, Window,
+    Access, Accumulation, AveragePool2d, Clamp, Conv2d, Conv2d16, DepthwiseConv2d, Fill, FullyConnected,
+    GeometryError, Image, Mean, Mul, Operand, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected,
+    PackedRounding, Rounding, Scale, Softmax, StridedCopy, Traversal, Window,
 };
 use edgepkg_format::{DType, Record, Space, TensorRef};
 
@@ -90,6 +90,41 @@ fn conv2d_shapes_agree() {
     refused(GeometryError::WrongType, |op| op.weights.dtype = DType::Int4);
     refused(GeometryError::WrongType, |op| op.input.dtype = DType::Int16);
     refused(GeometryError::Misaligned, |op| op.channels.offset += 2);
+}
+
+#[test]
+fn convolutions_of_int16_spread_their_input() {
+    let Conv2d { input_image, output_image, window, groups, .. } = conv2d();
+    let wide = |offset| TensorRef::new(Space::Arena, DType::Int16, offset);
+    let record = Conv2d16 {
+        input: wide(100),
+        output: wide(1000),
+        weights: constant(300),
+        channels: TensorRef::new(Space::Const, DType::Int64, 400),
+        input_image,
+        output_image,
+        window,
+        spread: [2, 3],
+        groups,
+        accumulation: Accumulation::Wide,
+        output_zero_point: 0,
+        clamp: CLAMP,
+    };
+    let expected = vec![(100, 2 * 420), (300, 9 * 3 * 2 * (6 / 3)), (400, 9 * 16), (1000, 2 * 2 * 4 * 3 * 9)];
+    assert_eq!(regions(record), Ok(expected));
+    let refused = |error, edit: fn(&mut Conv2d16)| {
+        let mut record = record;
+        edit(&mut record);
+        assert_eq!(regions(record), Err(error));
+    };
+    refused(GeometryError::Inconsistent, |op| op.spread[1] = 0);
+    refused(GeometryError::TooLarge, |op| op.spread[0] = 1 << 15);
+    refused(GeometryError::Inconsistent, |op| op.groups = 2);
+    refused(GeometryError::Misaligned, |op| op.input.offset += 1);
+    refused(GeometryError::Misaligned, |op| op.channels.offset += 4);
+    refused(GeometryError::WrongType, |op| op.output.dtype = DType::Int8);
+    refused(GeometryError::WrongType, |op| op.channels.dtype = DType::Int32);
+    refused(GeometryError::WrongSpace, |op| op.channels.space = Space::Arena);
 }
 
 #[test]

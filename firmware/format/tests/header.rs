@@ -64,11 +64,12 @@ fn tiny() -> AlignedBytes {
         isa: Isa::Armv7em,
         name: "ab",
         version: "1",
-        arena_bytes: 300,
+        run_bytes: 300,
         inputs: &[],
         outputs: &[output],
         plan: &[PlanEntry { layer: 4, record: fill.into() }],
         constants: &[],
+        state: &[],
         graph_digest: [0xab; 32],
     }
     .write();

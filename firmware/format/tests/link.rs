@@ -59,6 +59,7 @@ fn requests_have_these_bytes() {
     check(Request::EraseSlot, 8, &[]);
     check(Request::WriteSlot { offset: 4, bytes: &[1, 2, 3, 4] }, 9, &[4, 4, 1, 2, 3, 4]);
     check(Request::CommitSlot { length: 16, crc32: 0x80, counter: 3 }, 10, &[16, 0x80, 0x01, 3]);
+    check(Request::ResetState, 11, &[]);
 }
 
 #[test]

@@ -2,11 +2,13 @@
 //! it.
 
 use edgepkg_format::plan::{
-    Add, ArgExtreme, AveragePool2d, BatchMatMul, Binary, BinaryFunction, ChannelParameters, Clamp, Conv2d,
-    CumulativeSum, DepthwiseConv2d, Direction, Extreme, Fill, FullyConnected, Gather, Image, LogSoftmax,
-    Lookup, MaxPool2d, Mean, Mul, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding,
-    PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Requantize, ResizeBilinear, Rounding, Running,
-    Scale, Softmax, StridedCopy, TransposeConv2d, Traversal, Window,
+    Accumulation, Add, ArgExtreme, AveragePool2d, BatchMatMul, Binary, BinaryFunction, ChannelParameters,
+    Clamp, Conv2d, Conv2d16, CumulativeSum, DepthwiseConv2d, Direction, Extreme, Fill, FullyConnected,
+    GateScales, Gather, Image, Interpolate16, LeakyRelu16, LogSoftmax, Lookup, Lstm, MaxPool2d, Mean, Mul,
+    PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding, PlanEntry, PlanError,
+    PlanReader, RECORD_HEADER_BYTES, Requantize, ResizeBilinear, Rounding, Running, Scale, SequenceOrder,
+    Sigmoid, Sigmoid16, Softmax, Softmax16, StridedCopy, Svdf, TransposeConv2d, Traversal,
+    WideChannelParameters, Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -178,9 +180,8 @@ fn fully_connected() {
     check_with_rounding(record, 3, 14, &[0, 2, 4, 6]);
 }
 
-#[test]
-fn add() {
-    let record = Add {
+fn numbered_add() -> Add {
+    Add {
         a: tensor(0),
         b: tensor(2),
         output: tensor(4),
@@ -196,13 +197,16 @@ fn add() {
         output_zero_point: 33,
         clamp: clamp(34),
         rounding: Rounding::Once,
-    };
-    check_with_rounding(record, 4, 36, &[0, 2, 4]);
+    }
 }
 
 #[test]
-fn mul() {
-    let record = Mul {
+fn add() {
+    check_with_rounding(numbered_add(), 4, 36, &[0, 2, 4]);
+}
+
+fn numbered_mul() -> Mul {
+    Mul {
         a: tensor(0),
         b: tensor(2),
         output: tensor(4),
@@ -215,13 +219,16 @@ fn mul() {
         output_zero_point: 28,
         clamp: clamp(29),
         rounding: Rounding::Once,
-    };
-    check_with_rounding(record, 5, 31, &[0, 2, 4]);
+    }
 }
 
 #[test]
-fn average_pool2d() {
-    let record = AveragePool2d {
+fn mul() {
+    check_with_rounding(numbered_mul(), 5, 31, &[0, 2, 4]);
+}
+
+fn numbered_average_pool2d() -> AveragePool2d {
+    AveragePool2d {
         input: tensor(0),
         output: tensor(2),
         input_image: image(4),
@@ -230,26 +237,32 @@ fn average_pool2d() {
         clamp: clamp(20),
         zero_point: 22,
         rounding: Rounding::Once,
-    };
-    check_with_rounding(record, 6, 23, &[0, 2]);
+    }
 }
 
 #[test]
-fn max_pool2d() {
-    let record = MaxPool2d {
+fn average_pool2d() {
+    check_with_rounding(numbered_average_pool2d(), 6, 23, &[0, 2]);
+}
+
+fn numbered_max_pool2d() -> MaxPool2d {
+    MaxPool2d {
         input: tensor(0),
         output: tensor(2),
         input_image: image(4),
         output_image: image(8),
         window: window(12),
         clamp: clamp(20),
-    };
-    check(record, 7, 22, &[0, 2]);
+    }
 }
 
 #[test]
-fn mean() {
-    let record = Mean {
+fn max_pool2d() {
+    check(numbered_max_pool2d(), 7, 22, &[0, 2]);
+}
+
+fn numbered_mean() -> Mean {
+    Mean {
         input: tensor(0),
         output: tensor(2),
         kept: dims(4),
@@ -260,8 +273,12 @@ fn mean() {
         scale: scale(29),
         output_zero_point: 31,
         rounding: Rounding::Once,
-    };
-    check_with_rounding(record, 8, 32, &[0, 2]);
+    }
+}
+
+#[test]
+fn mean() {
+    check_with_rounding(numbered_mean(), 8, 32, &[0, 2]);
 }
 
 #[test]
@@ -510,9 +527,113 @@ fn arg_extreme() {
 }
 
 #[test]
+fn conv2d_of_int16() {
+    let record = Conv2d16 {
+        input: tensor(0),
+        output: tensor(2),
+        weights: tensor(4),
+        channels: tensor(6),
+        input_image: image(8),
+        output_image: image(12),
+        window: window(16),
+        spread: [24, 25],
+        groups: 26,
+        accumulation: Accumulation::Wide,
+        output_zero_point: 28,
+        clamp: clamp(29),
+    };
+    check_with_choices(record, 40, 31, &[0, 2, 4, 6], &[Choice { at: 27, value: 1, count: 2 }]);
+}
+
+#[test]
+fn functions_of_int16() {
+    let (input, output, table) = (tensor(0), tensor(2), tensor(4));
+    check(Softmax16 { input, output, tables: table, rows: 6, depth: 7, scale: scale(8) }, 41, 10, &[0, 2, 4]);
+    let function = Sigmoid::Tanh;
+    let sigmoid = Sigmoid16 { input, output, table, length: 6, function, multiplier: 8, shift: 9 };
+    check_with_choices(sigmoid, 42, 10, &[0, 2, 4], &[Choice { at: 7, value: 1, count: 2 }]);
+    let leaky_relu = LeakyRelu16 {
+        input,
+        output,
+        length: 4,
+        input_zero_point: 5,
+        identity: scale(6),
+        alpha: scale(8),
+        output_zero_point: 10,
+        clamp: clamp(11),
+    };
+    check(leaky_relu, 43, 13, &[0, 2]);
+    check(Interpolate16 { input, output, table, length: 6 }, 44, 7, &[0, 2, 4]);
+}
+
+#[test]
+fn svdf() {
+    let record = Svdf {
+        input: tensor(0),
+        output: tensor(2),
+        feature_weights: tensor(4),
+        time_weights: tensor(6),
+        bias: tensor(8),
+        state: tensor(10),
+        batches: 12,
+        inputs: 13,
+        units: 14,
+        rank: 15,
+        memory: 16,
+        input_zero_point: 17,
+        feature_scale: scale(18),
+        state_zero_point: 20,
+        output_scale: scale(21),
+        output_zero_point: 23,
+    };
+    check(record, 52, 24, &[0, 2, 4, 6, 8, 10]);
+}
+
+#[test]
+fn lstm() {
+    let gate = |at| GateScales { input: scale(at), hidden: scale(at + 2) };
+    let record = Lstm {
+        input: tensor(0),
+        output: tensor(2),
+        weights: tensor(4),
+        biases: tensor(6),
+        table: tensor(8),
+        state: tensor(10),
+        batches: 12,
+        steps: 13,
+        inputs: 14,
+        units: 15,
+        order: SequenceOrder::TimeMajor,
+        accumulation: Accumulation::Wide,
+        gates: [18, 22, 26, 30].map(gate),
+        cell_scale: scale(34),
+        cell_clamp: clamp(36),
+        tanh_multiplier: 38,
+        tanh_shift: 39,
+        output_scale: scale(40),
+        output_zero_point: 42,
+    };
+    let choices = [Choice { at: 16, value: 1, count: 2 }, Choice { at: 17, value: 1, count: 2 }];
+    check_with_choices(record, 53, 43, &[0, 2, 4, 6, 8, 10], &choices);
+}
+
+#[test]
+fn kinds_of_int16_have_the_fields_of_those_of_int8() {
+    let (add, mul) = (numbered_add(), numbered_mul());
+    check_with_rounding(Record::Add16(add), 45, 36, &[0, 2, 4]);
+    check_with_rounding(Record::Sub16(add), 46, 36, &[0, 2, 4]);
+    check_with_rounding(Record::SquaredDifference16(add), 47, 36, &[0, 2, 4]);
+    check_with_rounding(Record::Mul16(mul), 48, 31, &[0, 2, 4]);
+    check_with_rounding(Record::AveragePool2d16(numbered_average_pool2d()), 49, 23, &[0, 2]);
+    check(Record::MaxPool2d16(numbered_max_pool2d()), 50, 22, &[0, 2]);
+    check_with_rounding(Record::Mean16(numbered_mean()), 51, 32, &[0, 2]);
+}
+
+#[test]
 fn every_kind_is_known_by_its_code_and_specified() {
-    let codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
-    assert_eq!(codes, (1..=24).collect::<Vec<_>>());
+    let mut codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, (1..=24).chain(40..=53).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
     assert_eq!(
         SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),
@@ -556,6 +677,17 @@ fn channel_parameters() {
     assert_eq!(entry.to_bytes(), bytes);
     assert_eq!(
         ChannelParameters::table(&[&bytes[..], &bytes, &[1]].concat()).collect::<Vec<_>>(),
+        [entry; 2]
+    );
+}
+
+#[test]
+fn wide_channel_parameters() {
+    let entry = WideChannelParameters { bias: -2 << 32, scale: Scale { multiplier: 1 << 30, shift: -5 } };
+    let bytes = *b"\0\0\0\0\xfe\xff\xff\xff\0\0\0\x40\xfb\xff\xff\xff";
+    assert_eq!(entry.to_bytes(), bytes);
+    assert_eq!(
+        WideChannelParameters::table(&[&bytes[..], &bytes, &[1]].concat()).collect::<Vec<_>>(),
         [entry; 2]
     );
 }

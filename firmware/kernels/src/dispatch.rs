@@ -3,14 +3,15 @@
 use core::cell::Cell;
 
 use bytemuck::cast_slice;
-use edgepkg_format::Record;
 use edgepkg_format::linked::{EveryOperator, Linked};
+use edgepkg_format::{DType, Record};
 
 use crate::Computed;
 #[cfg(isa = "armv7em")]
 use crate::arch::armv7em::{
     add_i8, average_pool2d_i8, packed_conv2d_i8, packed_depthwise_conv2d_i8, packed_fully_connected_i8,
 };
+use crate::element::Element;
 #[cfg(not(target_os = "none"))]
 use crate::portable::{
     conv2d::conv2d_i8, depthwise_conv2d::depthwise_conv2d_i8, elementwise::add_i8,
@@ -19,21 +20,27 @@ use crate::portable::{
 use crate::reference::arg_extreme::arg_extreme_i8;
 use crate::reference::batch_mat_mul::batch_mat_mul_i8;
 use crate::reference::binary::binary_i8;
+use crate::reference::conv2d16::conv2d_i16;
 use crate::reference::cumulative_sum::cumulative_sum_i8;
 #[cfg(all(target_os = "none", not(isa = "armv7em")))]
 use crate::reference::elementwise::add_i8;
-use crate::reference::elementwise::mul_i8;
+use crate::reference::elementwise::{Combination, combine_i16, mul_i8, mul_i16};
 use crate::reference::gather::gather;
+use crate::reference::interpolate16::{interpolate_i16, softmax_i16};
+use crate::reference::leaky_relu16::leaky_relu_i16;
 use crate::reference::log_softmax::log_softmax_i8;
 use crate::reference::lookup::lookup_i8;
-use crate::reference::mean::mean_i8;
+use crate::reference::lstm::{Weights, lstm};
+use crate::reference::mean::{mean_i8, mean_i16};
 use crate::reference::movement::{fill_i8, strided_copy};
 #[cfg(not(isa = "armv7em"))]
 use crate::reference::pool2d::average_pool2d_i8;
-use crate::reference::pool2d::max_pool2d_i8;
+use crate::reference::pool2d::{average_pool2d_i16, max_pool2d_i8, max_pool2d_i16};
 use crate::reference::requantize::requantize;
 use crate::reference::resize_bilinear::resize_bilinear_i8;
+use crate::reference::sigmoid16::sigmoid_i16;
 use crate::reference::softmax::softmax_i8;
+use crate::reference::svdf::svdf;
 use crate::reference::transpose_conv2d::transpose_conv2d_i8;
 #[cfg(target_os = "none")]
 use crate::reference::{
@@ -91,6 +98,63 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         (Record::BatchMatMul(op), &[a, b]) => batch_mat_mul_i8(op, a, b, output),
         (Record::CumulativeSum(op), &[input]) => cumulative_sum_i8(op, input, output),
         (Record::ArgExtreme(op), &[input]) => arg_extreme_i8(op, input, output),
+        (Record::Conv2d16(op), &[input, View::Const(weights), View::Const(channels)]) => {
+            conv2d_i16(op, input.elements(), weights, cast_slice(channels), i16::cells(output));
+        }
+        (Record::Softmax16(op), &[input, tables]) => {
+            softmax_i16(op, input.elements(), tables.elements(), i16::cells(output));
+        }
+        (Record::Sigmoid16(op), &[input, table]) => {
+            sigmoid_i16(op, input.elements(), table.elements(), i16::cells(output));
+        }
+        (Record::LeakyRelu16(op), &[input]) => leaky_relu_i16(op, input.elements(), i16::cells(output)),
+        (Record::Interpolate16(op), &[input, table]) => {
+            interpolate_i16(op, input.elements(), table.elements(), i16::cells(output));
+        }
+        (
+            Record::Svdf(op),
+            &[input, View::Const(features), time_weights, View::Const(bias), View::Arena(state)],
+        ) => {
+            let bias = cast_slice(bias);
+            match op.time_weights.dtype {
+                DType::Int16 => {
+                    let state = i16::cells(state);
+                    svdf::<i16>(op, input, features, time_weights.elements(), bias, state, output);
+                }
+                _ => svdf::<i8>(op, input, features, time_weights, bias, state, output),
+            }
+        }
+        (
+            Record::Lstm(op),
+            &[input, View::Const(weights), View::Const(biases), table, View::Arena(state)],
+        ) => {
+            let weights = Weights { weights, biases: cast_slice(biases), table: table.elements() };
+            let hidden_bytes = 2 * op.hidden_words().unwrap_or_default() as usize;
+            let (hidden, cells) = state.split_at(hidden_bytes);
+            let cells = i16::cells(cells);
+            match op.input.dtype {
+                DType::Int16 => {
+                    let (hidden, output) = (i16::cells(hidden), i16::cells(output));
+                    lstm::<i16>(op, input.elements(), weights, hidden, cells, output);
+                }
+                _ => lstm::<i8>(op, input, weights, hidden, cells, output),
+            }
+        }
+        (Record::Add16(op), &[a, b]) => {
+            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::Sum);
+        }
+        (Record::Sub16(op), &[a, b]) => {
+            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::Difference);
+        }
+        (Record::SquaredDifference16(op), &[a, b]) => {
+            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::SquaredDifference);
+        }
+        (Record::Mul16(op), &[a, b]) => mul_i16(op, a.elements(), b.elements(), i16::cells(output)),
+        (Record::AveragePool2d16(op), &[input]) => {
+            average_pool2d_i16(op, input.elements(), i16::cells(output));
+        }
+        (Record::MaxPool2d16(op), &[input]) => max_pool2d_i16(op, input.elements(), i16::cells(output)),
+        (Record::Mean16(op), &[input]) => mean_i16(op, input.elements(), i16::cells(output)),
         #[cfg(isa = "armv7em")]
         (Record::PackedConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
             packed_conv2d_i8(op, input, stream, scratch, output);

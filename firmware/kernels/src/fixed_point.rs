@@ -79,6 +79,27 @@ pub fn multiply_by_scale(x: i32, scale: Scale, rounding: Rounding) -> i32 {
     }
 }
 
+/// [`multiply_by_scale`], rounded twice, by a scale whose multiplier may be negative: the product with its
+/// magnitude is negated.
+#[inline]
+pub fn multiply_by_signed_scale(x: i32, scale: Scale) -> i32 {
+    if scale.multiplier >= 0 {
+        return multiply_by_scale(x, scale, Rounding::Twice);
+    }
+    let magnitude = Scale { multiplier: scale.multiplier.wrapping_neg(), ..scale };
+    multiply_by_scale(x, magnitude, Rounding::Twice).wrapping_neg()
+}
+
+/// `x * scale` of a 64-bit sum, with the multiplier's upper 16 bits, rounded, and rounded once: TensorFlow
+/// Lite Micro's `MultiplyByQuantizedMultiplier` of 64 bits. The scale's shift is at most 14.
+#[inline]
+pub fn multiply_wide_by_scale(x: i64, scale: Scale) -> i32 {
+    let multiplier = scale.multiplier.saturating_add(1 << 15) >> 16;
+    let shift = 15i32.wrapping_sub(scale.shift) as u32;
+    let half = 1i64.wrapping_shl(shift.wrapping_sub(1));
+    x.wrapping_mul(multiplier.into()).wrapping_add(half).wrapping_shr(shift) as i32
+}
+
 /// `x * scale + zero_point`, clamped. A range whose ends are exchanged gives its greatest value.
 #[inline]
 pub fn requantize(x: i32, scale: Scale, rounding: Rounding, zero_point: i32, clamp: Clamp) -> i32 {
@@ -314,6 +335,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn wide_sums_are_scaled_by_sixteen_bits_and_rounded_up() {
+        let multiply = |x, multiplier, shift| multiply_wide_by_scale(x, Scale { multiplier, shift });
+        assert_eq!(multiply(1234, 1 << 30, 1), 1234, "a scale of 1");
+        assert_eq!([multiply(5, 1 << 30, 0), multiply(-5, 1 << 30, 0)], [3, -2], "2.5 and -2.5");
+        assert_eq!(multiply(1 << 40, 1 << 30, -20), 1 << 19);
+        assert_eq!(multiply(1 << 15, i32::MAX, 0), 0x7fff, "the greatest multiplier is cut off");
+        assert_eq!(multiply(1 << 15, (1 << 30) + (1 << 15), 0), 0x4001, "half a step rounds up");
+        assert_eq!(multiply(1 << 15, (1 << 30) + (1 << 15) - 1, 0), 0x4000);
+    }
+
+    #[test]
+    fn negative_slopes_negate_the_product() {
+        let slope = |multiplier| Scale { multiplier, shift: 0 };
+        assert_eq!(multiply_by_signed_scale(-5, slope(1 << 30)), -2);
+        assert_eq!(multiply_by_signed_scale(-5, slope(-1 << 30)), 2);
+    }
+
     fn real(x: i32, integer_bits: i32) -> f64 {
         f64::from(x) / f64::powi(2.0, 31 - integer_bits)
     }
@@ -356,6 +395,8 @@ mod tests {
                 saturating_shift_left(x, y as u32);
                 rounding_divide_by_power_of_two(x, y as u32);
                 let scale = Scale { multiplier: y, shift: y.rotate_left(9) };
+                multiply_by_signed_scale(x, scale);
+                multiply_wide_by_scale(i64::from(x) << 31 ^ i64::from(y), scale);
                 for rounding in Rounding::ALL {
                     requantize(x, scale, rounding, y, Clamp { min: y, max: x });
                 }

@@ -12,6 +12,7 @@ extern crate std;
 #[allow(unsafe_code, reason = "assembly and the addresses it works on")]
 mod arch;
 mod dispatch;
+mod element;
 pub mod fixed_point;
 pub mod isa;
 mod overlap;
@@ -27,6 +28,7 @@ use edgepkg_format::info::OperatorSet;
 use edgepkg_format::linked::Linked;
 
 pub use dispatch::{run, run_linked};
+pub use element::Element;
 pub use isa::{ISA, computes};
 pub use overlap::{Distances, safe_distances, safe_distances_linked};
 pub use view::View;

@@ -34,6 +34,11 @@ impl Distances {
         Self { least, greatest: i32::MAX }
     }
 
+    /// These in bytes, if they count elements of int16, of an operator that goes forward.
+    const fn of_int16(self) -> Self {
+        Self::at_most(2 * self.greatest)
+    }
+
     /// Whether `distance` is one of them.
     pub const fn contain(self, distance: i64) -> bool {
         self.least as i64 <= distance && distance <= self.greatest as i64
@@ -69,6 +74,23 @@ pub fn safe_distances_linked<L: Linked>(record: &Record, input: usize) -> Distan
         (Record::Softmax(op), 0) => element_wise(op.input.dtype == op.output.dtype),
         (Record::Requantize(op), 0) => element_wise(op.input.dtype == op.output.dtype),
         (Record::Lookup(_), 0) => Distances::at_most(0),
+        (Record::Conv2d16(op), 0) if op.spread == [1, 1] => {
+            forward(&op.input_image, &op.output_image, &op.window).of_int16()
+        }
+        (Record::AveragePool2d16(op), 0) => forward(&op.input_image, &op.output_image, &op.window).of_int16(),
+        (Record::MaxPool2d16(op), 0) => forward(&op.input_image, &op.output_image, &op.window).of_int16(),
+        (Record::Add16(op) | Record::Sub16(op) | Record::SquaredDifference16(op), 0) => {
+            element_wise(is_dense(&op.dims, &op.a_strides))
+        }
+        (Record::Add16(op) | Record::Sub16(op) | Record::SquaredDifference16(op), 1) => {
+            element_wise(is_dense(&op.dims, &op.b_strides))
+        }
+        (Record::Mul16(op), 0) => element_wise(is_dense(&op.dims, &op.a_strides)),
+        (Record::Mul16(op), 1) => element_wise(is_dense(&op.dims, &op.b_strides)),
+        (
+            Record::Softmax16(_) | Record::Sigmoid16(_) | Record::LeakyRelu16(_) | Record::Interpolate16(_),
+            0,
+        ) => Distances::at_most(0),
         (Record::PackedConv2d(op), 0) => {
             let lead = least_lead(&op.input_image, &op.output_image, &op.window);
             // The windows of two pixels are read before either is written.

@@ -4,19 +4,41 @@ use core::cell::Cell;
 
 use edgepkg_format::DType;
 
-/// The bytes of an input operand, from its first byte to its last one.
+use crate::element::Element;
+
+/// The bytes of an input operand, from its first byte to its last one; or its elements, if they are wider.
 ///
 /// Inputs and outputs of one operator may share the arena, so arena bytes are cells.
-#[derive(Clone, Copy, Debug)]
-pub enum View<'a> {
+#[derive(Debug)]
+pub enum View<'a, E: Element = i8> {
     /// Activations.
-    Arena(&'a [Cell<i8>]),
+    Arena(&'a [E::Cells]),
     /// Weights, tables, constant inputs.
-    Const(&'a [i8]),
+    Const(&'a [E::Bytes]),
 }
 
+impl<E: Element> Clone for View<'_, E> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E: Element> Copy for View<'_, E> {}
+
 impl<'a> View<'a> {
-    /// Bytes.
+    /// The same bytes as elements of another type.
+    #[inline(always)]
+    pub fn elements<E: Element>(self) -> View<'a, E> {
+        match self {
+            View::Arena(cells) => View::Arena(E::cells(cells)),
+            View::Const(bytes) => View::Const(E::bytes(bytes)),
+        }
+    }
+}
+
+impl<'a, E: Element> View<'a, E> {
+    /// Elements.
     #[inline]
     pub fn len(self) -> usize {
         match self {
@@ -25,26 +47,26 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether it holds no byte.
+    /// Whether it holds none.
     #[inline]
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// The byte at `index`.
+    /// The element at `index`.
     ///
     /// # Panics
     ///
     /// When `index` is past the end.
     #[inline]
-    pub fn get(self, index: usize) -> i8 {
+    pub fn get(self, index: usize) -> E {
         match self {
-            View::Arena(cells) => cells[index].get(),
-            View::Const(bytes) => bytes[index],
+            View::Arena(cells) => E::get(&cells[index]),
+            View::Const(bytes) => E::of_bytes(bytes[index]),
         }
     }
 
-    /// `length` bytes from `start` on.
+    /// `length` elements from `start` on.
     ///
     /// # Panics
     ///
@@ -57,14 +79,18 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Calls `visit` with each byte and the item of `others` beside it, as far as both reach.
+    /// Calls `visit` with each element and the item of `others` beside it, as far as both reach.
     ///
     /// The kind of view is asked for once: what is inlined here twice is the loop alone.
     #[inline(always)]
-    pub(crate) fn for_each_with<T>(self, others: impl IntoIterator<Item = T>, mut visit: impl FnMut(i8, T)) {
+    pub(crate) fn for_each_with<T>(self, others: impl IntoIterator<Item = T>, mut visit: impl FnMut(E, T)) {
         match self {
-            View::Arena(cells) => cells.iter().zip(others).for_each(|(cell, other)| visit(cell.get(), other)),
-            View::Const(bytes) => bytes.iter().zip(others).for_each(|(&byte, other)| visit(byte, other)),
+            View::Arena(cells) => {
+                cells.iter().zip(others).for_each(|(cell, other)| visit(E::get(cell), other))
+            }
+            View::Const(bytes) => {
+                bytes.iter().zip(others).for_each(|(&byte, other)| visit(E::of_bytes(byte), other));
+            }
         }
     }
 }

@@ -131,9 +131,72 @@ fn dense_inputs_of_sums_and_products() {
     ] {
         check(add(dims, a, b), expected);
         check(mul(add(dims, a, b)), expected);
+        check(of_int16(add(dims, a, b)), expected);
+        check(of_int16(mul(add(dims, a, b))), expected);
     }
     let many = [1, 2, 3, 5, 7, 9];
     check(add(many, dense(&many), dense(&many)), &[0, 1]);
+}
+
+/// The same of int16.
+fn of_int16(record: impl Into<Record>) -> Record {
+    let mut record = match record.into() {
+        Record::Add(op) => Record::Add16(op),
+        Record::Mul(op) => Record::Mul16(op),
+        Record::AveragePool2d(op) => Record::AveragePool2d16(op),
+        Record::MaxPool2d(op) => Record::MaxPool2d16(op),
+        other => panic!("{} has no kind of int16", other.kind().name()),
+    };
+    record.for_each_tensor(&mut |tensor| tensor.dtype = DType::Int16);
+    record
+}
+
+#[test]
+fn functions_of_int16() {
+    let [input, output, table] = [arena(DType::Int16), arena(DType::Int16), constant(DType::Int16)];
+    let (length, scale) = (50, Scale { multiplier: 3 << 29, shift: -1 });
+    check(Softmax16 { input, output, tables: table, rows: 4, depth: 9, scale }, &[0]);
+    let function = Sigmoid::Logistic;
+    check(Sigmoid16 { input, output, table, length, function, multiplier: 20_000, shift: 3 }, &[0]);
+    check(Interpolate16 { input, output, table, length }, &[0]);
+    let slopes = LeakyRelu16 {
+        input,
+        output,
+        length,
+        input_zero_point: 3,
+        identity: scale,
+        alpha: scale,
+        output_zero_point: -5,
+        clamp: Clamp { min: -32768, max: 32767 },
+    };
+    check(slopes, &[0]);
+}
+
+#[test]
+fn convolutions_of_int16_go_forward() {
+    let mut random = Random(15);
+    let records = (0..200).map(|index| {
+        let (mut input_image, mut output_image, window) = windowed(&mut random);
+        let groups = 1 + index % 2;
+        input_image.channels *= groups;
+        output_image.channels = groups * random.extent(5);
+        Conv2d16 {
+            input: arena(DType::Int16),
+            output: arena(DType::Int16),
+            weights: constant(DType::Int8),
+            channels: constant(DType::Int64),
+            input_image,
+            output_image,
+            window: if index % 3 == 0 { POINTWISE } else { window },
+            spread: if index % 5 == 0 { [2, 1] } else { [1, 1] },
+            groups,
+            accumulation: Accumulation::Wide,
+            output_zero_point: 0,
+            clamp: Clamp { min: -32768, max: 32767 },
+        }
+        .into()
+    });
+    assert!(count_sharing(records) > 100);
 }
 
 #[test]
@@ -197,7 +260,7 @@ fn pools_go_forward() {
         let (input_image, output_image, window) = windowed(&mut random);
         let window = Window { dilation_height: 1, dilation_width: 1, ..window };
         let [input, output] = [arena(DType::Int8), arena(DType::Int8)];
-        match index % 2 {
+        let record: Record = match index % 2 {
             0 => AveragePool2d {
                 input,
                 output,
@@ -210,7 +273,8 @@ fn pools_go_forward() {
             }
             .into(),
             _ => MaxPool2d { input, output, input_image, output_image, window, clamp: INT8 }.into(),
-        }
+        };
+        if index % 4 < 2 { record } else { of_int16(record) }
     });
     assert!(count_sharing(records) > 100);
 }

@@ -3,13 +3,14 @@
 mod harness;
 
 use edgepkg_format::plan::*;
-use edgepkg_format::{DType, OperatorKind, Record};
+use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 use edgepkg_kernels::OPERATORS;
 use harness::{Random, arena, constant, lengths, run_arena, run_const};
 
 /// A record of `kind` with any numbers and shapes that are mostly sound.
 fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
-    let [input, output, weights] = [arena(DType::Int8), arena(DType::Int8), constant(DType::Int8)];
+    let dtype = if is_wide(kind) { DType::Int16 } else { DType::Int8 };
+    let [input, output, weights] = [arena(dtype), arena(dtype), constant(DType::Int8)];
     let channels = constant(DType::Int32);
     let (input_zero_point, output_zero_point) = (random.word(), random.word());
     let (scale, clamp) = (random.any_scale(), random.any_clamp());
@@ -69,43 +70,52 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             rounding,
         }
         .into(),
-        OperatorKind::Add => Add {
-            a: input,
-            b: input,
-            output,
-            dims,
-            a_strides: any_strides(random),
-            b_strides: any_strides(random),
-            a_zero_point: random.word(),
-            b_zero_point: random.word(),
-            left_shift: random.word() as u32,
-            a_scale: random.any_scale(),
-            b_scale: random.any_scale(),
-            output_scale: scale,
-            output_zero_point,
-            clamp,
-            rounding,
+        OperatorKind::Add | OperatorKind::Add16 | OperatorKind::Sub16 | OperatorKind::SquaredDifference16 => {
+            let op = Add {
+                a: input,
+                b: input,
+                output,
+                dims,
+                a_strides: any_strides(random),
+                b_strides: any_strides(random),
+                a_zero_point: random.word(),
+                b_zero_point: random.word(),
+                left_shift: random.word() as u32,
+                a_scale: random.any_scale(),
+                b_scale: random.any_scale(),
+                output_scale: scale,
+                output_zero_point,
+                clamp,
+                rounding,
+            };
+            match kind {
+                OperatorKind::Add => op.into(),
+                OperatorKind::Add16 => Record::Add16(op),
+                OperatorKind::Sub16 => Record::Sub16(op),
+                _ => Record::SquaredDifference16(op),
+            }
         }
-        .into(),
-        OperatorKind::Mul => Mul {
-            a: input,
-            b: input,
-            output,
-            dims,
-            a_strides: any_strides(random),
-            b_strides: any_strides(random),
-            a_zero_point: random.word(),
-            b_zero_point: random.word(),
-            output_scale: scale,
-            output_zero_point,
-            clamp,
-            rounding,
+        OperatorKind::Mul | OperatorKind::Mul16 => {
+            let op = Mul {
+                a: input,
+                b: input,
+                output,
+                dims,
+                a_strides: any_strides(random),
+                b_strides: any_strides(random),
+                a_zero_point: random.word(),
+                b_zero_point: random.word(),
+                output_scale: scale,
+                output_zero_point,
+                clamp,
+                rounding,
+            };
+            if is_wide(kind) { Record::Mul16(op) } else { op.into() }
         }
-        .into(),
-        OperatorKind::AveragePool2d => {
+        OperatorKind::AveragePool2d | OperatorKind::AveragePool2d16 => {
             output_image.channels = input_image.channels;
             let window = Window { dilation_height: 1, dilation_width: 1, ..window };
-            AveragePool2d {
+            let op = AveragePool2d {
                 input,
                 output,
                 input_image,
@@ -114,27 +124,30 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
                 clamp,
                 zero_point: input_zero_point,
                 rounding,
-            }
-            .into()
+            };
+            if is_wide(kind) { Record::AveragePool2d16(op) } else { op.into() }
         }
-        OperatorKind::MaxPool2d => {
+        OperatorKind::MaxPool2d | OperatorKind::MaxPool2d16 => {
             output_image.channels = input_image.channels;
             let window = Window { dilation_height: 1, dilation_width: 1, ..window };
-            MaxPool2d { input, output, input_image, output_image, window, clamp }.into()
+            let op = MaxPool2d { input, output, input_image, output_image, window, clamp };
+            if is_wide(kind) { Record::MaxPool2d16(op) } else { op.into() }
         }
-        OperatorKind::Mean => Mean {
-            input,
-            output,
-            kept: dims,
-            kept_strides: any_strides(random),
-            reduced: random.dims(),
-            reduced_strides: any_strides(random),
-            bias: random.word(),
-            scale,
-            output_zero_point,
-            rounding,
+        OperatorKind::Mean | OperatorKind::Mean16 => {
+            let op = Mean {
+                input,
+                output,
+                kept: dims,
+                kept_strides: any_strides(random),
+                reduced: random.dims(),
+                reduced_strides: any_strides(random),
+                bias: random.word(),
+                scale,
+                output_zero_point,
+                rounding,
+            };
+            if is_wide(kind) { Record::Mean16(op) } else { op.into() }
         }
-        .into(),
         OperatorKind::Softmax => Softmax {
             input,
             output: arena(random.one_of(&[DType::Int8, DType::Int16])),
@@ -290,8 +303,114 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             extreme: random.one_of(&[Extreme::Greatest, Extreme::Least]),
         }
         .into(),
+        OperatorKind::Conv2d16 => {
+            let groups = random.extent(3);
+            input_image.channels *= groups;
+            output_image.channels *= groups;
+            Conv2d16 {
+                input,
+                output,
+                weights,
+                channels: constant(DType::Int64),
+                input_image,
+                output_image,
+                window: smaller_kernel(window),
+                spread: [0; 2].map(|_| random.one_of(&[1, 2, 3, (1 << 15) - 1])),
+                groups,
+                accumulation: random.one_of(&[Accumulation::Narrow, Accumulation::Wide]),
+                output_zero_point,
+                clamp,
+            }
+            .into()
+        }
+        OperatorKind::Svdf => {
+            let dtype = random.one_of(&[DType::Int8, DType::Int16]);
+            Svdf {
+                input,
+                output,
+                feature_weights: weights,
+                time_weights: constant(dtype),
+                bias: constant(DType::Int32),
+                state: TensorRef::new(Space::State, dtype, 0),
+                batches: random.extent(3),
+                inputs: random.extent(9),
+                units: random.extent(4),
+                rank: random.extent(3),
+                memory: random.extent(5),
+                input_zero_point,
+                feature_scale: scale,
+                state_zero_point: random.word(),
+                output_scale: random.any_scale(),
+                output_zero_point,
+            }
+            .into()
+        }
+        OperatorKind::Lstm => {
+            let dtype = random.one_of(&[DType::Int8, DType::Int16]);
+            let mut gate = || GateScales { input: random.any_scale(), hidden: random.any_scale() };
+            Lstm {
+                gates: [(); 4].map(|()| gate()),
+                input: arena(dtype),
+                output: arena(dtype),
+                weights,
+                biases: constant(DType::Int64),
+                table: constant(DType::Int16),
+                state: TensorRef::new(Space::State, DType::Int16, 0),
+                batches: random.extent(3),
+                steps: random.extent(3),
+                inputs: random.extent(5),
+                units: random.extent(5),
+                order: random.one_of(&[SequenceOrder::BatchMajor, SequenceOrder::TimeMajor]),
+                accumulation: random.one_of(&[Accumulation::Narrow, Accumulation::Wide]),
+                cell_scale: scale,
+                cell_clamp: clamp,
+                tanh_multiplier: random.word(),
+                tanh_shift: random.word() as u32,
+                output_scale: random.any_scale(),
+                output_zero_point,
+            }
+            .into()
+        }
+        OperatorKind::Softmax16 => Softmax16 {
+            input,
+            output,
+            tables: constant(DType::Int16),
+            rows: random.extent(3),
+            depth: random.one_of(&[1, 2, 17, 600]),
+            scale,
+        }
+        .into(),
+        OperatorKind::Sigmoid16 => Sigmoid16 {
+            input,
+            output,
+            table: constant(DType::Int16),
+            length,
+            function: random.one_of(&[Sigmoid::Logistic, Sigmoid::Tanh]),
+            multiplier: random.word(),
+            shift: random.word() as u32,
+        }
+        .into(),
+        OperatorKind::LeakyRelu16 => LeakyRelu16 {
+            input,
+            output,
+            length,
+            input_zero_point,
+            identity: scale,
+            alpha: random.any_scale(),
+            output_zero_point,
+            clamp,
+        }
+        .into(),
+        OperatorKind::Interpolate16 => {
+            Interpolate16 { input, output, table: constant(DType::Int16), length }.into()
+        }
         other => panic!("{} has no case", other.name()),
     }
+}
+
+/// Whether records of `kind` are of int16.
+fn is_wide(kind: OperatorKind) -> bool {
+    kind.name().ends_with("16")
 }
 
 /// A window within the format's limits.

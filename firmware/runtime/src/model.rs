@@ -59,12 +59,24 @@ impl<'a, L: Linked> Model<'a, L> {
         Ok(Self { artifact, linked: PhantomData })
     }
 
-    /// Starts a session in `arena`, of which it uses the first [`arena_bytes`](Self::arena_bytes).
+    /// Starts a session in `arena`, of which it uses the first [`arena_bytes`](Self::arena_bytes). What the
+    /// model keeps between runs has its initial value.
     ///
     /// # Errors
     ///
     /// When the arena is too small, saying by how much, or misaligned.
     pub fn session<'s>(&'s self, arena: &'s mut [i8]) -> Result<Session<'s, L>, SessionError> {
+        let mut session = Session::new(&self.artifact, arena)?;
+        session.reset_state();
+        Ok(session)
+    }
+
+    /// Goes on where an earlier session of this model ended in `arena`: what it kept is still there.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub fn resume_session<'s>(&'s self, arena: &'s mut [i8]) -> Result<Session<'s, L>, SessionError> {
         Session::new(&self.artifact, arena)
     }
 
@@ -84,15 +96,15 @@ impl<'a, L: Linked> Model<'a, L> {
     }
 }
 
-/// Whether the output shares bytes with an input only at a distance that the kernel allows, and scratch
-/// with nothing.
+/// Whether the output shares bytes with an input only at a distance that the kernel allows, and scratch and
+/// what is kept with nothing.
 fn overlaps_are_safe(operands: &Operands, distances: impl Fn(usize) -> Distances) -> bool {
     let Some((output, others)) = operands.split_last() else {
         return true;
     };
     debug_assert_eq!(output.access, Access::Write);
     others.iter().enumerate().all(|(index, other)| match other.access {
-        Access::Scratch => {
+        Access::Scratch | Access::Update => {
             operands.iter().enumerate().all(|(i, region)| i == index || !region.overlaps(other))
         }
         _ => !other.overlaps(output) || distances(index).contain(other.distance_to(output)),

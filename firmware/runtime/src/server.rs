@@ -227,6 +227,10 @@ fn serve_model<L: Linked>(
             let count = run(reply, session, gauge, observe)?;
             reply.answer(&Answer::RunComplete(count));
         }
+        Request::ResetState => {
+            session.reset_state();
+            reply.answer(&Answer::Done);
+        }
         Request::ReadOutput { port, offset } => {
             let output = session.output(usize::from(port)).map_err(refusal_of_tensor)?;
             let bytes = output.cells().len();

@@ -23,6 +23,8 @@ pub struct Session<'s, L: Linked = EveryOperator> {
     inputs: Ports<'s>,
     outputs: Ports<'s>,
     arena: &'s [Cell<i8>],
+    state: &'s [Cell<i8>],
+    initial_state: &'s [i8],
     plan: PlanReader<'s>,
     /// Where the run stands: at its end, or at the next record.
     rest: PlanReader<'s>,
@@ -42,11 +44,15 @@ impl<'s, L: Linked> Session<'s, L> {
             return Err(SessionError::ArenaMisaligned);
         }
         let plan = artifact.plan();
+        let cells = Cell::from_mut(&mut arena[..needed_bytes as usize]).as_slice_of_cells();
+        let (arena, state) = cells.split_at(artifact.run_bytes() as usize);
         Ok(Self {
             constants: cast_slice(artifact.constants()),
             inputs: artifact.inputs(),
             outputs: artifact.outputs(),
-            arena: Cell::from_mut(&mut arena[..needed_bytes as usize]).as_slice_of_cells(),
+            arena,
+            state,
+            initial_state: cast_slice(artifact.state()),
             plan,
             rest: plan,
             record: 0,
@@ -81,6 +87,13 @@ impl<'s, L: Linked> Session<'s, L> {
         let bytes = port.bytes().unwrap_or_default() as usize;
         let cells = self.arena.get(start..start + bytes).unwrap_or_default();
         Ok(Tensor::new(port, cells))
+    }
+
+    /// Gives what the model keeps between runs its initial value.
+    pub fn reset_state(&mut self) {
+        for (cell, &value) in self.state.iter().zip(self.initial_state) {
+            cell.set(value);
+        }
     }
 
     /// Runs the whole model, or the rest of a run that [`step`](Self::step) began.
@@ -168,6 +181,7 @@ impl<'s, L: Linked> Session<'s, L> {
         let range = start..start + operand.bytes as usize;
         match operand.tensor.space {
             Space::Const => View::Const(&self.constants[range]),
+            Space::State => View::Arena(&self.state[range]),
             _ => View::Arena(&self.arena[range]),
         }
     }

@@ -8,6 +8,12 @@ use edgepkg_runtime::Model;
 /// An artifact with every kind of record.
 const EVERY_OPERATOR: &[u8] = include_bytes!("../../format/tests/golden/v1.epa");
 
+/// One with every kind of record of int16.
+const INT16: &[u8] = include_bytes!("../../format/tests/golden/v1-int16.epa");
+
+/// One that keeps state.
+const STATE: &[u8] = include_bytes!("../../format/tests/golden/v1-state.epa");
+
 /// MLPerf Tiny's keyword-spotting model.
 const KEYWORDS: &[u8] = include_bytes!("data/kws.epa");
 
@@ -148,6 +154,16 @@ fn check_mutants(artifact: &[u8], mutants: u64) {
 #[test]
 fn mutants_of_every_operator_are_refused_or_run() {
     check_mutants(EVERY_OPERATOR, 10_000);
+}
+
+#[test]
+fn mutants_of_operators_of_int16_are_refused_or_run() {
+    check_mutants(INT16, 10_000);
+}
+
+#[test]
+fn mutants_of_what_keeps_state_are_refused_or_run() {
+    check_mutants(STATE, 10_000);
 }
 
 #[test]

@@ -149,11 +149,20 @@ fn certificate_file(certificate: &Certified) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+/// What is said of state, where there is any.
+fn kept(state_bytes: u64) -> String {
+    if state_bytes == 0 {
+        String::new()
+    } else {
+        format!(" ({} of it kept between runs)", Bytes(state_bytes))
+    }
+}
+
 fn write_certificate(out: &mut dyn Write, result: &BuildResult) -> Result<(), Error> {
     let Certified { certificate: Certificate { flash, ram, .. }, optimize, costs } = &result.certified;
     if flash.limit_bytes.is_none() {
         writeln!(out, "flash  {} for the model", Bytes(flash.model_bytes))?;
-        writeln!(out, "RAM    {} for the arena", Bytes(ram.arena_bytes))?;
+        writeln!(out, "RAM    {} for the arena{}", Bytes(ram.arena_bytes), kept(ram.state_bytes))?;
         return write_costs(out, *optimize, costs);
     }
     let of = |limit: Option<u64>| limit.map_or(String::new(), |limit| format!(" of {}", Bytes(limit)));
@@ -169,10 +178,11 @@ fn write_certificate(out: &mut dyn Write, result: &BuildResult) -> Result<(), Er
     )?;
     writeln!(
         out,
-        "RAM    {}{}: arena {}, variables {}, stack {}",
+        "RAM    {}{}: arena {}{}, variables {}, stack {}",
         Bytes(ram_bytes),
         of(ram.limit_bytes),
         Bytes(ram.arena_bytes),
+        kept(ram.state_bytes),
         Bytes(ram.static_bytes),
         Bytes(ram.stack_bytes)
     )?;

@@ -66,8 +66,22 @@ struct PackageResult<'a> {
 struct Memory {
     /// Bytes of the artifact, in flash.
     model_bytes: usize,
-    /// Bytes of RAM a run needs.
+    /// Bytes of RAM a session needs.
     arena_bytes: u32,
+    /// Of them, what is kept between runs.
+    #[serde(skip_serializing_if = "is_zero")]
+    state_bytes: u32,
+}
+
+impl Memory {
+    fn of(model: &BoardModel) -> Self {
+        let BoardModel { arena_bytes, state_bytes, .. } = *model;
+        Self { model_bytes: model.artifact.len(), arena_bytes, state_bytes }
+    }
+}
+
+fn is_zero(bytes: &u32) -> bool {
+    *bytes == 0
 }
 
 /// A layer at which the SQNR falls.
@@ -131,7 +145,7 @@ pub fn execute(arguments: &InspectArguments, out: &mut dyn Write) -> Result<Outc
                 graph_digest: digest_text(artifact.graph_digest()),
                 inputs: &model.inputs,
                 outputs: &model.outputs,
-                memory: Memory { model_bytes: model.artifact.len(), arena_bytes: model.arena_bytes },
+                memory: Memory::of(&model),
                 operators: artifact.plan().flatten().map(|entry| entry.record.kind().name()).collect(),
             };
             match arguments.format.json {
@@ -158,7 +172,7 @@ fn package_result<'a>(
         rounding: package.graph.rounding.name(),
         inputs: &manifest.inputs,
         outputs: &manifest.outputs,
-        memory: Memory { model_bytes: model.artifact.len(), arena_bytes: model.arena_bytes },
+        memory: Memory::of(&model),
         optimize: choices.optimize.name(),
         costs,
         arena: model.arena.as_ref().map(|map| Arena { map, layers: &model.layers }),
@@ -219,6 +233,9 @@ fn write_package(out: &mut dyn Write, package: &Package, result: &PackageResult<
     writeln!(out, "memory")?;
     writeln!(out, "  flash    {} for the model, beside the runner", Bytes(memory.model_bytes as u64))?;
     writeln!(out, "  RAM      {} for the arena", Bytes(memory.arena_bytes.into()))?;
+    if memory.state_bytes > 0 {
+        writeln!(out, "           {} of it kept between runs", Bytes(memory.state_bytes.into()))?;
+    }
     writeln!(out, "  work     {} multiplications an inference", Count(result.macs))?;
     if result.executed_macs < result.macs {
         writeln!(
@@ -342,6 +359,9 @@ fn write_artifact(out: &mut dyn Write, result: &ArtifactResult<'_>) -> Result<()
     writeln!(out, "memory")?;
     writeln!(out, "  flash    {}", Bytes(memory.model_bytes as u64))?;
     writeln!(out, "  RAM      {} for the arena", Bytes(memory.arena_bytes.into()))?;
+    if memory.state_bytes > 0 {
+        writeln!(out, "           {} of it kept between runs", Bytes(memory.state_bytes.into()))?;
+    }
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for &operator in &result.operators {
         match counts.iter_mut().find(|(name, _)| *name == operator) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use edgepkg_format::Isa;
+use edgepkg_quantize::assign_int8::Int16Layers;
 use edgepkg_quantize::calibrate::Calibrator;
 use edgepkg_quantize::graph::Rounding;
 use edgepkg_quantize::pipeline::{Options, Progress as Step};
@@ -49,6 +50,9 @@ pub struct QuantizeArguments {
     /// How often each result of a float model's layers is rounded
     #[arg(long, value_enum, default_value_t = RoundingName::Twice)]
     rounding: RoundingName,
+    /// Layers of a float model that compute in int16, more exact and slower; `all` for every layer
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    int16_layers: Vec<String>,
     /// Names of the classes, a line each
     #[arg(long, value_name = "FILE")]
     label_names: Option<PathBuf>,
@@ -125,6 +129,11 @@ impl QuantizeArguments {
             RoundingName::Twice => Rounding::Twice,
             RoundingName::Once => Rounding::Once,
         };
+        let int16_layers = match &self.int16_layers[..] {
+            [] => Int16Layers::None,
+            [all] if all == "all" => Int16Layers::All,
+            names => Int16Layers::Named(names.to_vec()),
+        };
         Ok(Request {
             model: self.model.clone(),
             import: self.shapes.import_options()?,
@@ -132,7 +141,7 @@ impl QuantizeArguments {
             calibration: self.calibration.clone(),
             test: self.test.clone(),
             labels: self.labels.clone(),
-            options: Options { calibrator, rounding, ..Options::default() },
+            options: Options { calibrator, rounding, int16_layers, ..Options::default() },
             name: self.name.clone(),
             version: self.version.clone(),
             label_names: self.label_names()?,

@@ -27,7 +27,9 @@ impl HostDevice {
         let model = Model::parse(&artifact)?;
         let arena = AlignedBytes::from(vec![0; model.arena_bytes()].as_slice());
         let input_bytes = port_bytes(model.info().inputs);
-        Ok(Self { artifact, arena, input_bytes })
+        let mut device = Self { artifact, arena, input_bytes };
+        device.reset_state()?;
+        Ok(device)
     }
 
     fn run_observed(
@@ -37,7 +39,7 @@ impl HostDevice {
     ) -> Result<Vec<Vec<u8>>, DeviceError> {
         check_inputs(&self.input_bytes, inputs)?;
         let model = Model::parse(&self.artifact)?;
-        let mut session = model.session(cast_slice_mut(&mut self.arena))?;
+        let mut session = model.resume_session(cast_slice_mut(&mut self.arena))?;
         for (index, input) in inputs.iter().enumerate() {
             session.input(index)?.copy_from_i8(cast_slice(input))?;
         }
@@ -75,6 +77,12 @@ impl Device for HostDevice {
             arena_bytes: model.artifact().arena_bytes(),
             artifact_digest: *model.artifact().digest(),
         })
+    }
+
+    fn reset_state(&mut self) -> Result<(), DeviceError> {
+        let model = Model::parse(&self.artifact)?;
+        model.session(cast_slice_mut(&mut self.arena))?;
+        Ok(())
     }
 
     fn run(&mut self, inputs: &[&[u8]]) -> Result<RunReport, DeviceError> {

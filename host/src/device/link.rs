@@ -107,9 +107,10 @@ impl LinkDevice {
                 ports.iter().map(|port| port.and_then(|port| port.bytes()).ok_or(LinkError::Unexpected));
             bytes.collect::<Result<Vec<u32>, LinkError>>()
         };
-        Ok(Self {
-            input_bytes: port_bytes(info.inputs)?,
-            output_bytes: port_bytes(info.outputs)?,
+        let (input_bytes, output_bytes) = (port_bytes(info.inputs)?, port_bytes(info.outputs)?);
+        let mut device = Self {
+            input_bytes,
+            output_bytes,
             description: Description {
                 runner_version,
                 isa,
@@ -121,7 +122,10 @@ impl LinkDevice {
             counter,
             model,
             cycles: None,
-        })
+        };
+        // A board may have run before.
+        device.reset_state()?;
+        Ok(device)
     }
 
     fn write_inputs(&mut self, inputs: &[&[u8]]) -> Result<(), DeviceError> {
@@ -196,6 +200,10 @@ fn kind(step: &StepReport) -> Result<OperatorKind, DeviceError> {
 impl Device for LinkDevice {
     fn description(&mut self) -> Result<Description, DeviceError> {
         Ok(self.description.clone())
+    }
+
+    fn reset_state(&mut self) -> Result<(), DeviceError> {
+        Ok(self.client.ask(Request::ResetState, |answer| matches!(answer, Answer::Done).then_some(()))?)
     }
 
     fn run(&mut self, inputs: &[&[u8]]) -> Result<RunReport, DeviceError> {

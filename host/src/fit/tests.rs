@@ -5,7 +5,7 @@ use super::*;
 fn certificate(code_bytes: u64, model_bytes: u64, arena_bytes: u64, stack_bytes: u64) -> Certificate {
     Certificate {
         flash: FlashUse { code_bytes, model_bytes, limit_bytes: None },
-        ram: RamUse { arena_bytes, static_bytes: 100, stack_bytes, limit_bytes: None },
+        ram: RamUse { arena_bytes, state_bytes: 0, static_bytes: 100, stack_bytes, limit_bytes: None },
         stack: None,
     }
 }
@@ -63,7 +63,7 @@ fn json_has_the_promised_fields() {
     let json = serde_json::to_value(certificate(1, 2, 3, 4)).unwrap();
     let expect = serde_json::json!({
         "flash": { "code_bytes": 1, "model_bytes": 2, "limit_bytes": null },
-        "ram": { "arena_bytes": 3, "static_bytes": 100, "stack_bytes": 4, "limit_bytes": null },
+        "ram": { "arena_bytes": 3, "state_bytes": 0, "static_bytes": 100, "stack_bytes": 4, "limit_bytes": null },
     });
     assert_eq!(json, expect);
 }

@@ -1,7 +1,11 @@
 //! Scale and zero point of a range, and values in them.
 
+use edgepkg_format::DType;
+use edgepkg_format::plan::Clamp;
+
 use crate::calibrate::{Lattice, Range};
 use crate::graph::{Op, Quantization};
+use crate::multiplier::type_range;
 
 /// The least scale of an activation or of weights, so that the product of two is a normal float32.
 pub(super) const LEAST_SCALE: f32 = 1.0 / (1_u64 << 60) as f32;
@@ -18,6 +22,21 @@ pub(crate) fn of_range(range: Range) -> Quantization {
     let scale = scale.max(LEAST_SCALE);
     let zero_point = (-128.0 - f64::from(range.min) / f64::from(scale)).round();
     Quantization::per_tensor(scale, zero_point.clamp(-128.0, 127.0) as i32)
+}
+
+/// int16 over `range`, 0 in its middle.
+pub(super) fn of_range_int16(range: Range) -> Quantization {
+    let greatest = f64::from(range.max).max(-f64::from(range.min));
+    let greatest = if greatest > 0.0 { greatest } else { 1.0 };
+    Quantization::per_tensor(((greatest / f64::from(i16::MAX)) as f32).max(LEAST_SCALE), 0)
+}
+
+/// As [`prescribed`], of an output of int16.
+pub(super) fn prescribed_int16(op: &Op) -> Option<Quantization> {
+    match op {
+        Op::Softmax { .. } | Op::Logistic | Op::Tanh => Some(Quantization::per_tensor(1.0 / 32_768.0, 0)),
+        _ => None,
+    }
 }
 
 /// The parameters that an operator's arithmetic gives its output; `None` where it takes any.
@@ -48,16 +67,25 @@ pub(super) fn of_lattice(lattice: &Lattice) -> Quantization {
     Quantization::per_tensor(lattice.step.max(LEAST_SCALE), lattice.zero_point())
 }
 
-/// The reals that int8 has in `quantization`.
-pub(super) fn range_of(quantization: &Quantization) -> Range {
+/// The reals that `dtype` has in `quantization`.
+pub(super) fn range_of(quantization: &Quantization, dtype: DType) -> Range {
+    let Clamp { min, max } = type_range(dtype);
     let real = |q: i32| quantization.scale() * (q - quantization.zero_point()) as f32;
-    Range { min: real(-128), max: real(127) }
+    Range { min: real(min), max: real(max) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Range, of_range};
+    use super::{Range, of_range, of_range_int16};
     use crate::graph::Quantization;
+
+    #[test]
+    fn ranges_of_int16_are_centred() {
+        let scale = |min: f32, max: f32| of_range_int16(Range { min, max });
+        assert_eq!(scale(0.0, 32_767.0), Quantization::per_tensor(1.0, 0));
+        assert_eq!(scale(-65_534.0, 3.0), Quantization::per_tensor(2.0, 0));
+        assert_eq!(scale(0.0, 0.0), scale(-1.0, 0.5));
+    }
 
     #[test]
     fn ranges_hold_zero_exactly() {

@@ -1,6 +1,11 @@
 //! Which tensors share scale and zero point, and what these are.
 
-use super::parameters::{indices, of_lattice, of_range, prescribed, range_of, symmetric};
+use edgepkg_format::DType;
+
+use super::int16_layers::Widths;
+use super::parameters::{
+    indices, of_lattice, of_range, of_range_int16, prescribed, prescribed_int16, range_of, symmetric,
+};
 use crate::calibrate::{CalibratedGraph, Range};
 use crate::graph::{Activation, BinaryFunction, FloatGraph, FloatTensor, Node, Op, Quantization, TensorId};
 
@@ -13,11 +18,14 @@ pub(super) struct Shared {
     pub(super) graph: FloatGraph,
     /// Of each tensor; those of weights and biases mean nothing.
     pub(super) parameters: Vec<Quantization>,
+    /// Of each tensor.
+    pub(super) dtypes: Vec<DType>,
 }
 
 /// Decides the parameters of every activation.
-pub(super) fn share(calibrated: &CalibratedGraph) -> Shared {
-    let mut sharing = Sharing::new(calibrated);
+pub(super) fn share(widths: &Widths) -> Shared {
+    let calibrated = &widths.graph;
+    let mut sharing = Sharing::new(widths);
     sharing.narrow(&calibrated.graph);
     for node in &calibrated.graph.nodes {
         sharing.node(&calibrated.graph, node.clone());
@@ -27,6 +35,8 @@ pub(super) fn share(calibrated: &CalibratedGraph) -> Shared {
 
 struct Sharing {
     graph: FloatGraph,
+    /// Of each tensor. Those of a group have one.
+    dtypes: Vec<DType>,
     /// Of each tensor.
     ranges: Vec<Option<Range>>,
     /// Of each tensor, another of its group, or itself: groups are trees.
@@ -36,7 +46,7 @@ struct Sharing {
 }
 
 impl Sharing {
-    fn new(calibrated: &CalibratedGraph) -> Self {
+    fn new(Widths { graph: calibrated, is_int16 }: &Widths) -> Self {
         let graph = FloatGraph { nodes: Vec::new(), ..calibrated.graph.clone() };
         let count = graph.tensors.len();
         let ranges = graph
@@ -45,7 +55,9 @@ impl Sharing {
             .zip(&calibrated.ranges)
             .map(|(tensor, &range)| tensor.data.as_deref().map_or(range, Range::of))
             .collect();
-        Self { graph, ranges, parents: (0..count).collect(), prescribed: vec![None; count] }
+        let dtype = |&is_int16: &bool| if is_int16 { DType::Int16 } else { DType::Int8 };
+        let dtypes = is_int16.iter().map(dtype).collect();
+        Self { graph, dtypes, ranges, parents: (0..count).collect(), prescribed: vec![None; count] }
     }
 
     /// Drops from the range of a tensor what its only reader would drop anyway.
@@ -90,7 +102,8 @@ impl Sharing {
             Op::Pad { value, .. } => {
                 let value = *value;
                 if let Some(prescribed) = &self.prescribed[self.root(node.inputs[0])]
-                    && range_of(prescribed).including(value) != range_of(prescribed)
+                    && let reals = range_of(prescribed, self.dtypes[node.inputs[0].0])
+                    && reals.including(value) != reals
                 {
                     node.inputs[0] = self.requantized(&node, node.inputs[0]);
                 }
@@ -122,7 +135,11 @@ impl Sharing {
                 }
             }
             op => {
-                if let Some(parameters) = prescribed(op) {
+                let parameters = match self.dtypes[node.output().0] {
+                    DType::Int16 => prescribed_int16(op),
+                    _ => prescribed(op),
+                };
+                if let Some(parameters) = parameters {
                     self.prescribed[node.output().0] = Some(parameters);
                 }
             }
@@ -151,6 +168,7 @@ impl Sharing {
         let output =
             self.graph.add_tensor(FloatTensor { name: format!("{name}/requantize"), shape, data: None });
         self.ranges.push(self.ranges[input.0]);
+        self.dtypes.push(self.dtypes[input.0]);
         self.parents.push(output.0);
         self.prescribed.push(None);
         self.graph.nodes.push(Node {
@@ -189,9 +207,11 @@ impl Sharing {
         let mut groups = self.prescribed;
         for (&input, lattice) in self.graph.inputs.iter().zip(&calibrated.lattices) {
             let root = roots[input.0];
-            if let (Some(lattice), Some(range), None) = (lattice, ranges[root], &groups[root]) {
+            if self.dtypes[root] == DType::Int8
+                && let (Some(lattice), Some(range), None) = (lattice, ranges[root], &groups[root])
+            {
                 let lossless = of_lattice(lattice);
-                let holds_all = range_of(&lossless);
+                let holds_all = range_of(&lossless, DType::Int8);
                 // Half a step is what rounding allows for.
                 let slack = lattice.step / 2.0;
                 if range.min >= holds_all.min - slack && range.max <= holds_all.max + slack {
@@ -202,28 +222,37 @@ impl Sharing {
         let mut groups: Vec<Quantization> = groups
             .into_iter()
             .zip(&ranges)
-            .map(|(known, range)| {
-                known.unwrap_or_else(|| of_range(range.unwrap_or(Range { min: 0.0, max: 0.0 })))
+            .zip(&self.dtypes)
+            .map(|((known, range), dtype)| {
+                let range = range.unwrap_or(Range { min: 0.0, max: 0.0 });
+                known.unwrap_or_else(|| match dtype {
+                    DType::Int16 => of_range_int16(range),
+                    _ => of_range(range),
+                })
             })
             .collect();
-        widen(&mut groups, &roots, &self.graph.nodes);
-        Shared { parameters: roots.iter().map(|&root| groups[root].clone()).collect(), graph: self.graph }
+        widen(&mut groups, &roots, &self.graph.nodes, &self.dtypes);
+        Shared {
+            parameters: roots.iter().map(|&root| groups[root].clone()).collect(),
+            graph: self.graph,
+            dtypes: self.dtypes,
+        }
     }
 }
 
 /// Widens scales that fixed-point arithmetic could not work with: the sum of large values that cancel, or
 /// inputs of softmax that are all but equal.
-fn widen(groups: &mut [Quantization], roots: &[usize], nodes: &[Node]) {
+fn widen(groups: &mut [Quantization], roots: &[usize], nodes: &[Node], dtypes: &[DType]) {
     for node in nodes {
         let scale = |id: TensorId| groups[roots[id.0]].scale();
         let (id, least) = match node.op {
-            Op::Add { .. } => {
+            Op::Add { .. } | Op::Binary { function: BinaryFunction::Subtract, .. } => {
                 let widest = scale(node.inputs[0]).max(scale(node.inputs[1]));
-                (node.output(), widest / (1 << 18) as f32)
+                let room = if dtypes[node.output().0] == DType::Int16 { 1 << 13 } else { 1 << 18 };
+                (node.output(), widest / room as f32)
             }
-            Op::Binary { function: BinaryFunction::Subtract, .. } => {
-                let widest = scale(node.inputs[0]).max(scale(node.inputs[1]));
-                (node.output(), widest / (1 << 18) as f32)
+            Op::Softmax { beta } if dtypes[node.output().0] == DType::Int8 => {
+                (node.inputs[0], 1.0 / (beta.abs() * (1 << 25) as f32))
             }
             Op::Binary { function: BinaryFunction::SquaredDifference, .. } => {
                 let widest = scale(node.inputs[0]).max(scale(node.inputs[1]));
@@ -231,7 +260,6 @@ fn widen(groups: &mut [Quantization], roots: &[usize], nodes: &[Node]) {
             }
             Op::CumulativeSum { .. } => (node.output(), scale(node.inputs[0]) / (1 << 18) as f32),
             Op::LogSoftmax => (node.inputs[0], 1.0 / (1 << 25) as f32),
-            Op::Softmax { beta } => (node.inputs[0], 1.0 / (beta.abs() * (1 << 25) as f32)),
             _ => continue,
         };
         let group = &mut groups[roots[id.0]];

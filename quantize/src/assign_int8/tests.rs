@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{AssignError, Assigned, BiasCorrection, assign_int8};
+use edgepkg_format::DType;
+
+use super::{AssignError, Assigned, BiasCorrection, Int16Layers, assign_int8};
 use crate::calibrate::{CalibratedGraph, Calibrator, calibrate};
 use crate::graph::{
     Activation, FloatGraph, FloatTensor, Node, Op, Pool, Quantization, QuantizedTensor, Rounding, TensorId,
@@ -55,7 +57,11 @@ impl Builder {
 }
 
 fn assign(calibrated: &CalibratedGraph) -> Assigned {
-    assign_int8(calibrated, BiasCorrection::None, Rounding::Twice).unwrap()
+    assign_int8(calibrated, BiasCorrection::None, Rounding::Twice, &Int16Layers::None).unwrap()
+}
+
+fn assign_with(calibrated: &CalibratedGraph, layers: &Int16Layers) -> Result<Assigned, AssignError> {
+    assign_int8(calibrated, BiasCorrection::None, Rounding::Twice, layers)
 }
 
 /// The tensor that stands for the float graph's `id`.
@@ -198,7 +204,7 @@ fn bias_correction_takes_off_the_mean_error() {
     };
     let (calibrated, samples) = graph();
     let noise = |correction: BiasCorrection| {
-        let assigned = assign_int8(&calibrated, correction, Rounding::Twice).unwrap();
+        let assigned = assign_int8(&calibrated, correction, Rounding::Twice, &Int16Layers::None).unwrap();
         compare(&calibrated, &assigned, &samples, &[]).outputs[0].noise
     };
     assert!(noise(BiasCorrection::Mean) < 0.8 * noise(BiasCorrection::None));
@@ -216,7 +222,8 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
         lattices: vec![None],
         graph: builder.0,
     };
-    let error = assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice).unwrap_err();
+    let error =
+        assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice, &Int16Layers::None).unwrap_err();
     assert_eq!(error.to_string(), "the weights of FullyConnected `attention` are not constant");
 
     let (mut builder, x) = Builder::new(&[1, 2]);
@@ -229,9 +236,65 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
         lattices: vec![None],
         graph: builder.0,
     };
-    let error = assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice).unwrap_err();
+    let error =
+        assign_int8(&calibrated, BiasCorrection::None, Rounding::Twice, &Int16Layers::None).unwrap_err();
     assert_eq!(
         error,
         AssignError::NotFinite { tensor: "constant1".into(), element: 1, value: f32::INFINITY }
     );
+}
+
+/// Three layers of which the first and last are followed by others of another width.
+fn three_layers() -> (CalibratedGraph, Samples, [TensorId; 4]) {
+    let (mut builder, x) = Builder::new(&[1, 8]);
+    let activation = Activation::NONE;
+    let numbers = noise(3 * 72);
+    let layer = |builder: &mut Builder, name: &str, x: TensorId, index: usize| {
+        let (weights, bias) = numbers[72 * index..][..72].split_at(64);
+        let (weights, bias) = (builder.constant(&[8, 8], weights), builder.constant(&[8], bias));
+        builder.node(name, Op::FullyConnected { activation }, &[x, weights, bias], &[1, 8])
+    };
+    let first = layer(&mut builder, "first", x, 0);
+    let second = layer(&mut builder, "second", first, 1);
+    let moved = builder.node("moved", Op::Reshape, &[second], &[8, 1]);
+    let back = builder.node("back", Op::Reshape, &[moved], &[1, 8]);
+    let third = layer(&mut builder, "third", back, 2);
+    let (calibrated, samples) = builder.calibrate(&[third], &noise(8 * 40));
+    (calibrated, samples, [x, first, second, third])
+}
+
+#[test]
+fn layers_of_int16_stand_between_requantizes() {
+    let (calibrated, _, [x, first, second, third]) = three_layers();
+    let assigned = assign_with(&calibrated, &Int16Layers::Named(vec!["second".into()])).unwrap();
+    let expected = ["FullyConnected", "Requantize", "FullyConnected", "Reshape", "Reshape", "Requantize"];
+    assert_eq!(operators(&assigned)[..6], expected, "what moves results keeps their width");
+    assert_eq!(operators(&assigned).len(), 7);
+    let dtypes = [x, first, second, third].map(|id| quantized(&assigned, id).dtype);
+    assert_eq!(dtypes, [DType::Int8, DType::Int8, DType::Int16, DType::Int8]);
+    let bias = assigned.graph.nodes[2].inputs[2];
+    assert_eq!(assigned.graph.tensor(bias).dtype, DType::Int64);
+
+    let all = assign_with(&calibrated, &Int16Layers::All).unwrap();
+    assert_eq!(operators(&all).len(), 5, "nothing is requantized");
+    let ports = [all.graph.inputs[0], all.graph.outputs[0]].map(|id| all.graph.tensor(id));
+    assert!(ports.iter().all(|port| port.dtype == DType::Int16 && port.quantization.zero_points == [0]));
+}
+
+#[test]
+fn int16_is_nearer_to_the_float_model() {
+    let (calibrated, samples, _) = three_layers();
+    let decibels = |layers: &Int16Layers| {
+        let assigned = assign_with(&calibrated, layers).unwrap();
+        compare(&calibrated, &assigned, &samples, &[]).worst_output_decibels()
+    };
+    let (int8, int16) = (decibels(&Int16Layers::None), decibels(&Int16Layers::All));
+    assert!(int16 >= int8 + 3.0, "{int16:.1} dB, {int8:.1} dB of int8; weights are int8 in both");
+}
+
+#[test]
+fn layers_that_cannot_be_int16_are_named() {
+    let (calibrated, _, _) = three_layers();
+    let error = assign_with(&calibrated, &Int16Layers::Named(vec!["third".into(), "fourth".into()]));
+    assert_eq!(error.unwrap_err().to_string(), "there is no layer `fourth` to compute in int16");
 }

@@ -1,11 +1,18 @@
 //! Weights and biases as integers.
 
+use edgepkg_format::DType;
+
 use super::parameters::LEAST_SCALE;
 
 /// The greatest magnitude of a weight: symmetric, so that -128 is not used.
 const WEIGHT_MAX: f32 = 127.0;
-/// The greatest magnitude of a bias. What 32 bits hold beyond it is left to the products.
-const BIAS_MAX: f32 = (1 << 30) as f32;
+/// The greatest magnitude of a bias of int32 or int64. What these hold beyond it is left to the products.
+pub(super) const fn greatest_bias(bias: DType) -> f32 {
+    match bias {
+        DType::Int64 => (1u64 << 45) as f32,
+        _ => (1 << 30) as f32,
+    }
+}
 
 /// Where the output channels lie in weights.
 pub(crate) struct Channels {
@@ -27,8 +34,14 @@ impl Channels {
     }
 }
 
-/// A scale for each output channel, such that weights fit 8 bits and the bias 32.
-pub(super) fn scales(values: &[f32], channels: &Channels, bias: &[f32], input_scale: f32) -> Vec<f32> {
+/// A scale for each output channel, such that weights fit 8 bits and the bias is at most `greatest_bias`.
+pub(super) fn scales(
+    values: &[f32],
+    channels: &Channels,
+    bias: &[f32],
+    input_scale: f32,
+    greatest_bias: f32,
+) -> Vec<f32> {
     let mut greatest = vec![0.0_f32; channels.count];
     for (index, value) in values.iter().enumerate() {
         let greatest = &mut greatest[channels.of(index)];
@@ -40,7 +53,7 @@ pub(super) fn scales(values: &[f32], channels: &Channels, bias: &[f32], input_sc
         .iter()
         .zip(bias)
         .map(|(greatest, bias)| {
-            (greatest / WEIGHT_MAX).max(bias.abs() / input_scale / BIAS_MAX).max(LEAST_SCALE)
+            (greatest / WEIGHT_MAX).max(bias.abs() / input_scale / greatest_bias).max(LEAST_SCALE)
         })
         .collect()
 }
@@ -67,34 +80,38 @@ pub(super) fn errors(values: &[f32], channels: &Channels, scales: &[f32], quanti
 }
 
 /// `bias` in its scales.
-pub(crate) fn quantize_bias(bias: &[f32], scales: &[f32]) -> Vec<i32> {
+pub(crate) fn quantize_bias(bias: &[f32], scales: &[f32]) -> Vec<i64> {
     bias.iter()
         .zip(scales)
-        .map(|(bias, scale)| (f64::from(*bias) / f64::from(*scale)).round() as i32)
+        .map(|(bias, scale)| (f64::from(*bias) / f64::from(*scale)).round() as i64)
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Channels, errors, quantize, quantize_bias, scales};
+    use edgepkg_format::DType;
+
+    use super::{Channels, errors, greatest_bias, quantize, quantize_bias, scales};
+
+    const INT32: f32 = greatest_bias(DType::Int32);
 
     #[test]
     fn channels_have_scales_of_their_own() {
         let rows = Channels::new(&[2, 1, 1, 2], 0);
         let values = [12.7, -6.35, 0.0, 1.27];
-        let own = scales(&values, &rows, &[0.0, 0.0], 1.0);
+        let own = scales(&values, &rows, &[0.0, 0.0], 1.0, INT32);
         assert_eq!(quantize(&values, &rows, &own), [127, -64, 0, 127]);
         let columns = Channels::new(&[1, 1, 2, 2], 3);
-        let own = scales(&values, &columns, &[0.0, 0.0], 1.0);
+        let own = scales(&values, &columns, &[0.0, 0.0], 1.0, INT32);
         assert_eq!(quantize(&values, &columns, &own), [127, -127, 0, 25]);
     }
 
     #[test]
     fn a_bias_that_does_not_fit_widens_the_scale() {
         let one = Channels::new(&[1, 1], 0);
-        let own = scales(&[1e-9], &one, &[100.0], 0.5);
+        let own = scales(&[1e-9], &one, &[100.0], 0.5, INT32);
         let bias = quantize_bias(&[100.0], &[0.5 * own[0]]);
-        assert!((bias[0] - (1 << 30)).abs() < 1 << 8, "{}", bias[0]);
+        assert!((bias[0] - (1i64 << 30)).abs() < 1 << 8, "{}", bias[0]);
         assert_eq!(quantize(&[1e-9], &one, &own), [0]);
     }
 

@@ -23,6 +23,7 @@ mod notes;
 mod number;
 mod operator;
 mod schema;
+mod state;
 mod steps;
 
 use std::collections::HashMap;
@@ -109,6 +110,12 @@ trait Element: Operand + Sized {
     /// A tensor of another name and shape that is computed, with the same meaning of its elements.
     fn like(&self, name: String, shape: Vec<usize>) -> Self;
 
+    /// Zeros that a layer reading it with `weights` needs as a bias of this type; `None` where it computes the
+    /// same without.
+    fn zero_bias(&self, _name: String, _weights: &Self, _bias_type: i8) -> Option<Self> {
+        None
+    }
+
     /// Bytes of its data; 0 for what is computed.
     fn constant_bytes(&self) -> usize;
 
@@ -127,6 +134,8 @@ struct Importer<'f, T: Element> {
     graph: Graph<T>,
     /// The graph's tensors by the file's; those that hold indices are in no graph.
     ids: HashMap<i32, TensorId>,
+    /// The graph's tensors for resource variables.
+    variables: HashMap<state::VariableName, TensorId>,
     /// Bytes of the constants read so far, and of the results of operators on constants.
     constant_bytes: usize,
 }
@@ -146,7 +155,8 @@ impl<'f, T: Element> Importer<'f, T> {
             outputs: Vec::new(),
             rounding: T::Rounding::default(),
         };
-        let mut importer = Self { file, graph, ids: HashMap::new(), constant_bytes: 0 };
+        let mut importer =
+            Self { file, graph, ids: HashMap::new(), variables: HashMap::new(), constant_bytes: 0 };
         for &input in &file.graph.inputs {
             let id = importer.tensor(boundary.inside(input))?;
             importer.graph.inputs.push(id);

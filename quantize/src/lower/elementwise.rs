@@ -1,7 +1,7 @@
 //! Functions of two elements, with broadcasting.
 
-use edgepkg_format::TensorRef;
 use edgepkg_format::plan::{Add, Binary, BinaryFunction, Mul};
+use edgepkg_format::{DType, Record, TensorRef};
 
 use super::layout::{Views, broadcast_strides, dense_strides};
 use super::{Lowering, NodeError, NodeResult};
@@ -20,9 +20,9 @@ impl Lowering<'_> {
     pub(super) fn add(&mut self, node: &Node, activation: &Activation) -> NodeResult {
         let [a, b] = [0, 1].map(|index| &self.tensor(node.inputs[index]).quantization);
         let y = self.tensor(node.output());
-        let scales = multiplier::add(a.scale(), b.scale(), y.quantization.scale())?;
+        let scales = multiplier::add(a.scale(), b.scale(), y.quantization.scale(), y.dtype)?;
         let operands = self.operands(node)?;
-        self.push(Add {
+        let record = Add {
             a: operands.a,
             b: operands.b,
             output: operands.output,
@@ -38,7 +38,11 @@ impl Lowering<'_> {
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(activation, &y.quantization, y.dtype),
             rounding: self.graph.rounding,
-        });
+        };
+        match y.dtype {
+            DType::Int16 => self.push(Record::Add16(record)),
+            _ => self.push(record),
+        }
         Ok(())
     }
 
@@ -47,7 +51,7 @@ impl Lowering<'_> {
         let y = self.tensor(node.output());
         let output_scale = multiplier::mul(a.scale(), b.scale(), y.quantization.scale())?;
         let operands = self.operands(node)?;
-        self.push(Mul {
+        let record = Mul {
             a: operands.a,
             b: operands.b,
             output: operands.output,
@@ -60,7 +64,11 @@ impl Lowering<'_> {
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(activation, &y.quantization, y.dtype),
             rounding: self.graph.rounding,
-        });
+        };
+        match y.dtype {
+            DType::Int16 => self.push(Record::Mul16(record)),
+            _ => self.push(record),
+        }
         Ok(())
     }
 
@@ -77,8 +85,10 @@ impl Lowering<'_> {
         let one = multiplier::quantize_multiplier(1.0)?;
         let unshifted = |a, b| AddScales { left_shift: 0, a, b, output: one };
         let scales = match function {
-            BinaryFunction::Subtract => multiplier::subtract(a_scale, b_scale, y_scale)?,
-            BinaryFunction::SquaredDifference => multiplier::squared_difference(a_scale, b_scale, y_scale)?,
+            BinaryFunction::Subtract => multiplier::subtract(a_scale, b_scale, y_scale, y.dtype)?,
+            BinaryFunction::SquaredDifference => {
+                multiplier::squared_difference(a_scale, b_scale, y_scale, y.dtype)?
+            }
             BinaryFunction::Maximum | BinaryFunction::Minimum => unshifted(one, one),
             BinaryFunction::ParametricRelu => unshifted(
                 multiplier::requantize(a_scale, y_scale)?,
@@ -88,6 +98,30 @@ impl Lowering<'_> {
         let is_raw = matches!(function, BinaryFunction::Maximum | BinaryFunction::Minimum);
         let zero_point = |quantization: &Quantization| if is_raw { 0 } else { quantization.zero_point() };
         let operands = self.operands(node)?;
+        if y.dtype == DType::Int16 {
+            let record = Add {
+                a: operands.a,
+                b: operands.b,
+                output: operands.output,
+                dims: operands.views.dims(),
+                a_strides: operands.views.strides(0),
+                b_strides: operands.views.strides(1),
+                a_zero_point: a.zero_point(),
+                b_zero_point: b.zero_point(),
+                left_shift: scales.left_shift,
+                a_scale: scales.a,
+                b_scale: scales.b,
+                output_scale: scales.output,
+                output_zero_point: y.quantization.zero_point(),
+                clamp: activation_range(activation, &y.quantization, y.dtype),
+                rounding: self.graph.rounding,
+            };
+            self.push(match function {
+                BinaryFunction::Subtract => Record::Sub16(record),
+                _ => Record::SquaredDifference16(record),
+            });
+            return Ok(());
+        }
         self.push(Binary {
             a: operands.a,
             b: operands.b,

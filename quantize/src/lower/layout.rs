@@ -32,6 +32,11 @@ impl<const VIEWS: usize> Views<VIEWS> {
         Self { dims }
     }
 
+    /// How many dimensions there are.
+    pub(super) fn rank(&self) -> usize {
+        self.dims.len()
+    }
+
     /// The extents.
     pub(super) fn dims(&self) -> Dims {
         self.padded(1, |(extent, _)| *extent as u32)

@@ -1,18 +1,19 @@
 //! Operators that only move values: copies between strided places.
 
 use edgepkg_format::plan::{Fill, Gather, StridedCopy};
+use edgepkg_format::tensor::MAX_RANK;
 use edgepkg_format::{DType, Space, TensorRef};
 
 use super::index_runs::index_runs;
 use super::layout::{Views, around, dense_strides};
-use super::{Lowering, NodeResult, byte_count, word};
+use super::{Lowering, NodeError, NodeResult, word};
 use crate::graph::{Node, Tensor, TensorId};
 use crate::multiplier::{quantize, type_range};
 
 /// Elements are taken by so many copies at most; else by a table of their indices.
 const MOST_COPIES: usize = 8;
 
-/// A block of elements, one byte each, and where it lies in two tensors.
+/// A block of elements and where it lies in two tensors.
 struct Block<'a> {
     shape: &'a [usize],
     input: Corner<'a>,
@@ -33,12 +34,25 @@ impl Lowering<'_> {
         let output = self.allocate(node.output())?;
         let range = type_range(y.dtype);
         let value = quantize(value, &y.quantization).clamp(range.min, range.max);
-        self.push(Fill { output, length: byte_count(y), value });
+        self.fill(output, y.len(), value)?;
         let strides = dense_strides(&y.shape);
         let input = Corner { tensor: input, element: 0, strides: &dense_strides(&x.shape) };
         let output = Corner { tensor: output, element: element_at(before, &strides), strides: &strides };
-        self.copy(&Block { shape: &x.shape, input, output });
-        Ok(())
+        self.copy(&Block { shape: &x.shape, input, output })
+    }
+
+    /// Sets `length` elements to `value`. Where its bytes differ, they are copied from a constant.
+    fn fill(&mut self, output: TensorRef, length: usize, value: i32) -> NodeResult {
+        let size = element_bytes(output);
+        let bytes = &value.to_le_bytes()[..size];
+        if bytes.iter().all(|byte| *byte == bytes[0]) {
+            let output = TensorRef { dtype: DType::Int8, ..output };
+            self.push(Fill { output, length: word(length * size), value: i32::from(bytes[0] as i8) });
+            return Ok(());
+        }
+        let input = Corner { tensor: self.constant(bytes, output.dtype)?, element: 0, strides: &[0] };
+        let output = Corner { tensor: output, element: 0, strides: &[1] };
+        self.copy(&Block { shape: &[length], input, output })
     }
 
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> NodeResult {
@@ -52,7 +66,7 @@ impl Lowering<'_> {
             let input = Corner { tensor: input, element: 0, strides: &dense_strides(&x.shape) };
             let output =
                 Corner { tensor: output, element: begin * strides[axis] as usize, strides: &strides };
-            self.copy(&Block { shape: &x.shape, input, output });
+            self.copy(&Block { shape: &x.shape, input, output })?;
             begin += x.shape[axis];
         }
         Ok(())
@@ -65,8 +79,7 @@ impl Lowering<'_> {
         let strides = dense_strides(&x.shape);
         let input = Corner { tensor: input, element: element_at(begin, &strides), strides: &strides };
         let output = Corner { tensor: output, element: 0, strides: &dense_strides(&y.shape) };
-        self.copy(&Block { shape: &y.shape, input, output });
-        Ok(())
+        self.copy(&Block { shape: &y.shape, input, output })
     }
 
     pub(super) fn transpose(&mut self, node: &Node, perm: &[usize]) -> NodeResult {
@@ -77,8 +90,7 @@ impl Lowering<'_> {
         let strides: Vec<isize> = perm.iter().map(|&axis| dense[axis]).collect();
         let input = Corner { tensor: input, element: 0, strides: &strides };
         let output = Corner { tensor: output, element: 0, strides: &dense_strides(&y.shape) };
-        self.copy(&Block { shape: &y.shape, input, output });
-        Ok(())
+        self.copy(&Block { shape: &y.shape, input, output })
     }
 
     pub(super) fn take(&mut self, node: &Node, axis: usize, indices: &[usize]) -> NodeResult {
@@ -88,15 +100,16 @@ impl Lowering<'_> {
         let runs = index_runs(indices);
         if runs.len() > MOST_COPIES {
             let words: Vec<u8> = indices.iter().flat_map(|&index| word(index).to_le_bytes()).collect();
+            let of_bytes = |tensor| TensorRef { dtype: DType::Int8, ..tensor };
             let record = Gather {
-                input,
-                output,
+                input: of_bytes(input),
+                output: of_bytes(output),
                 indices: self.constant(&words, DType::Int32)?,
                 batches: 1,
                 outer: word(outer),
                 extent: word(x.shape[axis]),
                 count: word(indices.len()),
-                inner: word(inner),
+                inner: word(inner * element_bytes(input)),
             };
             self.push(record);
             return Ok(());
@@ -110,7 +123,7 @@ impl Lowering<'_> {
                 shape: &shape,
                 input: Corner { tensor: input, element: run.first * inner, strides: &from },
                 output: Corner { tensor: output, element: run.at * inner, strides: &to },
-            });
+            })?;
         }
         Ok(())
     }
@@ -150,17 +163,35 @@ impl Lowering<'_> {
         tensor.space == Space::Arena && first_computed.is_some_and(|first| tensor.offset >= first.offset)
     }
 
-    fn copy_whole(&mut self, input: TensorRef, to: TensorId) -> NodeResult {
-        let bytes = byte_count(self.tensor(to)) as usize;
+    pub(super) fn copy_whole(&mut self, input: TensorRef, to: TensorId) -> NodeResult {
         let output = self.allocate(to)?;
-        let input = Corner { tensor: input, element: 0, strides: &[1] };
-        let output = Corner { tensor: output, element: 0, strides: &[1] };
-        self.copy(&Block { shape: &[bytes], input, output });
-        Ok(())
+        self.copy_elements(input, output, self.tensor(to).len())
     }
 
-    fn copy(&mut self, block: &Block<'_>) {
-        let views = Views::new(block.shape, [block.input.strides, block.output.strides]);
+    /// Copies dense elements.
+    pub(super) fn copy_elements(
+        &mut self,
+        input: TensorRef,
+        output: TensorRef,
+        elements: usize,
+    ) -> NodeResult {
+        let input = Corner { tensor: input, element: 0, strides: &[1] };
+        let output = Corner { tensor: output, element: 0, strides: &[1] };
+        self.copy(&Block { shape: &[elements], input, output })
+    }
+
+    /// Bytes of an element are a dimension of their own.
+    fn copy(&mut self, block: &Block<'_>) -> NodeResult {
+        let size = element_bytes(block.input.tensor);
+        let in_bytes = |strides: &[isize]| -> Vec<isize> {
+            strides.iter().map(|stride| stride * size as isize).chain([1]).collect()
+        };
+        let shape = [block.shape, &[size]].concat();
+        let strides = [in_bytes(block.input.strides), in_bytes(block.output.strides)];
+        let views = Views::new(&shape, [&strides[0], &strides[1]]);
+        if views.rank() > MAX_RANK {
+            return Err(NodeError::Quantization("moves elements of two bytes along 6 dimensions"));
+        }
         self.push(StridedCopy {
             input: block.input.first_byte(),
             output: block.output.first_byte(),
@@ -168,14 +199,19 @@ impl Lowering<'_> {
             input_strides: views.signed_strides(0),
             output_strides: views.signed_strides(1),
         });
+        Ok(())
     }
 }
 
 impl Corner<'_> {
     fn first_byte(&self) -> TensorRef {
-        let offset = self.tensor.offset + word(self.element);
+        let offset = self.tensor.offset + word(self.element * element_bytes(self.tensor));
         TensorRef { dtype: DType::Int8, offset, ..self.tensor }
     }
+}
+
+fn element_bytes(tensor: TensorRef) -> usize {
+    tensor.dtype.bytes(1).unwrap_or(1) as usize
 }
 
 /// The element with these indices.

@@ -1,6 +1,7 @@
 //! Pools, means, sums and softmax.
 
 use edgepkg_format::plan::{AveragePool2d, LogSoftmax, MaxPool2d, Mean, Scale, Softmax};
+use edgepkg_format::{DType, Record};
 
 use super::layout::{Views, dense_strides};
 use super::weighted::{image, window};
@@ -21,7 +22,10 @@ impl Lowering<'_> {
             zero_point: y.quantization.zero_point(),
             rounding: self.graph.rounding,
         };
-        self.push(record);
+        match y.dtype {
+            DType::Int16 => self.push(Record::AveragePool2d16(record)),
+            _ => self.push(record),
+        }
         Ok(())
     }
 
@@ -35,7 +39,10 @@ impl Lowering<'_> {
             window: window(pool.window, pool.stride, [1, 1], pool.padding),
             clamp: activation_range(&pool.activation, &y.quantization, y.dtype),
         };
-        self.push(record);
+        match y.dtype {
+            DType::Int16 => self.push(Record::MaxPool2d16(record)),
+            _ => self.push(record),
+        }
         Ok(())
     }
 
@@ -74,7 +81,10 @@ impl Lowering<'_> {
             output_zero_point: y.quantization.zero_point(),
             rounding: self.graph.rounding,
         };
-        self.push(record);
+        match y.dtype {
+            DType::Int16 => self.push(Record::Mean16(record)),
+            _ => self.push(record),
+        }
         Ok(())
     }
 

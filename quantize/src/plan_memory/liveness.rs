@@ -119,6 +119,7 @@ mod tests {
             optimize: Optimize::Speed,
             plan: Vec::new(),
             constants: Vec::new(),
+            state: Vec::new(),
             tensors: Vec::new(),
             inputs: buffers.first().map(place).into_iter().collect(),
             outputs: buffers.last().map(place).into_iter().collect(),

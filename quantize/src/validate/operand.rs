@@ -5,6 +5,9 @@ use edgepkg_format::DType;
 use super::{Checked, ensure};
 use crate::graph::{FloatTensor, QuantizedTensor, Tensor};
 
+/// What is wrong with an operator that keeps floats.
+const KEEPS: &str = "keeps floats between runs, which is not supported";
+
 /// A tensor that operators read and write.
 pub trait Operand: Tensor {
     /// Whether its data has a value for each of `elements`, and its type says what they mean.
@@ -41,12 +44,40 @@ pub trait Operand: Tensor {
     /// What is wrong with the operator that reads it, as the sentence goes on.
     fn check_weights(&self, axis: usize) -> Checked;
 
-    /// Whether it may be a bias.
+    /// Whether it has one scale.
     ///
     /// # Errors
     ///
     /// What is wrong with the operator that reads it, as the sentence goes on.
-    fn check_bias(&self) -> Checked;
+    fn check_scale(&self) -> Checked;
+
+    /// Whether it may be what an operator keeps from run to run.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operator, as the sentence goes on.
+    fn check_variable(&self) -> Checked;
+
+    /// Whether it may be weights of features of `state`, by time.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operator, as the sentence goes on.
+    fn check_times(&self, state: &Self) -> Checked;
+
+    /// Whether it may be the cells of a long short-term memory.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operator, as the sentence goes on.
+    fn check_cells(&self) -> Checked;
+
+    /// Whether it may be a bias of a layer that reads `x`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operator that reads it, as the sentence goes on.
+    fn check_bias(&self, x: &Self) -> Checked;
 }
 
 impl Operand for QuantizedTensor {
@@ -104,8 +135,35 @@ impl Operand for QuantizedTensor {
         ensure(per_channel, "has weights with scales along another axis than its outputs")
     }
 
-    fn check_bias(&self) -> Checked {
-        ensure(self.dtype == DType::Int32 && self.data.is_some(), "has a bias that is no int32 constant")
+    fn check_scale(&self) -> Checked {
+        ensure(self.quantization.scales.len() == 1, "has weights with more than one scale")
+    }
+
+    fn check_variable(&self) -> Checked {
+        let is_one = self.check_activation().is_ok() && self.data.is_some();
+        ensure(is_one, "has a variable that is not int8 or int16 with one scale and an initial value")
+    }
+
+    fn check_times(&self, state: &Self) -> Checked {
+        let is_sound = self.check_variable().is_ok() && self.dtype == state.dtype;
+        ensure(is_sound, "has weights of time that are no constant of the type of its state")
+    }
+
+    fn check_cells(&self) -> Checked {
+        self.check_variable()?;
+        let is_sound = self.dtype == DType::Int16 && self.quantization.zero_points == [0];
+        ensure(is_sound, "has cells that are not int16 with the zero point 0")
+    }
+
+    fn check_bias(&self, x: &Self) -> Checked {
+        ensure(self.data.is_some(), "has a bias that is not constant")?;
+        match x.dtype {
+            DType::Int16 => ensure(
+                matches!(self.dtype, DType::Int16 | DType::Int32 | DType::Int64),
+                "has a bias that is none of int16, int32 and int64",
+            ),
+            _ => ensure(self.dtype == DType::Int32, "has a bias that is no int32 constant"),
+        }
     }
 }
 
@@ -136,7 +194,23 @@ impl Operand for FloatTensor {
         ensure(self.data.is_some(), "has weights that are not constant")
     }
 
-    fn check_bias(&self) -> Checked {
+    fn check_scale(&self) -> Checked {
+        Ok(())
+    }
+
+    fn check_variable(&self) -> Checked {
+        Err(KEEPS)
+    }
+
+    fn check_times(&self, _: &Self) -> Checked {
+        Err(KEEPS)
+    }
+
+    fn check_cells(&self) -> Checked {
+        Err(KEEPS)
+    }
+
+    fn check_bias(&self, _: &Self) -> Checked {
         ensure(self.data.is_some(), "has a bias that is not constant")
     }
 }

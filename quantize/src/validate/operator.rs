@@ -1,7 +1,7 @@
 //! Whether an operator's parameters, operands and result agree.
 
 use super::operand::Operand;
-use super::{Checked, MAX_IMAGE_EXTENT, ensure};
+use super::{Checked, MAX_IMAGE_EXTENT, ensure, stateful};
 use crate::graph::{Activation, Conv, MatrixLayout, Op, Padding, Pool};
 
 const ARITY: &str = "has the wrong number of inputs";
@@ -16,10 +16,9 @@ pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
     }
     let x = *inputs.first().ok_or(ARITY)?;
     x.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
-    let wide_is_fine = matches!(op, Op::Requantize | Op::Reshape);
-    ensure(wide_is_fine || x.is_narrow(), "has an input that is not int8")?;
-    let wide_output_is_fine = wide_is_fine || op.writes_indices() || matches!(op, Op::Softmax { .. });
-    ensure(wide_output_is_fine || output.is_narrow(), "has an output that is not int8")?;
+    let changes_type = op.writes_indices() || matches!(op, Op::Requantize | Op::Softmax { .. });
+    ensure(changes_type || x.has_type_of(output), "has an output of another type than its input")?;
+    ensure(op.has_int16() || x.is_narrow(), "has an input that is not int8")?;
     match op {
         Op::Conv2d(conv) => check_conv(conv, inputs, output),
         Op::DepthwiseConv2d(conv) => check_depthwise(conv, inputs, output),
@@ -39,6 +38,7 @@ pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
             check_pool(pool, x, output)
         }
         Op::Concat { axis } => check_concat(*axis, inputs, output),
+        Op::Stateful(op) => stateful::check(op, inputs, output),
         _ => {
             ensure(inputs.len() == 1, ARITY)?;
             check_unary(op, x, output)
@@ -254,7 +254,7 @@ fn weighted<'a, T: Operand>(
     let channels = *weights.shape().get(axis).ok_or("has weights with too few dimensions")?;
     weights.check_weights(axis)?;
     if let Some(bias) = bias {
-        bias.check_bias()?;
+        bias.check_bias(x)?;
         ensure(bias.len() == channels, "has a bias of another length than its outputs")?;
     }
     ensure(output.len().is_multiple_of(channels), SHAPE)?;
@@ -263,8 +263,8 @@ fn weighted<'a, T: Operand>(
 
 fn check_binary<T: Operand>(inputs: &[&T], output: &T) -> Checked {
     let [a, b] = *inputs else { return Err(ARITY) };
-    b.check_activation().map_err(|_| "has an input that is not int8 with one scale")?;
-    ensure(b.is_narrow(), "has an input that is not int8")?;
+    b.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
+    ensure(b.has_type_of(a), "has inputs of different types")?;
     check_broadcast(a.shape(), b.shape(), output.shape())
 }
 
@@ -303,7 +303,7 @@ fn check_concat<T: Operand>(axis: usize, inputs: &[&T], output: &T) -> Checked {
     ensure(axis < output.shape().len(), "joins along a dimension that is not there")?;
     let mut joined = 0usize;
     for x in inputs {
-        x.check_activation().map_err(|_| "has an input that is not int8 with one scale")?;
+        x.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
         ensure(x.has_type_of(output), "has inputs of different types")?;
         ensure(x.shape().len() == output.shape().len(), SHAPE)?;
         let others_agree =

@@ -5,11 +5,14 @@ use edgepkg_format::DType;
 use super::*;
 use crate::graph::{
     Activation, BinaryFunction, Conv, Direction, Extreme, MatrixLayout, Node, Op, Padding, Pool,
-    Quantization, QuantizedTensor, Rounding, Running, Sampling, TensorId, UnaryFunction,
+    Quantization, QuantizedTensor, Rounding, Running, Sampling, SequenceOrder, Stateful, TensorId,
+    UnaryFunction,
 };
 
 const STRUCTURE: &[u8] = include_bytes!("golden/v1.structure");
 const FUNCTIONS: &[u8] = include_bytes!("golden/v1.functions.structure");
+const STATE: &[u8] = include_bytes!("golden/v1.state.structure");
+const STATE_WEIGHTS: &[u8] = include_bytes!("golden/v1.state.weights");
 const WEIGHTS: [&[u8]; 2] =
     [include_bytes!("golden/v1.base.weights"), include_bytes!("golden/v1.head.weights")];
 
@@ -240,6 +243,56 @@ fn golden_bytes_of_functions() {
     }
     assert_eq!(encoded, Encoded { structure: FUNCTIONS.to_vec(), weights: vec![] });
     assert_eq!(decode(FUNCTIONS, &[]).unwrap(), graph);
+}
+
+/// A graph with every operator that keeps something from run to run.
+fn every_state() -> QuantizedGraph {
+    let mut b = Builder(QuantizedGraph { name: "every state".into(), ..every_operator() });
+    b.0.tensors.clear();
+    b.0.nodes.clear();
+    let x = b.tensor(&[1, 4], DType::Int8, None);
+    b.0.inputs = vec![x];
+    fn constant(b: &mut Builder, shape: &[usize], dtype: DType) -> TensorId {
+        let bytes = dtype.bytes(shape.iter().product::<usize>() as u32).unwrap();
+        let id = b.tensor(shape, dtype, Some((0..bytes).map(|i| (i * 29 % 256) as u8).collect()));
+        b.0.tensors[id.0].quantization = Quantization::per_tensor(0.0625, 0);
+        id
+    }
+    let variable = constant(&mut b, &[1, 4], DType::Int8);
+    let old = b.node(Op::Stateful(Stateful::ReadVariable), &[variable], &[1, 4]);
+    let sum = b.node(Op::Add { activation: Activation::NONE }, &[x, old], &[1, 4]);
+    b.node(Op::Stateful(Stateful::AssignVariable), &[sum, variable], &[1, 4]);
+    let mut svdf = vec![x];
+    for (shape, dtype) in
+        [(&[6, 4][..], DType::Int8), (&[6, 3], DType::Int16), (&[2], DType::Int32), (&[1, 18], DType::Int16)]
+    {
+        svdf.push(constant(&mut b, shape, dtype));
+    }
+    let features = b.node(Op::Stateful(Stateful::Svdf { rank: 3 }), &svdf, &[1, 2]);
+    let mut sequence = b.node(Op::Reshape, &[features], &[1, 1, 2]);
+    for (order, cell_clip) in [(SequenceOrder::BatchMajor, 0.0), (SequenceOrder::TimeMajor, 1.5)] {
+        let mut lstm = vec![sequence];
+        lstm.extend([(); 8].map(|()| constant(&mut b, &[2, 2], DType::Int8)));
+        lstm.extend([(); 4].map(|()| constant(&mut b, &[2], DType::Int32)));
+        lstm.extend([DType::Int8, DType::Int16].map(|dtype| constant(&mut b, &[1, 2], dtype)));
+        sequence = b.node(Op::Stateful(Stateful::Lstm { order, cell_clip }), &lstm, &[1, 1, 2]);
+    }
+    b.0.outputs = vec![sequence, sum];
+    b.0
+}
+
+#[test]
+fn golden_bytes_of_what_keeps_state() {
+    let graph = every_state();
+    let encoded = encode(&graph, Split::Whole).unwrap();
+    if std::env::var_os("EDGEPKG_BLESS").is_some() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/golden");
+        std::fs::write(format!("{folder}/v1.state.structure"), &encoded.structure).unwrap();
+        std::fs::write(format!("{folder}/v1.state.weights"), &encoded.weights[0]).unwrap();
+        return;
+    }
+    assert_eq!(encoded, Encoded { structure: STATE.to_vec(), weights: vec![STATE_WEIGHTS.to_vec()] });
+    assert_eq!(decode(STATE, &[STATE_WEIGHTS]).unwrap(), graph);
 }
 
 #[test]

@@ -70,6 +70,8 @@ pub enum Request<'a> {
         /// The record's counter.
         counter: u32,
     },
+    /// Gives what the model keeps between runs its initial value.
+    ResetState,
 }
 
 pub(super) fn to_body<T: Serialize>(value: &T, body: &mut [u8]) -> Result<usize, MessageError> {
@@ -98,6 +100,7 @@ impl<'a> Request<'a> {
             Request::EraseSlot => 8,
             Request::WriteSlot { .. } => 9,
             Request::CommitSlot { .. } => 10,
+            Request::ResetState => 11,
         }
     }
 
@@ -112,7 +115,8 @@ impl<'a> Request<'a> {
             | Request::Describe
             | Request::MeasureStack
             | Request::VerifyDigest
-            | Request::EraseSlot => Ok(0),
+            | Request::EraseSlot
+            | Request::ResetState => Ok(0),
             Request::ReadInfo { offset } => to_body(&offset, body),
             Request::WriteInput { port, offset, bytes } => to_body(&(port, offset, bytes), body),
             Request::Run { observe } => to_body(&observe, body),
@@ -144,6 +148,7 @@ impl<'a> Request<'a> {
             10 => {
                 from_body(body).map(|(length, crc32, counter)| Request::CommitSlot { length, crc32, counter })
             }
+            11 => empty(Request::ResetState),
             _ => Err(MessageError::UnknownKind),
         }
     }

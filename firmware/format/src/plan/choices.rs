@@ -71,3 +71,33 @@ choice! {
         Columns = 1,
     }
 }
+
+choice! {
+    /// What a layer of int16 activations sums up in, and how that becomes an output.
+    Accumulation {
+        /// 32 bits; scaled as int8 layers are, rounded twice.
+        Narrow = 0,
+        /// 64 bits; scaled by the multiplier's upper 16 bits, rounded once.
+        Wide = 1,
+    }
+}
+
+choice! {
+    /// Which function a sigmoid's table is read for.
+    Sigmoid {
+        /// `1 / (1 + exp(-x))`.
+        Logistic = 0,
+        /// The hyperbolic tangent.
+        Tanh = 1,
+    }
+}
+
+choice! {
+    /// Which rows of sequences are neighbours in memory.
+    SequenceOrder {
+        /// Those of a sequence.
+        BatchMajor = 0,
+        /// Those of a time.
+        TimeMajor = 1,
+    }
+}

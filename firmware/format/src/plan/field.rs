@@ -1,6 +1,6 @@
 //! Fields of a record: fixed numbers of 32-bit little-endian words.
 
-use crate::tensor::{DType, MAX_RANK, Space, TensorRef};
+use crate::tensor::{DType, Space, TensorRef};
 
 /// Words taken one after the other.
 pub struct WordReader<'a> {
@@ -89,10 +89,10 @@ impl Field for i32 {
     }
 }
 
-impl<T: Field + Copy> Field for [T; MAX_RANK] {
-    const WORDS: usize = MAX_RANK * T::WORDS;
+impl<T: Field + Copy, const COUNT: usize> Field for [T; COUNT] {
+    const WORDS: usize = COUNT * T::WORDS;
 
-    const SOME: Self = [T::SOME; MAX_RANK];
+    const SOME: Self = [T::SOME; COUNT];
 
     #[inline(always)]
     fn fill(&mut self, words: &mut WordReader<'_>) -> bool {

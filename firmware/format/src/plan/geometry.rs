@@ -1,7 +1,7 @@
 //! Which bytes an operator reads and writes, from its record alone.
 
 use super::operands::{Access, Operands};
-use super::{ChannelParameters, Dims, Image, Record, Strides, Window};
+use super::{ChannelParameters, Dims, Image, Lstm, Mean, Record, Strides, Window};
 use crate::linked::{EveryOperator, Linked};
 use crate::tensor::{DType, Space, TensorRef};
 
@@ -24,6 +24,12 @@ use GeometryError::{Inconsistent, Misaligned, TooLarge, WrongSpace, WrongType};
 
 /// The greatest number of elements: index arithmetic on 32-bit machines stays below 2^31.
 const LIMIT: u32 = 1 << 28;
+
+/// Values of a table between which lines are drawn.
+const INTERPOLATION_POINTS: u32 = 513;
+
+/// Gates of a long short-term memory.
+const LSTM_GATES: u32 = 4;
 
 /// Bits of the extents of a window and of an output's rows and columns, and of strides, dilations and
 /// padding: a tap's row and column stay below 2^31.
@@ -107,21 +113,31 @@ impl Operands {
     }
 
     fn read(&mut self, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
-        ensure(tensor.dtype == DType::Int8, WrongType)?;
-        self.push(tensor, counted(elements)?, Access::Read);
-        Ok(())
+        self.read_as(DType::Int8, tensor, elements)
     }
 
     fn write(&mut self, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
+        self.write_as(DType::Int8, tensor, elements)
+    }
+
+    fn read_as(&mut self, dtype: DType, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
+        ensure(tensor.dtype == dtype, WrongType)?;
+        self.any_type(tensor, elements, Access::Read)
+    }
+
+    fn write_as(&mut self, dtype: DType, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
         ensure(tensor.space != Space::Const, WrongSpace)?;
-        ensure(tensor.dtype == DType::Int8, WrongType)?;
-        self.push(tensor, counted(elements)?, Access::Write);
-        Ok(())
+        ensure(tensor.dtype == dtype, WrongType)?;
+        self.any_type(tensor, elements, Access::Write)
     }
 
     fn constant(&mut self, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
+        self.constant_as(DType::Int8, tensor, elements)
+    }
+
+    fn constant_as(&mut self, dtype: DType, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
         ensure(tensor.space == Space::Const, WrongSpace)?;
-        self.read(tensor, elements)
+        self.read_as(dtype, tensor, elements)
     }
 
     fn channel_table(&mut self, tensor: TensorRef, channels: u32) -> Result<(), GeometryError> {
@@ -131,6 +147,11 @@ impl Operands {
         let bytes = channels.saturating_mul(ChannelParameters::BYTES as u32);
         self.push(tensor, counted(bytes)?, Access::Read);
         Ok(())
+    }
+
+    /// Entries of a 64-bit bias and two words.
+    fn wide_channel_table(&mut self, tensor: TensorRef, channels: u32) -> Result<(), GeometryError> {
+        self.constant_as(DType::Int64, tensor, channels.saturating_mul(2))
     }
 
     /// Constant words.
@@ -144,6 +165,12 @@ impl Operands {
         self.words(tensor, words, Access::Scratch)
     }
 
+    /// What is kept from run to run.
+    fn state(&mut self, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
+        ensure(tensor.space == Space::State, WrongSpace)?;
+        self.any_type(tensor, elements, Access::Update)
+    }
+
     fn words(&mut self, tensor: TensorRef, words: u32, access: Access) -> Result<(), GeometryError> {
         ensure(tensor.dtype == DType::Int32, WrongType)?;
         ensure(tensor.offset.is_multiple_of(4), Misaligned)?;
@@ -151,8 +178,41 @@ impl Operands {
         Ok(())
     }
 
+    /// Of one that computes each element from one element.
+    fn unary(
+        &mut self,
+        dtype: DType,
+        [input, output]: [TensorRef; 2],
+        length: u32,
+    ) -> Result<(), GeometryError> {
+        self.read_as(dtype, input, length)?;
+        self.write_as(dtype, output, length)
+    }
+
+    fn binary(
+        &mut self,
+        dtype: DType,
+        [a, b, output]: [TensorRef; 3],
+        dims: &Dims,
+        [a_strides, b_strides]: [&Dims; 2],
+    ) -> Result<(), GeometryError> {
+        self.read_as(dtype, a, span(dims, a_strides)?)?;
+        self.read_as(dtype, b, span(dims, b_strides)?)?;
+        self.write_as(dtype, output, product(dims))
+    }
+
+    fn mean(&mut self, dtype: DType, op: &Mean) -> Result<(), GeometryError> {
+        let input = span(&op.kept, &op.kept_strides)? + span(&op.reduced, &op.reduced_strides)? - 1;
+        let kept = product(&op.kept);
+        // No element is read twice, so a run takes no longer than the input is large.
+        ensure(counted(product(&[kept, product(&op.reduced)]))? <= input, Inconsistent)?;
+        self.read_as(dtype, op.input, input)?;
+        self.write_as(dtype, op.output, kept)
+    }
+
     fn pool(
         &mut self,
+        dtype: DType,
         tensors: [TensorRef; 2],
         from: &Image,
         to: &Image,
@@ -162,8 +222,20 @@ impl Operands {
         ensure(from.batches == to.batches && from.channels == to.channels, Inconsistent)?;
         ensure(window.dilation_height == 1 && window.dilation_width == 1, Inconsistent)?;
         let [input, output] = tensors;
-        self.read(input, elements(from))?;
-        self.write(output, elements(to))
+        self.read_as(dtype, input, elements(from))?;
+        self.write_as(dtype, output, elements(to))
+    }
+}
+
+impl Lstm {
+    /// Elements of int16 that the hidden state takes, which the cells follow.
+    ///
+    /// # Errors
+    ///
+    /// When there are too many.
+    pub fn hidden_words(&self) -> Result<u32, GeometryError> {
+        let elements = counted(product(&[self.batches, self.units]))?;
+        Ok(if self.input.dtype == DType::Int16 { elements } else { elements.div_ceil(2) })
     }
 }
 
@@ -219,29 +291,26 @@ impl Record {
                 regions.write(op.output, product(&[op.rows, op.output_depth]))
             }
             Record::Add(op) => {
-                regions.read(op.a, span(&op.dims, &op.a_strides)?)?;
-                regions.read(op.b, span(&op.dims, &op.b_strides)?)?;
-                regions.write(op.output, product(&op.dims))
+                regions.binary(DType::Int8, [op.a, op.b, op.output], &op.dims, [&op.a_strides, &op.b_strides])
             }
             Record::Mul(op) => {
-                regions.read(op.a, span(&op.dims, &op.a_strides)?)?;
-                regions.read(op.b, span(&op.dims, &op.b_strides)?)?;
-                regions.write(op.output, product(&op.dims))
+                regions.binary(DType::Int8, [op.a, op.b, op.output], &op.dims, [&op.a_strides, &op.b_strides])
             }
-            Record::AveragePool2d(op) => {
-                regions.pool([op.input, op.output], &op.input_image, &op.output_image, &op.window)
-            }
-            Record::MaxPool2d(op) => {
-                regions.pool([op.input, op.output], &op.input_image, &op.output_image, &op.window)
-            }
-            Record::Mean(op) => {
-                let input = span(&op.kept, &op.kept_strides)? + span(&op.reduced, &op.reduced_strides)? - 1;
-                let kept = product(&op.kept);
-                // No element is read twice, so a run takes no longer than the input is large.
-                ensure(counted(product(&[kept, product(&op.reduced)]))? <= input, Inconsistent)?;
-                regions.read(op.input, input)?;
-                regions.write(op.output, kept)
-            }
+            Record::AveragePool2d(op) => regions.pool(
+                DType::Int8,
+                [op.input, op.output],
+                &op.input_image,
+                &op.output_image,
+                &op.window,
+            ),
+            Record::MaxPool2d(op) => regions.pool(
+                DType::Int8,
+                [op.input, op.output],
+                &op.input_image,
+                &op.output_image,
+                &op.window,
+            ),
+            Record::Mean(op) => regions.mean(DType::Int8, op),
             Record::Softmax(op) => {
                 ensure(op.output.space != Space::Const, WrongSpace)?;
                 ensure(matches!(op.output.dtype, DType::Int8 | DType::Int16), WrongType)?;
@@ -356,6 +425,88 @@ impl Record {
                 regions.read(op.input, product(&[op.outer, op.count, op.inner]))?;
                 regions.words(op.output, product(&[op.outer, op.inner]), Access::Write)
             }
+            Record::Conv2d16(op) => {
+                let taps = taps(&op.window, &op.output_image)?;
+                let (from, to) = (&op.input_image, &op.output_image);
+                ensure(from.batches == to.batches, Inconsistent)?;
+                ensure(op.groups != 0, Inconsistent)?;
+                ensure(from.channels.is_multiple_of(op.groups), Inconsistent)?;
+                ensure(to.channels.is_multiple_of(op.groups), Inconsistent)?;
+                ensure(!op.spread.contains(&0), Inconsistent)?;
+                ensure(op.spread.iter().all(|spread| spread >> WINDOW_BITS == 0), TooLarge)?;
+                regions.read_as(DType::Int16, op.input, elements(from))?;
+                regions.constant(op.weights, product(&[to.channels, taps, from.channels / op.groups]))?;
+                regions.wide_channel_table(op.channels, to.channels)?;
+                regions.write_as(DType::Int16, op.output, elements(to))
+            }
+            Record::Softmax16(op) => {
+                let elements = product(&[op.rows, op.depth]);
+                regions.read_as(DType::Int16, op.input, elements)?;
+                regions.constant_as(DType::Int16, op.tables, 2 * INTERPOLATION_POINTS)?;
+                regions.write_as(DType::Int16, op.output, elements)
+            }
+            Record::Sigmoid16(op) => {
+                regions.read_as(DType::Int16, op.input, op.length)?;
+                regions.constant_as(DType::Int16, op.table, 256)?;
+                regions.write_as(DType::Int16, op.output, op.length)
+            }
+            Record::LeakyRelu16(op) => regions.unary(DType::Int16, [op.input, op.output], op.length),
+            Record::Interpolate16(op) => {
+                regions.read_as(DType::Int16, op.input, op.length)?;
+                regions.constant_as(DType::Int16, op.table, INTERPOLATION_POINTS)?;
+                regions.write_as(DType::Int16, op.output, op.length)
+            }
+            Record::Svdf(op) => {
+                let filters = product(&[op.units, op.rank]);
+                let dtype = op.time_weights.dtype;
+                ensure(matches!(dtype, DType::Int8 | DType::Int16) && op.state.dtype == dtype, WrongType)?;
+                regions.read(op.input, product(&[op.batches, op.inputs]))?;
+                regions.constant(op.feature_weights, product(&[filters, op.inputs]))?;
+                regions.constant_as(dtype, op.time_weights, product(&[filters, op.memory]))?;
+                regions.constant_as(DType::Int32, op.bias, op.units)?;
+                regions.state(op.state, product(&[op.batches, filters, op.memory]))?;
+                regions.write(op.output, product(&[op.batches, op.units]))
+            }
+            Record::Lstm(op) => {
+                let dtype = op.input.dtype;
+                ensure(matches!(dtype, DType::Int8 | DType::Int16), WrongType)?;
+                ensure(op.state.dtype == DType::Int16, WrongType)?;
+                let row = op.inputs.saturating_add(op.units);
+                regions.read_as(dtype, op.input, product(&[op.batches, op.steps, op.inputs]))?;
+                regions.constant(op.weights, product(&[op.units, LSTM_GATES, row]))?;
+                regions.constant_as(DType::Int64, op.biases, product(&[op.units, LSTM_GATES, 2]))?;
+                regions.constant_as(DType::Int16, op.table, 256)?;
+                regions
+                    .state(op.state, op.hidden_words()?.saturating_add(product(&[op.batches, op.units])))?;
+                regions.write_as(dtype, op.output, product(&[op.batches, op.steps, op.units]))
+            }
+            Record::Add16(op) | Record::Sub16(op) | Record::SquaredDifference16(op) => regions.binary(
+                DType::Int16,
+                [op.a, op.b, op.output],
+                &op.dims,
+                [&op.a_strides, &op.b_strides],
+            ),
+            Record::Mul16(op) => regions.binary(
+                DType::Int16,
+                [op.a, op.b, op.output],
+                &op.dims,
+                [&op.a_strides, &op.b_strides],
+            ),
+            Record::AveragePool2d16(op) => regions.pool(
+                DType::Int16,
+                [op.input, op.output],
+                &op.input_image,
+                &op.output_image,
+                &op.window,
+            ),
+            Record::MaxPool2d16(op) => regions.pool(
+                DType::Int16,
+                [op.input, op.output],
+                &op.input_image,
+                &op.output_image,
+                &op.window,
+            ),
+            Record::Mean16(op) => regions.mean(DType::Int16, op),
         }
     }
 }

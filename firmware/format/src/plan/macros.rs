@@ -60,7 +60,10 @@ macro_rules! choice {
 }
 
 macro_rules! records {
-    ($($(#[$doc:meta])* $name:ident = $code:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+    (
+        $($(#[$doc:meta])* $name:ident = $code:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*
+        ; $($(#[$other_doc:meta])* $other:ident($fields:ident) = $other_code:literal,)*
+    ) => {
         $(structure! { $(#[$doc])* $name { $($(#[$field_doc])* $field: $type,)* } })*
 
         /// What an operator of the plan computes. Codes are part of the format and never reused.
@@ -69,16 +72,18 @@ macro_rules! records {
         #[repr(u16)]
         pub enum OperatorKind {
             $($(#[$doc])* $name = $code,)*
+            $($(#[$other_doc])* $other = $other_code,)*
         }
 
         impl OperatorKind {
             /// Every kind of this format version.
-            pub const ALL: &[OperatorKind] = &[$(OperatorKind::$name,)*];
+            pub const ALL: &[OperatorKind] = &[$(OperatorKind::$name,)* $(OperatorKind::$other,)*];
 
             /// The kind with this code, if the format knows it.
             pub fn from_code(code: u16) -> Option<Self> {
                 match code {
                     $($code => Some(OperatorKind::$name),)*
+                    $($other_code => Some(OperatorKind::$other),)*
                     _ => None,
                 }
             }
@@ -87,6 +92,7 @@ macro_rules! records {
             pub fn name(self) -> &'static str {
                 match self {
                     $(OperatorKind::$name => stringify!($name),)*
+                    $(OperatorKind::$other => stringify!($other),)*
                 }
             }
         }
@@ -96,6 +102,7 @@ macro_rules! records {
         #[allow(missing_docs, reason = "each variant is documented at its own type")]
         pub enum Record {
             $($name($name),)*
+            $($other($fields),)*
         }
 
         impl Record {
@@ -103,6 +110,7 @@ macro_rules! records {
             pub fn kind(&self) -> OperatorKind {
                 match self {
                     $(Record::$name(_) => OperatorKind::$name,)*
+                    $(Record::$other(_) => OperatorKind::$other,)*
                 }
             }
 
@@ -110,6 +118,7 @@ macro_rules! records {
             pub fn encoded_bytes(&self) -> usize {
                 RECORD_HEADER_BYTES + 4 * match self {
                     $(Record::$name(_) => <$name as Field>::WORDS,)*
+                    $(Record::$other(_) => <$fields as Field>::WORDS,)*
                 }
             }
 
@@ -117,6 +126,7 @@ macro_rules! records {
             pub fn for_each_tensor(&mut self, visit: &mut dyn FnMut(&mut TensorRef)) {
                 match self {
                     $(Record::$name(fields) => fields.for_each_tensor(visit),)*
+                    $(Record::$other(fields) => fields.for_each_tensor(visit),)*
                 }
             }
 
@@ -126,6 +136,7 @@ macro_rules! records {
             pub fn linked<L: Linked>(&self) -> Option<&Self> {
                 match self {
                     $(Record::$name(_) if !L::OPERATORS.contains(OperatorKind::$name) => None,)*
+                    $(Record::$other(_) if !L::OPERATORS.contains(OperatorKind::$other) => None,)*
                     _ => Some(self),
                 }
             }
@@ -149,6 +160,16 @@ macro_rules! records {
                             _ => false,
                         }
                     })*
+                    $(OperatorKind::$other if L::OPERATORS.contains(OperatorKind::$other) => {
+                        if fields.len() != 4 * <$fields as Field>::WORDS {
+                            return false;
+                        }
+                        let record = Record::$other($fields::SOME);
+                        match &mut entry.insert(PlanEntry { layer, record }).record {
+                            Record::$other(record) => record.fill(&mut WordReader::new(fields)),
+                            _ => false,
+                        }
+                    })*
                     _ => false,
                 }
             }
@@ -156,6 +177,7 @@ macro_rules! records {
             fn write_fields(&self, words: &mut WordWriter<'_>) {
                 match self {
                     $(Record::$name(fields) => fields.write(words),)*
+                    $(Record::$other(fields) => fields.write(words),)*
                 }
             }
         }

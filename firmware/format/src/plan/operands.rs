@@ -11,6 +11,8 @@ pub enum Access {
     Read,
     /// It writes and reads it. What it holds means nothing before the operator and nothing after it.
     Scratch,
+    /// It reads and writes it: what the operator keeps from run to run.
+    Update,
     /// It writes all of it, or scattered bytes of it, and nothing outside.
     Write,
 }
@@ -66,7 +68,7 @@ pub struct Operands {
 
 impl Operands {
     /// The most regions an operator has.
-    pub const GREATEST_COUNT: usize = 5;
+    pub const GREATEST_COUNT: usize = 6;
 
     pub(super) fn clear(&mut self) {
         self.count = 0;

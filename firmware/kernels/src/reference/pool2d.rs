@@ -8,6 +8,7 @@ use edgepkg_format::plan::{AveragePool2d, Clamp, MaxPool2d, Rounding};
 
 use super::sums::add_inputs;
 use super::window::for_each_patch;
+use crate::element::Element;
 use crate::view::View;
 
 /// Channels whose sums are kept at a time.
@@ -17,6 +18,17 @@ const BLOCK: usize = 32;
 /// `output`: `op.output_image`. A window that lies outside of the image gives 0, clamped.
 #[inline(never)]
 pub fn average_pool2d_i8(op: &AveragePool2d, input: View<'_>, output: &[Cell<i8>]) {
+    average_pool2d(op, input, output);
+}
+
+/// As [`average_pool2d_i8`], of int16.
+#[inline(never)]
+pub fn average_pool2d_i16(op: &AveragePool2d, input: View<'_, i16>, output: &[[Cell<i8>; 2]]) {
+    average_pool2d(op, input, output);
+}
+
+#[inline(always)]
+fn average_pool2d<E: Element>(op: &AveragePool2d, input: View<'_, E>, output: &[E::Cells]) {
     for_each_patch(&op.input_image, &op.output_image, &op.window, output, |patch, pixel| {
         let count = patch.pixels();
         for (block, outputs) in pixel.chunks(BLOCK).enumerate() {
@@ -26,14 +38,14 @@ pub fn average_pool2d_i8(op: &AveragePool2d, input: View<'_>, output: &[Cell<i8>
                 add_inputs(sums, input.run(index + block * BLOCK, sums.len()));
             });
             for (&sum, output) in sums.iter().zip(outputs) {
-                output.set(mean(op, sum, count));
+                E::set(output, mean(op, sum, count));
             }
         }
     });
 }
 
 /// The mean of `count` values, 1 for none, with this sum.
-pub(crate) fn mean(op: &AveragePool2d, sum: i32, count: u32) -> i8 {
+pub(crate) fn mean<E: Element>(op: &AveragePool2d, sum: i32, count: u32) -> E {
     let count = count.max(1) as i32;
     let mean = match op.rounding {
         Rounding::Twice => mean_away_from_zero(sum, count),
@@ -63,23 +75,34 @@ fn mean_to_even(sum: i32, count: i32) -> i32 {
 }
 
 /// Greatest of the values under the window. `input`: `op.input_image`; `output`: `op.output_image`. A
-/// window that lies outside of the image gives -128, clamped.
+/// window that lies outside of the image gives the type's least value, clamped.
 #[inline(never)]
 pub fn max_pool2d_i8(op: &MaxPool2d, input: View<'_>, output: &[Cell<i8>]) {
+    max_pool2d(op, input, output);
+}
+
+/// As [`max_pool2d_i8`], of int16.
+#[inline(never)]
+pub fn max_pool2d_i16(op: &MaxPool2d, input: View<'_, i16>, output: &[[Cell<i8>; 2]]) {
+    max_pool2d(op, input, output);
+}
+
+#[inline(always)]
+fn max_pool2d<E: Element>(op: &MaxPool2d, input: View<'_, E>, output: &[E::Cells]) {
     for_each_patch(&op.input_image, &op.output_image, &op.window, output, |patch, pixel| {
         for output in pixel {
-            output.set(i8::MIN);
+            E::set(output, E::wrapping_from(E::RANGE.min));
         }
         patch.for_each_pixel(|index| {
             let inputs = input.run(index, pixel.len());
-            inputs.for_each_with(pixel, |x, output| output.set(output.get().max(x)));
+            inputs.for_each_with(pixel, |x, output| E::set(output, E::get(output).max(x)));
         });
         for output in pixel {
-            output.set(clamped(i32::from(output.get()), op.clamp));
+            E::set(output, clamped(E::get(output).into(), op.clamp));
         }
     });
 }
 
-fn clamped(value: i32, clamp: Clamp) -> i8 {
-    value.max(clamp.min).min(clamp.max) as i8
+fn clamped<E: Element>(value: i32, clamp: Clamp) -> E {
+    E::wrapping_from(value.max(clamp.min).min(clamp.max))
 }

@@ -6,7 +6,7 @@
 use edgepkg_format::plan::{Clamp, Rounding, Scale};
 
 use crate::fixed_point::{
-    logistic, multiply_by_scale, requantize, rounding_divide_by_power_of_two,
+    logistic, multiply_by_scale, multiply_by_signed_scale, requantize, rounding_divide_by_power_of_two,
     saturating_rounding_doubling_high_multiply_i16, tanh,
 };
 
@@ -108,14 +108,8 @@ impl LeakyRelu {
     pub fn table(&self) -> [i8; 256] {
         table(|q| {
             let x = q.wrapping_sub(self.input_zero_point);
-            let y = if x >= 0 {
-                multiply_by_scale(x, self.identity, TWICE)
-            } else if self.alpha.multiplier >= 0 {
-                multiply_by_scale(x, self.alpha, TWICE)
-            } else {
-                let multiplier = self.alpha.multiplier.wrapping_neg();
-                multiply_by_scale(x, Scale { multiplier, ..self.alpha }, TWICE).wrapping_neg()
-            };
+            let slope = if x >= 0 { self.identity } else { self.alpha };
+            let y = multiply_by_signed_scale(x, slope);
             y.wrapping_add(self.output_zero_point).clamp(INT8.min, INT8.max)
         })
     }

@@ -1,7 +1,5 @@
 //! Where a window meets the image.
 
-use core::cell::Cell;
-
 use edgepkg_format::plan::{Image, Window};
 
 /// One axis of a window that slides over an image.
@@ -137,12 +135,12 @@ impl Patch<'_> {
 
 /// Calls `visit` with each position's patch of `from` and its channels in `output`, an image `to`.
 #[inline(always)]
-pub(crate) fn for_each_patch<'a>(
+pub(crate) fn for_each_patch<'a, T>(
     from: &Image,
     to: &Image,
     window: &Window,
-    output: &'a [Cell<i8>],
-    mut visit: impl FnMut(&Patch<'_>, &'a [Cell<i8>]),
+    output: &'a [T],
+    mut visit: impl FnMut(&Patch<'_>, &'a [T]),
 ) {
     let mut pixels = output.chunks_exact(to.channels as usize);
     let (vertical, horizontal) = (Axis::rows(from, window), Axis::columns(from, window));

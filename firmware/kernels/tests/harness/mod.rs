@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use edgepkg_format::plan::{Clamp, Dims, Image, Scale, Window};
+use edgepkg_format::plan::{Access, Clamp, Dims, Image, Scale, Window};
 use edgepkg_format::{DType, Record, Space, TensorRef};
 use edgepkg_kernels::{View, run};
 
@@ -120,7 +120,17 @@ pub fn lengths(record: &Record) -> (Vec<usize>, usize) {
 
 /// The output of `record` on constant `inputs`. It held `before`.
 pub fn run_over(record: &Record, inputs: &[Vec<i8>], mut output: Vec<i8>) -> Vec<i8> {
-    let views: Vec<_> = inputs.iter().map(|input| View::Const(input)).collect();
+    let operands = record.operands().unwrap();
+    let mut kept = inputs.to_vec();
+    let views: Vec<_> = kept
+        .iter_mut()
+        .zip(inputs)
+        .zip(&operands)
+        .map(|((kept, input), operand)| match operand.access {
+            Access::Update => View::Arena(Cell::from_mut(&mut kept[..]).as_slice_of_cells()),
+            _ => View::Const(input),
+        })
+        .collect();
     run(record, &views, Cell::from_mut(&mut output[..]).as_slice_of_cells());
     output
 }

@@ -165,6 +165,7 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             let axis = draft.indices(node, "axis", &[], &words(&[*axis]));
             push(draft, node, builtin, &[axis], options);
         }
+        Op::Stateful(_) => return Err("keeps something between runs, which is not written"),
         Op::Requantize => {
             let operator = plain(draft, node, Builtin::Quantize);
             draft.operators.push(Operator { version: version::of_quantize(y), ..operator });

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
+use edgepkg_format::DType;
+
 use super::activation::add_fusing;
 use super::draft::{Draft, Operator, Options, Tensor, words};
 use super::version;
 use super::window::{Scheme, Window};
 use crate::graph::{Activation, Conv, Node, Op, Padding, Pool, Quantization, Tensor as _, TensorId};
 use crate::multiplier::type_range;
-use crate::tflite_schema::{Builtin, padding};
+use crate::tflite_schema::{Builtin, padding, tensor_type};
 
 /// By how much, in steps of the output, TensorFlow Lite lets a bias's scale differ from that of the sums.
 const BIAS_TOLERANCE: f64 = 0.02;
@@ -224,7 +226,13 @@ fn zero_bias(draft: &mut Draft<'_>, node: &Node) -> i32 {
     let outputs = draft.graph.tensor(node.output()).shape[3];
     let zeros = draft.indices(node, "bias", &[outputs], &vec![0; outputs]);
     let quantization = Quantization::per_channel(scales_of_sums(draft, node), 0);
-    draft.tensors[zeros as usize].quantization = Some(Cow::Owned(quantization));
+    let is_wide = draft.graph.tensor(node.inputs[0]).dtype == DType::Int16;
+    let tensor = &mut draft.tensors[zeros as usize];
+    tensor.quantization = Some(Cow::Owned(quantization));
+    if is_wide {
+        // Layers of int16 sum up in 64 bits without a bias, as with one of so many.
+        (tensor.kind, tensor.data) = (tensor_type::INT64, Some(vec![0; 8 * outputs].into()));
+    }
     zeros
 }
 

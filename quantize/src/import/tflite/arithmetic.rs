@@ -65,7 +65,9 @@ impl Arithmetic {
 
     fn builtin(self, file: &File<'_>, operator: &Operator) -> Result<Builtin, &'static str> {
         match (self, writes_floats(file, operator)) {
-            (Self::Float, false) => Err("it writes integers, and most of the model floats"),
+            (Self::Float, false) if !operator.outputs.is_empty() => {
+                Err("it writes integers, and most of the model floats")
+            }
             (Self::Integer, true) => Err("it writes floats, and most of the model integers"),
             _ => {
                 let builtin = Builtin::of(file.code(operator), &operator.options)?;

@@ -70,12 +70,30 @@ impl<'b> File<'b> {
     ///
     /// When it is not there, or has what is not supported.
     pub(super) fn readable(&self, index: i32) -> Result<&'b Tensor, ImportError> {
+        let tensor = self.stored_tensor(index)?;
+        if tensor.is_variable {
+            return Err(tensor.problem("keeps its value between runs, which is not supported there"));
+        }
+        Ok(tensor)
+    }
+
+    /// A tensor that keeps its value between runs.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, does not keep it, or has what is not supported.
+    pub(super) fn variable(&self, index: i32) -> Result<&'b Tensor, ImportError> {
+        let tensor = self.stored_tensor(index)?;
+        if !tensor.is_variable {
+            return Err(tensor.problem("is state that is not kept between runs"));
+        }
+        Ok(tensor)
+    }
+
+    fn stored_tensor(&self, index: i32) -> Result<&'b Tensor, ImportError> {
         let tensor = self
             .tensor(index)
             .ok_or_else(|| unreadable(format!("it names tensor {index}, which is not there")))?;
-        if tensor.is_variable {
-            return Err(tensor.problem("keeps its value between runs, which is not supported"));
-        }
         if tensor.is_sparse || tensor.external_buffer != 0 {
             return Err(tensor.problem("is sparse or lies in a file of its own, which is not supported"));
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use edgepkg_format::DType;
 
 use super::file::File;
-use super::schema::{Quantization as Parameters, Tensor};
-use super::{Element, names};
+use super::schema::{Operator, Quantization as Parameters, Tensor};
+use super::{Element, Importer, names};
 use crate::graph::{Quantization, QuantizedTensor};
 use crate::import::ImportError;
+use crate::tflite_schema::Builtin;
 use crate::tflite_schema::tensor_type::{FLOAT32, INT8, INT16, INT32, INT64, UINT8};
 
 /// By how much a uint8 and its zero point are greater than the int8 that stands for the same real.
@@ -16,25 +17,7 @@ pub(super) const UINT8_OFFSET: i32 = 128;
 
 impl Element for QuantizedTensor {
     fn convert(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
-        let tensor = file.readable(index)?;
-        let dtype = dtype(tensor)?;
-        let shape = tensor.extents().ok_or_else(|| tensor.problem("has a negative extent"))?;
-        let data = file.data(tensor).ok_or_else(|| tensor.problem("has data that is not there"))?;
-        let mut quantization = match quantization(tensor)? {
-            Some(quantization) => quantization,
-            // Biases need none: theirs follows from the input's and the weights'.
-            None if dtype == DType::Int32 => Quantization::per_tensor(1.0, 0),
-            None => return Err(tensor.problem("has no scale")),
-        };
-        let mut data = (!data.is_empty()).then(|| Arc::from(data));
-        if tensor.kind == UINT8 {
-            quantization.zero_points.iter_mut().for_each(|zero_point| {
-                *zero_point = zero_point.saturating_sub(UINT8_OFFSET);
-            });
-            let shifted = |data: Arc<[u8]>| data.iter().map(|byte| byte ^ 0x80).collect();
-            data = data.map(shifted);
-        }
-        Ok(QuantizedTensor { name: tensor.name.clone(), shape, dtype, quantization, data })
+        Self::of(file, file.readable(index)?)
     }
 
     /// Weights have the zero point 0; those of a uint8 file may have another.
@@ -58,8 +41,72 @@ impl Element for QuantizedTensor {
         Self { name, shape, data: None, ..self.clone() }
     }
 
+    /// Layers of int16 sum up in 32 bits, not 64, where the bias is int32.
+    fn zero_bias(&self, name: String, weights: &Self, bias_type: i8) -> Option<Self> {
+        if self.dtype != DType::Int16 || bias_type != INT32 {
+            return None;
+        }
+        // A shape alone may say anything; data is as long as the file.
+        let outputs = *weights.shape.first().filter(|&&outputs| outputs <= weights.constant_bytes())?;
+        let scale = self.quantization.scales.first()?;
+        let scales = weights.quantization.scales.iter().map(|weight_scale| scale * weight_scale).collect();
+        Some(QuantizedTensor {
+            name: format!("{name}/bias"),
+            shape: vec![outputs],
+            dtype: DType::Int32,
+            quantization: Quantization::per_channel(scales, 0),
+            data: Some(vec![0; 4 * outputs].into()),
+        })
+    }
+
     fn constant_bytes(&self) -> usize {
         self.data.as_ref().map_or(0, |data| data.len())
+    }
+
+    fn lower(
+        importer: &mut Importer<'_, Self>,
+        operator: &Operator,
+        builtin: Builtin,
+    ) -> Result<(), ImportError> {
+        match builtin {
+            Builtin::ReadVariable => importer.read_variable(operator),
+            Builtin::AssignVariable => importer.assign_variable(operator),
+            Builtin::Svdf => importer.svdf(operator),
+            Builtin::UnidirectionalSequenceLstm => importer.lstm(operator),
+            _ => importer.lower(operator, builtin),
+        }
+    }
+}
+
+impl QuantizedTensor {
+    /// The file's tensor `index`, which keeps its value between runs; without an initial one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or does not keep it.
+    pub(super) fn variable(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
+        Self::of(file, file.variable(index)?)
+    }
+
+    fn of(file: &File<'_>, tensor: &Tensor) -> Result<Self, ImportError> {
+        let dtype = dtype(tensor)?;
+        let shape = tensor.extents().ok_or_else(|| tensor.problem("has a negative extent"))?;
+        let data = file.data(tensor).ok_or_else(|| tensor.problem("has data that is not there"))?;
+        let mut quantization = match quantization(tensor)? {
+            Some(quantization) => quantization,
+            // Biases need none: theirs follows from the input's and the weights'.
+            None if matches!(dtype, DType::Int32 | DType::Int64) => Quantization::per_tensor(1.0, 0),
+            None => return Err(tensor.problem("has no scale")),
+        };
+        let mut data = (!data.is_empty()).then(|| Arc::from(data));
+        if tensor.kind == UINT8 {
+            quantization.zero_points.iter_mut().for_each(|zero_point| {
+                *zero_point = zero_point.saturating_sub(UINT8_OFFSET);
+            });
+            let shifted = |data: Arc<[u8]>| data.iter().map(|byte| byte ^ 0x80).collect();
+            data = data.map(shifted);
+        }
+        Ok(QuantizedTensor { name: tensor.name.clone(), shape, dtype, quantization, data })
     }
 }
 
@@ -73,8 +120,10 @@ fn dtype(tensor: &Tensor) -> Result<DType, ImportError> {
             tensor: tensor.name.clone(),
             found: names::tensor_type(other),
             expected: match other {
-                FLOAT32 => "a model must be float or int8 throughout, floats at its inputs and outputs apart",
-                _ => "activations and weights must be int8",
+                FLOAT32 => {
+                    "a model must be float or integers throughout, floats at its inputs and outputs apart"
+                }
+                _ => "activations must be int8 or int16, and weights int8",
             }
             .into(),
         }),

@@ -1,7 +1,7 @@
 //! Operators become nodes: most of them one, some several.
 
 use super::operator;
-use super::schema::Operator;
+use super::schema::{Operator, Options};
 use super::steps::Steps;
 use super::{Element, Importer};
 use crate::graph::{Activation, Node, Op, Padding, Pool, TensorId};
@@ -41,10 +41,27 @@ impl<T: Element> Importer<'_, T> {
                         inputs.push(if is_weights { self.weights(input)? } else { self.tensor(input)? });
                     }
                 }
+                if let [x, weights] = inputs[..]
+                    && op.is_weighted()
+                    && let Some(bias) = self.implied_bias(operator, x, weights)
+                {
+                    inputs.push(self.graph.add_tensor(bias));
+                }
                 let output = self.output(operator)?;
                 self.push(operator, op, inputs, output)
             }
         }
+    }
+
+    /// The zeros that stand for a bias that is not given, where its type decides how the layer computes.
+    fn implied_bias(&self, operator: &Operator, x: TensorId, weights: TensorId) -> Option<T> {
+        let bias_type = match &operator.options {
+            Options::Conv2d(conv) => conv.bias_type,
+            Options::FullyConnected(fully_connected) => fully_connected.bias_type,
+            _ => return None,
+        };
+        let weights = self.graph.tensor(weights);
+        self.graph.tensor(x).zero_bias(self.file.node_name(operator), weights, bias_type)
     }
 
     /// Adds a node that is called after `operator`.

@@ -1,12 +1,13 @@
-//! The operators that the model's outputs depend on.
+//! The operators that the model's outputs, and those of later runs, depend on.
 
 use std::collections::HashMap;
 
 use super::boundary::Boundary;
 use super::file::File;
+use super::schema::Operator;
 use crate::tflite_schema::Builtin;
 
-/// Places of the operators that compute values of the outputs, in the file's order. Those that only make
+/// Places of the operators that compute values of the outputs and of variables, in the file's order. Those that only make
 /// shapes, floats of constants, or what nothing reads, are not among them.
 pub(super) fn operators(file: &File<'_>, boundary: &Boundary) -> Vec<usize> {
     let operators = &file.graph.operators;
@@ -14,8 +15,11 @@ pub(super) fn operators(file: &File<'_>, boundary: &Boundary) -> Vec<usize> {
     for (index, operator) in operators.iter().enumerate().filter(|&(index, _)| !boundary.replaces(index)) {
         producers.extend(operator.outputs.iter().map(|&output| (output, index)));
     }
-    let mut needed = vec![false; operators.len()];
+    let assigns = |operator: &Operator| file.code(operator).builtin == Builtin::AssignVariable as i32;
+    let mut needed: Vec<bool> = operators.iter().map(assigns).collect();
     let mut open: Vec<i32> = file.graph.outputs.iter().map(|&output| boundary.inside(output)).collect();
+    let assigned = operators.iter().filter(|operator| assigns(operator));
+    open.extend(assigned.flat_map(|operator| Builtin::AssignVariable.values(operator)));
     while let Some(tensor) = open.pop() {
         let Some(&index) = producers.get(&tensor).filter(|_| !file.is_constant(tensor)) else { continue };
         if !std::mem::replace(&mut needed[index], true) {

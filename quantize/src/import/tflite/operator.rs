@@ -62,6 +62,13 @@ impl Builtin {
         match self {
             Self::Div if arithmetic == Arithmetic::Integer => Err("it is read in float models only"),
             Self::Quantize if arithmetic == Arithmetic::Float => Err("it writes floats"),
+            // They write no values.
+            Self::CallOnce | Self::VarHandle => Err(""),
+            Self::ReadVariable | Self::AssignVariable | Self::Svdf | Self::UnidirectionalSequenceLstm
+                if arithmetic == Arithmetic::Float =>
+            {
+                Err("it is read in integer models only")
+            }
             Self::Div if !is_constant(1) => Err("its second operand is not constant"),
             _ => Ok(()),
         }
@@ -76,7 +83,8 @@ impl Builtin {
             Self::Add | Self::Mul | Self::Sub | Self::Div => (0, 2),
             Self::SquaredDifference | Self::Maximum | Self::Minimum | Self::PRelu => (0, 2),
             Self::BatchMatMul | Self::Gather => (0, 2),
-            Self::Split => (1, 1),
+            Self::Split | Self::AssignVariable => (1, 1),
+            Self::ReadVariable | Self::CallOnce | Self::VarHandle => (0, 0),
             _ => (0, 1),
         };
         let values = operator.inputs.get(first..).unwrap_or_default();

@@ -216,6 +216,20 @@ impl FromTable<'_> for Operator {
                 options_type::RESIZE_NEAREST_NEIGHBOR => fields
                     .table::<ResizeNearest>(field::operator::OPTIONS)?
                     .map_or(Options::None, |options| Options::Resize(options.0)),
+                options_type::SVDF => Options::Svdf {
+                    rank: fields.table::<Rank>(field::operator::OPTIONS)?.map_or(0, |rank| rank.0),
+                },
+                options_type::UNIDIRECTIONAL_SEQUENCE_LSTM => {
+                    fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Lstm)
+                }
+                options_type::CALL_ONCE => Options::CallOnce {
+                    graph: fields.table::<CalledGraph>(field::operator::OPTIONS)?.map_or(0, |graph| graph.0),
+                },
+                options_type::VAR_HANDLE => {
+                    fields.table::<Variable>(field::operator::OPTIONS)?.map_or(Options::None, |variable| {
+                        Options::VarHandle { container: variable.container, name: variable.name }
+                    })
+                }
                 options_type::LEAKY_RELU => fields
                     .table::<Number>(field::operator::OPTIONS)?
                     .map_or(Options::None, |alpha| Options::LeakyRelu { alpha: alpha.0 }),
@@ -235,6 +249,10 @@ pub(super) enum Options {
     Concatenation(Concatenation),
     Elementwise(Elementwise),
     LeakyRelu { alpha: f32 },
+    Svdf { rank: i32 },
+    Lstm(Lstm),
+    CallOnce { graph: i32 },
+    VarHandle { container: String, name: String },
     StridedSlice(StridedSlice),
     Pack(Pack),
     Gather(Gather),
@@ -251,6 +269,8 @@ pub(super) struct Conv2d {
     pub(super) stride: [i32; 2],
     pub(super) dilation: [i32; 2],
     pub(super) activation: i8,
+    /// Type of a bias that is not given.
+    pub(super) bias_type: i8,
 }
 
 impl FromTable<'_> for Conv2d {
@@ -266,6 +286,7 @@ impl FromTable<'_> for Conv2d {
                 fields.scalar(field::conv_2d::DILATION_HEIGHT, 1)?,
                 fields.scalar(field::conv_2d::DILATION_WIDTH, 1)?,
             ],
+            bias_type: fields.scalar(field::conv_2d::BIAS_TYPE, 0)?,
         })
     }
 }
@@ -286,6 +307,7 @@ impl FromTable<'_> for DepthwiseConv2d {
                 fields.scalar(field::depthwise_conv_2d::DILATION_HEIGHT, 1)?,
                 fields.scalar(field::depthwise_conv_2d::DILATION_WIDTH, 1)?,
             ],
+            bias_type: 0,
         }))
     }
 }
@@ -320,6 +342,8 @@ pub(super) struct FullyConnected {
     pub(super) activation: i8,
     /// How weights are laid out; 0 is row by row.
     pub(super) weights_format: i8,
+    /// Type of a bias that is not given.
+    pub(super) bias_type: i8,
 }
 
 impl FromTable<'_> for FullyConnected {
@@ -327,6 +351,7 @@ impl FromTable<'_> for FullyConnected {
         Ok(Self {
             activation: fields.scalar(field::fully_connected::ACTIVATION, 0)?,
             weights_format: fields.scalar(field::fully_connected::WEIGHTS_FORMAT, 0)?,
+            bias_type: fields.scalar(field::fully_connected::BIAS_TYPE, 0)?,
         })
     }
 }
@@ -466,6 +491,7 @@ impl FromTable<'_> for TransposeConv {
             stride: [fields.scalar(field::STRIDE_HEIGHT, 0)?, fields.scalar(field::STRIDE_WIDTH, 0)?],
             dilation: [1, 1],
             activation: fields.scalar(field::ACTIVATION, 0)?,
+            bias_type: 0,
         }))
     }
 }
@@ -512,6 +538,58 @@ impl FromTable<'_> for ResizeNearest {
             aligns_corners: fields.scalar(field::ALIGN_CORNERS, 0u8)? != 0,
             has_half_pixel_centers: fields.scalar(field::HALF_PIXEL_CENTERS, 0u8)? != 0,
         }))
+    }
+}
+
+/// Of long short-term memories.
+pub(super) struct Lstm {
+    pub(super) activation: i8,
+    /// Cells stay within this distance from 0; 0 is any.
+    pub(super) cell_clip: f32,
+    pub(super) is_time_major: bool,
+}
+
+impl FromTable<'_> for Lstm {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        use field::unidirectional_sequence_lstm as field;
+        Ok(Self {
+            activation: fields.scalar(field::ACTIVATION, 0)?,
+            cell_clip: fields.scalar(field::CELL_CLIP, 0.0)?,
+            is_time_major: fields.scalar(field::TIME_MAJOR, 0u8)? != 0,
+        })
+    }
+}
+
+/// Filters of a unit.
+struct Rank(i32);
+
+impl FromTable<'_> for Rank {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        fields.scalar(field::svdf::RANK, 0).map(Self)
+    }
+}
+
+/// The graph that runs before the first run.
+struct CalledGraph(i32);
+
+impl FromTable<'_> for CalledGraph {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        fields.scalar(field::call_once::GRAPH, 0).map(Self)
+    }
+}
+
+/// What a variable is called.
+struct Variable {
+    container: String,
+    name: String,
+}
+
+impl FromTable<'_> for Variable {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self {
+            container: fields.text(field::var_handle::CONTAINER)?,
+            name: fields.text(field::var_handle::NAME)?,
+        })
     }
 }
 

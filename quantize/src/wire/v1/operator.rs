@@ -68,6 +68,25 @@ pub enum Op {
     CumulativeSum { axis: u32, direction: Direction, running: Running },
     ArgExtreme { axis: u32, extreme: Extreme },
     Gather { axis: u32, batch_dimensions: u32 },
+    Stateful(Stateful),
+}
+
+/// What keeps something from run to run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "variants and fields are those of `graph::Stateful`")]
+pub enum Stateful {
+    ReadVariable,
+    AssignVariable,
+    Svdf { rank: u32 },
+    Lstm { order: SequenceOrder, cell_clip: f32 },
+}
+
+/// Which rows of sequences are neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum SequenceOrder {
+    BatchMajor,
+    TimeMajor,
 }
 
 choices! {
@@ -168,6 +187,7 @@ impl Op {
             graph::Op::Gather { axis, batch_dimensions } => {
                 Op::Gather { axis: narrow(*axis), batch_dimensions: narrow(*batch_dimensions) }
             }
+            graph::Op::Stateful(op) => Op::Stateful(Stateful::from_graph(*op)),
             graph::Op::Take { axis, indices } => {
                 Op::Take { axis: narrow(*axis), indices: narrow_all(indices) }
             }
@@ -221,7 +241,40 @@ impl Op {
             Op::Gather { axis, batch_dimensions } => {
                 graph::Op::Gather { axis: widen(axis), batch_dimensions: widen(batch_dimensions) }
             }
+            Op::Stateful(op) => graph::Op::Stateful(op.into_graph()),
             Op::Take { axis, indices } => graph::Op::Take { axis: widen(axis), indices: widen_all(indices) },
+        }
+    }
+}
+
+impl Stateful {
+    fn from_graph(op: graph::Stateful) -> Self {
+        match op {
+            graph::Stateful::ReadVariable => Stateful::ReadVariable,
+            graph::Stateful::AssignVariable => Stateful::AssignVariable,
+            graph::Stateful::Svdf { rank } => Stateful::Svdf { rank: narrow(rank) },
+            graph::Stateful::Lstm { order, cell_clip } => {
+                let order = match order {
+                    graph::SequenceOrder::BatchMajor => SequenceOrder::BatchMajor,
+                    graph::SequenceOrder::TimeMajor => SequenceOrder::TimeMajor,
+                };
+                Stateful::Lstm { order, cell_clip }
+            }
+        }
+    }
+
+    fn into_graph(self) -> graph::Stateful {
+        match self {
+            Stateful::ReadVariable => graph::Stateful::ReadVariable,
+            Stateful::AssignVariable => graph::Stateful::AssignVariable,
+            Stateful::Svdf { rank } => graph::Stateful::Svdf { rank: widen(rank) },
+            Stateful::Lstm { order, cell_clip } => {
+                let order = match order {
+                    SequenceOrder::BatchMajor => graph::SequenceOrder::BatchMajor,
+                    SequenceOrder::TimeMajor => graph::SequenceOrder::TimeMajor,
+                };
+                graph::Stateful::Lstm { order, cell_clip }
+            }
         }
     }
 }

@@ -61,7 +61,8 @@ pub(super) fn bias(values: &[f32], scales: &[f32], given: Option<&Constant>) -> 
         same.then(|| words.clone())
     });
     let is_exact = exact.is_some();
-    let words = exact.unwrap_or_else(|| quantize_bias(values, scales));
+    let nearest = |value: i64| value.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+    let words = exact.unwrap_or_else(|| quantize_bias(values, scales).into_iter().map(nearest).collect());
     Bias { words: words.into_iter().flat_map(i32::to_le_bytes).collect(), is_exact }
 }
 
