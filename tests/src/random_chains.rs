@@ -47,9 +47,10 @@ impl Maker {
         let mut x = self.tensor(&[batches, height, width, channels], quantization);
         self.graph.inputs.push(x);
         for _ in 0..self.random.between(2, 4) {
-            x = match self.random.below(5) {
-                0 | 1 => self.depthwise_conv(x),
-                2 => self.conv(x, [1, 1]),
+            x = match self.random.below(7) {
+                0..3 => self.depthwise_conv(x),
+                3 => self.conv(x, [1, 1]),
+                4 => self.conv(x, [3, 3]),
                 _ => {
                     let kernel = [(); 2].map(|()| self.random.between(1, 4));
                     self.conv(x, kernel)
@@ -63,7 +64,11 @@ impl Maker {
     }
 
     fn channels(&mut self) -> usize {
-        if self.random.is_heads() { self.random.between(1, 9) } else { 4 * self.random.between(1, 5) }
+        if self.random.is_heads() {
+            self.random.one_of(&[1, 2, 3, 3, 5, 6, 7, 7, 9])
+        } else {
+            4 * self.random.between(1, 5)
+        }
     }
 
     fn quantization(&mut self, scale: f32) -> Quantization {
@@ -99,7 +104,7 @@ impl Maker {
 
     fn depthwise_conv(&mut self, x: TensorId) -> TensorId {
         let channels = self.shape(x)[3];
-        let kernel = self.random.one_of(&[[3, 3], [3, 3], [3, 3], [3, 3], [2, 3]]);
+        let kernel = self.random.one_of(&[[3, 3], [3, 3], [3, 3], [2, 3], [5, 5], [1, 7], [15, 1]]);
         let stride = self.random.one_of(&[[1, 1], [1, 1], [2, 2], [2, 2], [1, 2]]);
         let multiplier = self.random.one_of(&[1, 1, 1, 1, 2]);
         let (conv, [height, width]) = self.windows(x, kernel, stride, [1, 1]);

@@ -340,7 +340,7 @@ records! {
         clamp: Clamp,
     }
 
-    /// [`DepthwiseConv2d`] with a window of 3 by 3 and as many output channels as input channels, at
+    /// [`DepthwiseConv2d`] with a dense window and as many output channels as input channels, at
     /// least 4, for cores that multiply pairs of 16-bit values. `stream`: FORMAT.md has the layout.
     PackedDepthwiseConv2d = 15 {
         /// int8, shape `input_image`.
@@ -355,7 +355,7 @@ records! {
         input_image: Image,
         /// Shape of the output.
         output_image: Image,
-        /// The kernel: its dilation is 1, its stride 1 or 2, the same in both directions.
+        /// The kernel: its dilation is 1.
         window: Window,
         /// The value of padding.
         input_zero_point: i32,

@@ -263,6 +263,10 @@ fn packed_regions() {
     let by_two = depthwise(|op| (op.window.stride_height, op.window.stride_width) = (2, 2));
     assert_eq!(by_two[2], (1000, 5 * (2 * 2 + 1) * 16));
 
+    // 3 rows of 3 pairs for two outputs each.
+    let wide = depthwise(|op| op.window.width = 5);
+    assert_eq!(wide[1..3], [(300, 6 * (3 * 3 * 2 + 2) * 4), (1000, 4 * (1 + 3) * 16)]);
+
     let fully_connected = vec![(100, 24), (300, 2 * (8 + 12 * 2 + 24) * 4), (200, 18)];
     assert_eq!(regions(packed_fully_connected()), Ok(fully_connected));
 }
@@ -304,10 +308,8 @@ fn packed_shapes_are_those_that_the_kinds_are_for() {
     let depthwise = |error, edit: fn(&mut PackedDepthwiseConv2d)| {
         assert_eq!(edited(packed_depthwise_conv2d(), edit), Err(error));
     };
-    depthwise(Inconsistent, |op| op.window.height = 2);
-    depthwise(Inconsistent, |op| op.window.width = 5);
-    depthwise(Inconsistent, |op| op.window.stride_width = 2);
-    depthwise(Inconsistent, |op| (op.window.stride_height, op.window.stride_width) = (3, 3));
+    depthwise(Inconsistent, |op| op.window.width = 16);
+    depthwise(Inconsistent, |op| op.window.stride_width = 14);
     depthwise(Inconsistent, |op| (op.window.stride_height, op.window.stride_width) = (0, 0));
     depthwise(Inconsistent, |op| op.window.dilation_width = 2);
     depthwise(Inconsistent, |op| (op.input_image.channels, op.output_image.channels) = (3, 3));

@@ -131,7 +131,7 @@ fn strips(op: &PackedDepthwiseConv2d) -> Distances {
     let strips = Axis {
         extent: from.height,
         positions: to.height.div_ceil(op.strip),
-        stride: op.stride() * op.strip,
+        stride: outer.stride * op.strip,
         padding: outer.padding,
         input_step: from_row,
         output_step: op.strip * to_row,

@@ -116,7 +116,7 @@ fn convolutions_read_two_windows_before_they_write_two_pixels() {
 /// A strip of 4 channels is read before an output of them is written.
 fn steps_of_depthwise_conv2d(op: &PackedDepthwiseConv2d) -> Vec<Step> {
     let (from, to) = (&op.input_image, &op.output_image);
-    let (inner, outer, stride) = (op.inner(), op.outer(), op.stride());
+    let (inner, outer) = (op.inner(), op.outer());
     let at = |n: u32, row: u32, column: u32| match op.traversal {
         Traversal::Rows => [n, row, column],
         Traversal::Columns => [n, column, row],
@@ -128,8 +128,9 @@ fn steps_of_depthwise_conv2d(op: &PackedDepthwiseConv2d) -> Vec<Step> {
             for channel in (0..from.channels).step_by(PackedDepthwiseConv2d::GROUP_CHANNELS as usize) {
                 let channels = channel..(channel + PackedDepthwiseConv2d::GROUP_CHANNELS).min(from.channels);
                 let mut step = Step { read: vec![], written: vec![] };
-                let last = (strip.len() as u32 - 1) * stride + 2;
-                for row in (0..=last).filter_map(|tap| under(outer.input, start, stride, tap, outer.padding))
+                let last = (strip.len() as u32 - 1) * outer.stride + outer.taps - 1;
+                for row in
+                    (0..=last).filter_map(|tap| under(outer.input, start, outer.stride, tap, outer.padding))
                 {
                     for column in 0..inner.input {
                         step.read.extend(pixel(from, at(n, row, column), channels.clone()));
@@ -152,8 +153,10 @@ fn depthwise_convolutions_read_strips_before_they_write_them() {
     let mut random = Random(22);
     let [mut in_place, mut forward, mut apart] = [0; 3];
     for _ in 0..300 {
-        let stride = random.extent(2);
-        let [pad_top, pad_left] = [(); 2].map(|()| random.between(0, 2) as u32);
+        let [height, width] = random.one_of(&[[3, 3], [3, 3], [2, 5], [4, 1]]);
+        let [stride_height, stride_width] = random.one_of(&[[1, 1], [2, 2], [2, 1]]);
+        let [pad_top, pad_left] =
+            [height, width].map(|extent| random.between(0, i64::from(extent) - 1) as u32);
         let input_image = Image {
             batches: random.extent(2),
             height: random.extent(9),
@@ -161,8 +164,8 @@ fn depthwise_convolutions_read_strips_before_they_write_them() {
             channels: 3 + random.extent(6),
         };
         let output_image = Image {
-            height: outputs(input_image.height, 3, stride, pad_top),
-            width: outputs(input_image.width, 3, stride, pad_left),
+            height: outputs(input_image.height, height, stride_height, pad_top),
+            width: outputs(input_image.width, width, stride_width, pad_left),
             ..input_image
         };
         let op = PackedDepthwiseConv2d {
@@ -173,10 +176,10 @@ fn depthwise_convolutions_read_strips_before_they_write_them() {
             input_image,
             output_image,
             window: Window {
-                height: 3,
-                width: 3,
-                stride_height: stride,
-                stride_width: stride,
+                height,
+                width,
+                stride_height,
+                stride_width,
                 dilation_height: 1,
                 dilation_width: 1,
                 pad_top,

@@ -104,22 +104,48 @@ pub struct Axis {
     pub output: u32,
     /// Pixels of padding before the first one.
     pub padding: u32,
+    /// Taps of the window.
+    pub taps: u32,
+    /// Pixels the window moves by.
+    pub stride: u32,
 }
 
 impl PackedDepthwiseConv2d {
     /// Channels that are widened together, and the fewest that an image may have.
     pub const GROUP_CHANNELS: u32 = 4;
 
-    /// Words of a channel's stream: 9 weights in 6 words of pairs, the sum to begin with, its parameters.
+    /// The most pairs of pixels in a row of the window as it covers two neighbouring outputs.
+    pub const MOST_TAP_PAIRS: u32 = 8;
+
+    /// Words of a channel's stream: the weights in pairs, the sum to begin with, its parameters.
     #[inline]
     pub fn channel_words(&self) -> u32 {
-        6 + 1 + self.rounding.depthwise_words()
+        self.weight_words().saturating_add(1 + self.rounding.depthwise_words())
     }
 
-    /// Pixels the window moves by, in both directions.
+    /// Words of a channel's weights.
     #[inline]
-    pub fn stride(&self) -> u32 {
-        self.window.stride_height
+    pub fn weight_words(&self) -> u32 {
+        if self.is_3_by_3() {
+            6
+        } else {
+            self.outer().taps.saturating_mul(self.tap_pairs()).saturating_mul(2)
+        }
+    }
+
+    /// Pairs of pixels in a row of the window as it covers two neighbouring outputs.
+    #[inline]
+    pub fn tap_pairs(&self) -> u32 {
+        let Axis { taps, stride, .. } = self.inner();
+        taps.saturating_add(stride).div_ceil(2)
+    }
+
+    /// Whether the window is one of 3 by 3 that moves by 1 or by 2 in both directions, for which there is a
+    /// stream of its own.
+    #[inline]
+    pub fn is_3_by_3(&self) -> bool {
+        let Window { height, width, stride_height, stride_width, .. } = self.window;
+        (height, width) == (3, 3) && stride_height == stride_width && stride_height <= 2
     }
 
     fn rows(&self) -> Axis {
@@ -127,11 +153,19 @@ impl PackedDepthwiseConv2d {
             input: self.input_image.height,
             output: self.output_image.height,
             padding: self.window.pad_top,
+            taps: self.window.height,
+            stride: self.window.stride_height,
         }
     }
 
     fn columns(&self) -> Axis {
-        Axis { input: self.input_image.width, output: self.output_image.width, padding: self.window.pad_left }
+        Axis {
+            input: self.input_image.width,
+            output: self.output_image.width,
+            padding: self.window.pad_left,
+            taps: self.window.width,
+            stride: self.window.stride_width,
+        }
     }
 
     /// The direction in which pixels are neighbours in the scratch.
@@ -155,15 +189,15 @@ impl PackedDepthwiseConv2d {
     /// Pairs of padded pixels in a row of the scratch.
     #[inline]
     pub fn row_pairs(&self) -> u32 {
-        let pairs = self.inner().output.div_ceil(2);
-        if self.stride() == 1 { pairs.saturating_add(1) } else { pairs.saturating_mul(2).saturating_add(1) }
+        let Axis { output, stride, .. } = self.inner();
+        (output.div_ceil(2).saturating_sub(1)).saturating_mul(stride).saturating_add(self.tap_pairs())
     }
 
     /// Rows of the scratch.
     #[inline]
     pub fn scratch_rows(&self) -> u32 {
-        let rows = self.strip.min(self.outer().output);
-        rows.saturating_sub(1).saturating_mul(self.stride()).saturating_add(3)
+        let Axis { output, taps, stride, .. } = self.outer();
+        self.strip.min(output).saturating_sub(1).saturating_mul(stride).saturating_add(taps)
     }
 
     /// Words of the scratch: of each pair of pixels a word for each of 4 channels.
@@ -180,12 +214,10 @@ impl PackedDepthwiseConv2d {
 
     /// Whether the shapes are those that the record is for.
     pub(super) fn is_supported(&self) -> bool {
-        let Window { height, width, stride_height, stride_width, dilation_height, dilation_width, .. } =
-            self.window;
+        let Window { dilation_height, dilation_width, .. } = self.window;
         let Image { batches, channels, .. } = self.input_image;
-        (height, width, dilation_height, dilation_width) == (3, 3, 1, 1)
-            && stride_height == stride_width
-            && stride_height <= 2
+        (dilation_height, dilation_width) == (1, 1)
+            && self.tap_pairs() <= Self::MOST_TAP_PAIRS
             && batches == self.output_image.batches
             && channels == self.output_image.channels
             && channels >= Self::GROUP_CHANNELS

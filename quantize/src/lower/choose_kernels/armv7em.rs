@@ -2,8 +2,8 @@
 
 use edgepkg_format::Record;
 use edgepkg_format::plan::{
-    ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, PackedConv2d, PackedDepthwiseConv2d,
-    PackedFullyConnected, PackedRounding, Traversal, Window,
+    Axis, ChannelParameters, Conv2d, DepthwiseConv2d, FullyConnected, Image, PackedConv2d,
+    PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding, Traversal, Window,
 };
 use edgepkg_format::{DType, Space, TensorRef};
 
@@ -99,12 +99,9 @@ fn fully_connected(choosing: &mut Choosing<'_>, op: &FullyConnected) -> Result<O
 }
 
 fn depthwise_conv2d(choosing: &mut Choosing<'_>, op: &DepthwiseConv2d) -> Result<Option<Record>, NodeError> {
-    let Window { height, width, stride_height, stride_width, dilation_height, dilation_width, .. } =
-        op.window;
+    let Window { height, width, dilation_height, dilation_width, .. } = op.window;
     let channels = op.input_image.channels;
-    let is_supported = [height, width, dilation_height, dilation_width] == [3, 3, 1, 1]
-        && stride_height == stride_width
-        && stride_height <= 2
+    let is_supported = [dilation_height, dilation_width] == [1, 1]
         && channels == op.output_image.channels
         && channels >= PackedDepthwiseConv2d::GROUP_CHANNELS;
     if !is_supported {
@@ -127,16 +124,19 @@ fn depthwise_conv2d(choosing: &mut Choosing<'_>, op: &DepthwiseConv2d) -> Result
     };
     let by_columns =
         PackedDepthwiseConv2d { traversal: Traversal::Columns, strip: op.output_image.width, ..by_rows };
-    let fastest = if instructions(&by_columns) < instructions(&by_rows) { by_columns } else { by_rows };
+    let fits = |op: &PackedDepthwiseConv2d| op.tap_pairs() <= PackedDepthwiseConv2d::MOST_TAP_PAIRS;
+    let Some(fastest) = [by_rows, by_columns].into_iter().filter(fits).min_by_key(instructions) else {
+        return Ok(None);
+    };
     let mut packed = match choosing.optimize {
-        Optimize::Ram if takes_much(&fastest) => {
+        Optimize::Ram if takes_much(&fastest) && fits(&by_rows) => {
             PackedDepthwiseConv2d { strip: LEAST_STRIP.min(by_rows.strip), ..by_rows }
         }
         _ => fastest,
     };
 
     let table = choosing.bytes(op.channels, channels as usize * ChannelParameters::BYTES).to_vec();
-    let weights = choosing.bytes(op.weights, 9 * channels as usize).to_vec();
+    let weights = choosing.bytes(op.weights, (height * width * channels) as usize).to_vec();
     let channels: Option<Vec<Channel>> = ChannelParameters::table(&table)
         .enumerate()
         .map(|(index, parameters)| {
@@ -148,10 +148,12 @@ fn depthwise_conv2d(choosing: &mut Choosing<'_>, op: &DepthwiseConv2d) -> Result
         return Ok(None);
     };
     if packed.traversal == Traversal::Columns {
-        channels.iter_mut().for_each(|channel| channel.reorder(&[0, 3, 6, 1, 4, 7, 2, 5, 8]));
+        let [height, width] = [height, width].map(|extent| extent as usize);
+        let order: Vec<usize> = (0..width).flat_map(|x| (0..height).map(move |y| y * width + x)).collect();
+        channels.iter_mut().for_each(|channel| channel.reorder(&order));
     }
     let stream = ROUNDINGS.into_iter().find_map(|rounding| {
-        let streams = channels.iter().map(|channel| depthwise_stream(channel, rounding));
+        let streams = channels.iter().map(|channel| depthwise_stream(&packed, channel, rounding));
         Some((rounding, streams.collect::<Option<Vec<_>>>()?.concat()))
     });
     let Some((rounding, words)) = stream else {
@@ -175,12 +177,20 @@ fn takes_much(op: &PackedDepthwiseConv2d) -> bool {
     2 * 4 * u64::from(op.scratch_words()) > input_bytes
 }
 
-/// About as many for a channel: 38 for a pair of outputs and 25 for a row of them; to widen 4 channels, 14
-/// for a pair of pixels and 40 for a row.
+/// About as many for a channel: 31 for a pair of outputs and 22 for a row of them, with other windows than 3 by 3 more
+/// for each pair of pixels; to widen 4 channels, 12 for a pair of pixels and 40 for a row.
 fn instructions(op: &PackedDepthwiseConv2d) -> u64 {
-    let [pairs, rows, filled_pairs, filled_rows] =
-        [op.inner().output.div_ceil(2), op.outer().output, op.row_pairs(), op.scratch_rows()].map(u64::from);
-    rows * (25 + 38 * pairs) + filled_rows * (40 + 14 * filled_pairs) / 4
+    let [pairs, rows, filled_pairs, filled_rows, tap_rows, tap_pairs] = [
+        op.inner().output.div_ceil(2),
+        op.outer().output,
+        op.row_pairs(),
+        op.scratch_rows(),
+        op.outer().taps,
+        op.tap_pairs(),
+    ]
+    .map(u64::from);
+    let pair = if op.is_3_by_3() { 31 } else { 20 + tap_rows * (5 + 5 * tap_pairs) };
+    rows * (22 + pair * pairs) + filled_rows * (40 + 12 * filled_pairs) / 4
 }
 
 /// The channels of a matrix of weights, `[channel][input]`.
@@ -251,12 +261,29 @@ fn lane_stream(
     })
 }
 
-/// Pairs of a channel's 9 weights, scaled, its first sum and its parameters.
-fn depthwise_stream(channel: &Channel, rounding: PackedRounding) -> Option<Vec<u32>> {
+/// A channel's weights in pairs, scaled, its first sum and its parameters.
+fn depthwise_stream(
+    op: &PackedDepthwiseConv2d,
+    channel: &Channel,
+    rounding: PackedRounding,
+) -> Option<Vec<u32>> {
     let Values { sum_scale, first, parameters } = channel.depthwise(rounding)?;
-    let weight = |tap: usize| (sum_scale * i32::from(channel.weights[tap])) as u32 & 0xffff;
-    let pair = |tap: usize| weight(tap) | weight(tap + 1) << 16;
-    let mut words: Vec<u32> = [0, 1, 3, 4, 6, 7].into_iter().map(pair).collect();
+    let Axis { taps, stride, .. } = op.inner();
+    let [taps, stride] = [taps, stride].map(|pixels| pixels as usize);
+    let mut words = Vec::new();
+    for row in channel.weights.chunks_exact(taps) {
+        // Those past the ends are 0.
+        let weight = |tap: usize, behind: usize| {
+            let weight = tap.checked_sub(behind).and_then(|tap| row.get(tap)).copied().unwrap_or(0);
+            (sum_scale * i32::from(weight)) as u32 & 0xffff
+        };
+        let pair = |tap: usize, behind: usize| weight(tap, behind) | weight(tap + 1, behind) << 16;
+        if op.is_3_by_3() {
+            words.extend([pair(0, 0), pair(1, 0)]);
+        } else {
+            words.extend((0..op.tap_pairs() as usize).flat_map(|p| [pair(2 * p, 0), pair(2 * p, stride)]));
+        }
+    }
     words.push(first as u32);
     words.extend(parameters);
     Some(words)

@@ -152,7 +152,7 @@ impl Channel {
                 }
                 None => {
                     let scale = [self.scale.multiplier, self.scale.shift];
-                    let fused = self.thresholds()?.fit_sum_scale(scale, (64..256).rev(), SHIFT)?;
+                    let fused = self.thresholds()?.fit_sum_scale(scale, (8..256).rev(), SHIFT)?;
                     let mut values = Values::fused(self, fused);
                     values.parameters.truncate(1);
                     Some(values)

@@ -30,7 +30,7 @@ const ADDENDS: i64 = 1024;
 /// `nearest`, and others a little apart: thresholds of scales that are simple fractions lie so regularly that no
 /// other offset moves a line between them, but another slope does.
 fn multipliers(nearest: i32) -> impl Iterator<Item = i32> {
-    let apart = (16..=28).rev().step_by(2).flat_map(move |bits| [nearest >> bits, -(nearest >> bits)]);
+    let apart = (14..=28).rev().flat_map(move |bits| [nearest >> bits, -(nearest >> bits)]);
     std::iter::once(0).chain(apart).filter_map(move |by| nearest.checked_add(by))
 }
 
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_scale_of_sums_does_too() {
-        let fit = |thresholds: Thresholds, scale| (thresholds.fit_sum_scale(scale, (64..256).rev(), 8), 8);
+        let fit = |thresholds: Thresholds, scale| (thresholds.fit_sum_scale(scale, (8..256).rev(), 8), 8);
         assert_eq!(lines(Rounding::Once, -128, fit), 60);
         assert_eq!(lines(Rounding::Twice, -20, fit), 60);
     }

@@ -1,5 +1,5 @@
-//! Depthwise convolution by windows of 3 by 3: 4 channels of the padded input are widened into planes, so
-//! that neighbours in a row are multiplied in pairs.
+//! Depthwise convolution: 4 channels of the padded input are widened into planes, so that neighbours in a row are
+//! multiplied in pairs.
 
 use core::arch::naked_asm;
 use core::cell::Cell;
@@ -37,33 +37,41 @@ struct Strip {
     channels: usize,
     /// The first channel's.
     stream: *const u32,
+    /// Rows of taps; not 0.
+    tap_rows: usize,
+    /// Bytes from the first pair of pixels under two outputs to that of the next two.
+    advance: usize,
+    /// How many of the most pairs of taps in a row are not there.
+    missing_pairs: usize,
+    /// Bytes of a channel's weights.
+    weight_bytes: usize,
     /// Bytes of a plane's row.
     plane_row_bytes: usize,
 }
 
-/// A loop over channels, in it one over a strip's rows, in it one over pairs of outputs. r0 to r5 hold the weights:
-/// of each row of the window the pairs (0, 1) and (1, 2). r6 to r8 hold a pair of pixels of each row, r9
-/// and r10 the sums, r11 points into the plane, r12 holds its row's bytes. The last output of an odd number is
-/// computed as a pair, whose second one is stored first and then overwritten: its step is 0.
+/// A loop over channels, in it one over a strip's rows, in it one over pairs of outputs: `$taps` says how a pair is
+/// computed. r9 and r10 hold the sums, r11 points into the plane, r12 holds its row's bytes. The last output of an
+/// odd number is computed as a pair, whose second one is stored first and then overwritten: its step is 0.
 macro_rules! compute_strip {
-    ($name:ident, $parameters:ident, $rescale:ident, $stride:literal) => {
+    ($name:ident, $parameters:ident, $rescale:ident, $taps:ident) => {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(strip: *const Strip) {
             naked_asm!(
                 "push {{r4-r11, lr}}",
-                "sub sp, #76",
+                "sub sp, #92",
                 // sp: 0 multiplier, 4 output, 8 step or 0, 12 row bytes, 16 end, 20 addend, 24 shift, 28 first sum,
                 // 32 rows left, 36 plane, 40 output of the channel, 44 bytes of pairs, 48 is odd, 52 rows, 56 step,
-                // 60 gap of planes, 64 gap of outputs, 68 channels left, 72 stream.
+                // 60 gap of planes, 64 gap of outputs, 68 channels left, 72 stream, 76 rows of taps, 80 advance,
+                // 84 missing pairs, 88 bytes of weights.
                 "ldm r0!, {{r1-r8}}",
                 "add r9, sp, #36",
                 "stm r9!, {{r1-r8}}",
-                "ldm r0, {{r1-r3}}",
-                "stm r9, {{r1, r2}}",
-                "str r3, [sp, #12]",
+                "ldm r0, {{r1-r7}}",
+                "stm r9, {{r1-r6}}",
+                "str r7, [sp, #12]",
                 "5:",
                 "ldr lr, [sp, #72]",
-                "ldm lr!, {{r0-r5}}",
+                $taps!(weights),
                 $parameters!(),
                 "str lr, [sp, #72]",
                 "ldr r11, [sp, #36]",
@@ -80,51 +88,13 @@ macro_rules! compute_strip {
                 "str r7, [sp, #36]",
                 "1:",
                 "ldr lr, [sp, #44]",
-                "ldr r6, [r11]",
-                "ldr r7, [r11, r12]",
-                "ldr r8, [r11, r12, lsl #1]",
+                $taps!(row),
                 "cmp lr, #0",
                 "beq 4f",
                 "add lr, r11",
                 "str lr, [sp, #16]",
                 "2:",
-                "ldr lr, [sp, #28]",
-                concat!(".if ", $stride, " == 1"),
-                "smlad r9, r6, r0, lr",
-                "smlatb r10, r6, r0, lr",
-                "smlad r9, r7, r2, r9",
-                "smlatb r10, r7, r2, r10",
-                "smlad r9, r8, r4, r9",
-                "smlatb r10, r8, r4, r10",
-                "ldr r6, [r11, #16]!",
-                "ldr r7, [r11, r12]",
-                "ldr r8, [r11, r12, lsl #1]",
-                "smlabt r9, r6, r1, r9",
-                "smlad r10, r6, r1, r10",
-                "smlabt r9, r7, r3, r9",
-                "smlad r10, r7, r3, r10",
-                "smlabt r9, r8, r5, r9",
-                "smlad r10, r8, r5, r10",
-                ".else",
-                "smlad r9, r6, r0, lr",
-                "smlad r9, r7, r2, r9",
-                "smlad r9, r8, r4, r9",
-                "ldr r6, [r11, #16]!",
-                "ldr r7, [r11, r12]",
-                "ldr r8, [r11, r12, lsl #1]",
-                "smlabt r9, r6, r1, r9",
-                "smlad r10, r6, r0, lr",
-                "smlabt r9, r7, r3, r9",
-                "smlad r10, r7, r2, r10",
-                "smlabt r9, r8, r5, r9",
-                "smlad r10, r8, r4, r10",
-                "ldr r6, [r11, #16]!",
-                "ldr r7, [r11, r12]",
-                "ldr r8, [r11, r12, lsl #1]",
-                "smlabt r10, r6, r1, r10",
-                "smlabt r10, r7, r3, r10",
-                "smlabt r10, r8, r5, r10",
-                ".endif",
+                $taps!(pair),
                 $rescale!("r9", "r10"),
                 "ldrd lr, r12, [sp, #4]",
                 "strb r10, [lr, r12]",
@@ -133,7 +103,7 @@ macro_rules! compute_strip {
                 "str lr, [sp, #4]",
                 "ldrd r12, lr, [sp, #12]",
                 "cmp r11, lr",
-                "bne 2b",
+                "bne.w 2b",
                 "4:",
                 "ldr lr, [sp, #48]",
                 "cmp lr, #0",
@@ -143,10 +113,11 @@ macro_rules! compute_strip {
                 "ittt ne",
                 "movne lr, #0",
                 "strne lr, [sp, #8]",
-                concat!("addne lr, r11, #(16 * ", $stride, ")"),
-                "itt ne",
+                "ldrne lr, [sp, #80]",
+                "ittt ne",
+                "addne lr, r11",
                 "strne lr, [sp, #16]",
-                "bne 2b",
+                "bne.w 2b",
                 "ldr lr, [sp, #56]",
                 "str lr, [sp, #8]",
                 "3:",
@@ -164,10 +135,111 @@ macro_rules! compute_strip {
                 "subs r6, #1",
                 "str r6, [sp, #68]",
                 "bne.w 5b",
-                "add sp, #76",
+                "add sp, #92",
                 "pop {{r4-r11, pc}}",
             )
         }
+    };
+}
+
+/// Weights of 3 by 3 in r0 to r5: of each row of the window the pairs (0, 1) and (1, 2). r6 to r8 hold a pair of
+/// pixels of each row.
+macro_rules! taps_3_by_3 {
+    (weights) => {
+        "ldm lr!, {{r0-r5}}"
+    };
+    (row) => {
+        "ldr r6, [r11]\nldr r7, [r11, r12]\nldr r8, [r11, r12, lsl #1]"
+    };
+    (next) => {
+        "ldr r6, [r11, #16]!\nldr r7, [r11, r12]\nldr r8, [r11, r12, lsl #1]\n"
+    };
+}
+
+/// The window moves by 1: the second output begins with the first pair's second pixel.
+macro_rules! taps_3_by_3_by_1 {
+    (pair) => {
+        concat!(
+            "ldr lr, [sp, #28]\n",
+            "smlad r9, r6, r0, lr\n",
+            "smlatb r10, r6, r0, lr\n",
+            "smlad r9, r7, r2, r9\n",
+            "smlatb r10, r7, r2, r10\n",
+            "smlad r9, r8, r4, r9\n",
+            "smlatb r10, r8, r4, r10\n",
+            taps_3_by_3!(next),
+            "smlabt r9, r6, r1, r9\n",
+            "smlad r10, r6, r1, r10\n",
+            "smlabt r9, r7, r3, r9\n",
+            "smlad r10, r7, r3, r10\n",
+            "smlabt r9, r8, r5, r9\n",
+            "smlad r10, r8, r5, r10\n",
+        )
+    };
+    ($other:ident) => {
+        taps_3_by_3!($other)
+    };
+}
+
+/// The window moves by 2: the second output begins with the second pair.
+macro_rules! taps_3_by_3_by_2 {
+    (pair) => {
+        concat!(
+            "ldr lr, [sp, #28]\n",
+            "smlad r9, r6, r0, lr\n",
+            "smlad r9, r7, r2, r9\n",
+            "smlad r9, r8, r4, r9\n",
+            taps_3_by_3!(next),
+            "smlabt r9, r6, r1, r9\n",
+            "smlad r10, r6, r0, lr\n",
+            "smlabt r9, r7, r3, r9\n",
+            "smlad r10, r7, r2, r10\n",
+            "smlabt r9, r8, r5, r9\n",
+            "smlad r10, r8, r4, r10\n",
+            taps_3_by_3!(next),
+            "smlabt r10, r6, r1, r10\n",
+            "smlabt r10, r7, r3, r10\n",
+            "smlabt r10, r8, r5, r10\n",
+        )
+    };
+    ($other:ident) => {
+        taps_3_by_3!($other)
+    };
+}
+
+/// Any window: weights from r4 on, of each pair of pixels a word for the first output and one for the second. r5
+/// holds how many pairs of a row are missing.
+macro_rules! taps_of_any_window {
+    (weights) => {
+        "mov r4, lr\nldr r5, [sp, #88]\nadd lr, r5\nldr r5, [sp, #84]"
+    };
+    (row) => {
+        ""
+    };
+    (pair) => {
+        concat!(
+            "ldr r9, [sp, #28]\n",
+            "ldr r8, [sp, #76]\n",
+            "mov r10, r9\n",
+            "mov r3, r4\n",
+            "mov r7, r11\n",
+            "6:\n",
+            "mov lr, r7\n",
+            "tbb [pc, r5]\n",
+            ".byte 4, 14, 24, 34, 44, 54, 64, 74\n",
+            ".rept 8\n",
+            "ldr r0, [lr], #16\n",
+            "ldr r1, [r3], #4\n",
+            "ldr r2, [r3], #4\n",
+            "smlad r9, r0, r1, r9\n",
+            "smlad r10, r0, r2, r10\n",
+            ".endr\n",
+            "add r7, r12\n",
+            "subs r8, #1\n",
+            "bne 6b\n",
+            "ldr r8, [sp, #80]\n",
+            "add r11, r8\n",
+        )
     };
 }
 
@@ -217,22 +289,27 @@ macro_rules! rescale_fused {
     };
 }
 
-compute_strip!(compute_strip_twice, parameters_twice, rescale_twice, "1");
-compute_strip!(compute_strip_fused, parameters_fused, rescale_fused, "1");
-compute_strip!(compute_strip_by_2_twice, parameters_twice, rescale_twice, "2");
-compute_strip!(compute_strip_by_2_fused, parameters_fused, rescale_fused, "2");
+compute_strip!(compute_by_1_twice, parameters_twice, rescale_twice, taps_3_by_3_by_1);
+compute_strip!(compute_by_1_fused, parameters_fused, rescale_fused, taps_3_by_3_by_1);
+compute_strip!(compute_by_2_twice, parameters_twice, rescale_twice, taps_3_by_3_by_2);
+compute_strip!(compute_by_2_fused, parameters_fused, rescale_fused, taps_3_by_3_by_2);
+compute_strip!(compute_any_twice, parameters_twice, rescale_twice, taps_of_any_window);
+compute_strip!(compute_any_fused, parameters_fused, rescale_fused, taps_of_any_window);
 
 /// # Safety
 ///
-/// What `strip` points at is as long as it says, and made for `op`'s stride.
+/// What `strip` points at is as long as it says, and made for `op`'s window.
 unsafe fn compute_strip(op: &PackedDepthwiseConv2d, strip: &Strip) {
+    use PackedRounding::{Fused, Twice};
     // SAFETY: the caller's.
     unsafe {
-        match (op.stride(), op.rounding) {
-            (1, PackedRounding::Twice) => compute_strip_twice(strip),
-            (1, PackedRounding::Fused) => compute_strip_fused(strip),
-            (_, PackedRounding::Twice) => compute_strip_by_2_twice(strip),
-            (_, PackedRounding::Fused) => compute_strip_by_2_fused(strip),
+        match (op.is_3_by_3(), op.window.stride_width, op.rounding) {
+            (true, 1, Twice) => compute_by_1_twice(strip),
+            (true, 1, Fused) => compute_by_1_fused(strip),
+            (true, _, Twice) => compute_by_2_twice(strip),
+            (true, _, Fused) => compute_by_2_fused(strip),
+            (false, _, Twice) => compute_any_twice(strip),
+            (false, _, Fused) => compute_any_fused(strip),
         }
     }
 }
@@ -264,10 +341,9 @@ pub fn packed_depthwise_conv2d_i8(
     };
     let to = to.times(channels);
     let plane_row_bytes = op.row_pairs() as usize * PAIR_BYTES;
-    let stride = op.stride() as usize;
     let channel_bytes = op.channel_words() as usize * 4;
     let (pairs, is_odd) = (inner.output as usize / 2, inner.output as usize % 2);
-    let pairs_bytes = pairs * stride * PAIR_BYTES;
+    let advance = inner.stride as usize * PAIR_BYTES;
     let batch_bytes = op.input_image.height as usize * op.input_image.width as usize * channels;
     let mut image = first_byte(input);
     for pixels in output.chunks_exact(outer.output as usize * inner.output as usize * channels) {
@@ -284,14 +360,19 @@ pub fn packed_depthwise_conv2d_i8(
                 let strip = Strip {
                     plane: plane.scratch.wrapping_add(channel - group),
                     output: first_output[channel..].as_ptr().cast::<i8>().cast_mut(),
-                    pairs_bytes,
+                    pairs_bytes: pairs * advance,
                     is_odd,
                     rows: rows as usize,
                     step: to.inner,
-                    plane_gap: stride * plane_row_bytes - pairs_bytes - is_odd * stride * PAIR_BYTES,
+                    plane_gap: (outer.stride as usize * plane_row_bytes)
+                        .wrapping_sub((pairs + is_odd) * advance),
                     output_gap: to.outer.wrapping_sub(pairs * 2 * to.inner),
                     channels: count,
                     stream: stream[channel * channel_bytes..].as_ptr().cast(),
+                    tap_rows: outer.taps as usize,
+                    advance,
+                    missing_pairs: (PackedDepthwiseConv2d::MOST_TAP_PAIRS - op.tap_pairs()) as usize,
+                    weight_bytes: op.weight_words() as usize * 4,
                     plane_row_bytes,
                 };
                 // SAFETY: the scratch holds the rows under the strip, each with the pairs that its
@@ -343,11 +424,11 @@ impl Plane<'_> {
     /// Fills the rows under `rows` rows of the output from `start` on, with the 4 channels at `channels` in the
     /// first pixel of an image.
     fn fill(&self, channels: *const i8, start: u32, rows: u32) {
-        let stride = self.op.stride();
+        let Axis { stride, taps, .. } = self.outer;
         let first = i64::from(start * stride) - i64::from(self.outer.padding);
         let pairs = self.op.row_pairs() as usize;
         let mut at = self.scratch;
-        for row in 0..(rows - 1) * stride + 3 {
+        for row in 0..(rows - 1) * stride + taps {
             let row = first + i64::from(row);
             if (0..i64::from(self.outer.input)).contains(&row) {
                 self.fill_row(channels.wrapping_add(row as usize * self.steps.outer), at, pairs);
