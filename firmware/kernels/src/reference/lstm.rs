@@ -29,7 +29,7 @@ pub struct Weights<'a> {
 
 /// `input`: `[batches, steps, inputs]`, `output`: `[batches, steps, units]`, both in `op.order`; `hidden` and
 /// `cells`: `[batches, units]`, which are read and written.
-#[inline(always)]
+#[inline(never)]
 pub fn lstm<E: Element>(
     op: &Lstm,
     input: View<'_, E>,

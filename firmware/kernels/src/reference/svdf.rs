@@ -11,7 +11,7 @@ use crate::view::View;
 
 /// `input`: `[batches, inputs]`; `feature_weights`: `[filters, inputs]`; `time_weights`: `[filters, memory]`;
 /// `bias`: int32, `[units]`; `state`: `[batches, filters, memory]`; `output`: `[batches, units]`.
-#[inline(always)]
+#[inline(never)]
 pub fn svdf<E: Element>(
     op: &Svdf,
     input: View<'_>,

@@ -17,6 +17,12 @@ fn operator(function: &str) -> Option<OperatorKind> {
     let path = function.strip_prefix(KERNELS)?;
     let path = path.split(['<', '{']).next()?.trim_end_matches(':');
     let name = path.rsplit("::").next()?;
+    // `max_pool2d_i16` is `MaxPool2d16`'s.
+    if let Some(narrow) = name.strip_suffix("_i16") {
+        let kind =
+            |kind: &OperatorKind| kind.name().strip_suffix("16").map(snake_case).as_deref() == Some(narrow);
+        return OperatorKind::ALL.iter().copied().find(kind);
+    }
     OperatorKind::ALL.iter().copied().find(|kind| {
         name.strip_prefix(&*snake_case(kind.name()))
             .is_some_and(|rest| rest.is_empty() || rest.starts_with("_i"))
@@ -45,6 +51,10 @@ mod tests {
         check("edgepkg_kernels::reference::pool2d::max_pool2d_i8", Some(OperatorKind::MaxPool2d));
         check("edgepkg_kernels::reference::movement::strided_copy", Some(OperatorKind::StridedCopy));
         check("edgepkg_kernels::reference::elementwise::add_i8::<u8>", Some(OperatorKind::Add));
+        check("edgepkg_kernels::reference::pool2d::max_pool2d_i16", Some(OperatorKind::MaxPool2d16));
+        check("edgepkg_kernels::reference::conv2d16::conv2d_i16", Some(OperatorKind::Conv2d16));
+        check("edgepkg_kernels::reference::lstm::lstm::<i16>", Some(OperatorKind::Lstm));
+        check("edgepkg_kernels::reference::elementwise::combine_i16", None);
         check("edgepkg_kernels::reference::sums::row", None);
         check("edgepkg_runtime::server::serve", None);
     }
