@@ -7,7 +7,8 @@ use edgepkg_format::DType;
 use super::{AssignError, Assigned, BiasCorrection, Int16Layers, assign_int8};
 use crate::calibrate::{CalibratedGraph, Calibrator, calibrate};
 use crate::graph::{
-    Activation, FloatGraph, FloatTensor, Node, Op, Pool, Quantization, QuantizedTensor, Rounding, TensorId,
+    Activation, BinaryFunction, Conv, Direction, Extreme, FloatGraph, FloatTensor, MatrixLayout, Node, Op,
+    Padding, Pool, Quantization, QuantizedTensor, Rounding, Running, Sampling, TensorId, UnaryFunction,
 };
 use crate::samples::{Array, Samples};
 use crate::score::{Layers, Score, score};
@@ -297,4 +298,83 @@ fn layers_that_cannot_be_int16_are_named() {
     let (calibrated, _, _) = three_layers();
     let error = assign_with(&calibrated, &Int16Layers::Named(vec!["third".into(), "fourth".into()]));
     assert_eq!(error.unwrap_err().to_string(), "there is no layer `fourth` to compute in int16");
+}
+
+/// Each operator that computes on `x` and its negative, of shape `[1, 4, 4, 2]`, with its output's shape.
+fn operators_of_two() -> Vec<(Op, Vec<usize>)> {
+    let image = vec![1, 4, 4, 2];
+    let binary = |function| Op::Binary { function, activation: Activation::NONE };
+    let columns_first = Op::BatchMatMul { a: MatrixLayout::RowsFirst, b: MatrixLayout::ColumnsFirst };
+    vec![
+        (binary(BinaryFunction::Subtract), image.clone()),
+        (binary(BinaryFunction::SquaredDifference), image.clone()),
+        (binary(BinaryFunction::Maximum), image.clone()),
+        (binary(BinaryFunction::Minimum), image.clone()),
+        (binary(BinaryFunction::ParametricRelu), image),
+        (columns_first, vec![1, 4, 4, 4]),
+    ]
+}
+
+/// Each operator that computes on `x` alone.
+fn operators_of_one() -> Vec<(Op, Vec<usize>)> {
+    let image = vec![1, 4, 4, 2];
+    let resized = |sampling| (Op::ResizeBilinear(sampling), vec![1, 7, 6, 2]);
+    let running = |direction, running| (Op::CumulativeSum { axis: 1, direction, running }, image.clone());
+    vec![
+        (Op::Sum { axes: vec![1, 2] }, vec![1, 2]),
+        (Op::LogSoftmax, image.clone()),
+        resized(Sampling::Edges),
+        resized(Sampling::Corners),
+        resized(Sampling::Centers),
+        running(Direction::Forward, Running::Including),
+        running(Direction::Backward, Running::Excluding),
+        (Op::Take { axis: 2, indices: vec![3, 0, 0, 1, 3] }, vec![1, 4, 5, 2]),
+    ]
+}
+
+#[test]
+fn int8_operators_compute_what_their_float_ones_do() {
+    for (op, shape) in operators_of_two() {
+        check_near_float(&op, &shape, |builder, x| {
+            let negative = Op::Unary(UnaryFunction::Neg);
+            vec![x, builder.node("negative", negative, &[x], &[1, 4, 4, 2])]
+        });
+    }
+    for (op, shape) in operators_of_one() {
+        check_near_float(&op, &shape, |_, x| vec![x]);
+    }
+    let conv = Conv {
+        stride: [2, 2],
+        dilation: [1, 1],
+        padding: Padding { top: 1, left: 0, bottom: 0, right: 0 },
+        activation: Activation::NONE,
+    };
+    check_near_float(&Op::TransposeConv2d(conv), &[1, 8, 9, 3], |builder, x| {
+        vec![x, builder.constant(&[3, 3, 3, 2], &noise(54)), builder.constant(&[3], &[0.5, -0.25, 0.0])]
+    });
+    check_near_float(&Op::Gather { axis: 1, batch_dimensions: 0 }, &[1, 3, 4, 2], |builder, x| {
+        vec![x, builder.constant(&[3], &[2.0, 0.0, 3.0])]
+    });
+}
+
+fn check_near_float(op: &Op, shape: &[usize], inputs: impl Fn(&mut Builder, TensorId) -> Vec<TensorId>) {
+    let (mut builder, x) = Builder::new(&[1, 4, 4, 2]);
+    let inputs = inputs(&mut builder, x);
+    let y = builder.node("y", op.clone(), &inputs, shape);
+    let (calibrated, samples) = builder.calibrate(&[y], &noise(32 * 20));
+    let score = compare(&calibrated, &assign(&calibrated), &samples, &[]);
+    assert!(score.worst_output_decibels() > 30.0, "{op:?}: {} dB", score.worst_output_decibels());
+}
+
+#[test]
+fn places_of_extremes_are_indices() {
+    for extreme in [Extreme::Greatest, Extreme::Least] {
+        let (mut builder, x) = Builder::new(&[1, 4, 2]);
+        let y = builder.node("y", Op::ArgExtreme { axis: 1, extreme }, &[x], &[1, 2]);
+        let (calibrated, samples) = builder.calibrate(&[y], &[3.0, 1.0, -2.0, 7.0, 5.0, -4.0, 0.0, 2.0]);
+        let assigned = assign(&calibrated);
+        assert_eq!(quantized(&assigned, y).dtype, DType::Int32);
+        let score = compare(&calibrated, &assigned, &samples, &[]);
+        assert_eq!(score.worst_output_decibels(), f64::INFINITY, "{extreme:?}");
+    }
 }
