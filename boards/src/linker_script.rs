@@ -11,7 +11,7 @@ use crate::{Board, Memory, Region};
 /// or the arena. Symbols for the image: `_stack_start` (its top), `_stack_end`, `_arena_start`,
 /// `_arena_end`, `_model_slot_start`, `_model_slot_end`, `_program_unit`, those of start-up
 /// (`_data_start`, `_data_end`, `_data_load`, `_bss_start`, `_bss_end`), and the runner's own of the
-/// board file.
+/// board file, of which `_timer` is 0 where there is none.
 pub fn linker_script(board: &Board) -> Option<String> {
     let Memory { code, model_slot, flash, .. } = board.memory.as_ref()?;
     let slot = [
@@ -52,6 +52,8 @@ fn script_with(board: &Board, code: Region, more: &[(&str, u64)]) -> Option<Stri
 }
 
 const SECTIONS: &str = "\
+PROVIDE(_timer = 0);
+PROVIDE(_instructions_per_tick = 1);
 ENTRY(reset)
 EXTERN(VECTORS)
 SECTIONS

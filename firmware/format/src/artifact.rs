@@ -151,8 +151,6 @@ pub struct Artifact<'a> {
     constants: &'a [u8],
     state: &'a [u8],
     arena_bytes: u32,
-    inputs: Ports<'a>,
-    outputs: Ports<'a>,
 }
 
 impl<'a> Artifact<'a> {
@@ -165,11 +163,12 @@ impl<'a> Artifact<'a> {
     ///
     /// The first thing found wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ArtifactError> {
-        UncheckedPlan::read(bytes)?.check::<EveryOperator, _>(|_, _, _| Ok(()))
+        Unchecked::read(bytes)?.check::<EveryOperator, _>(&mut None, |_, _, _| Ok(())).copied()
     }
 
-    fn check_ports(&self) -> Result<(), ArtifactError> {
-        for port in self.inputs.iter().chain(self.outputs.iter()) {
+    #[inline(never)]
+    fn check_ports(&self, ports: Ports<'_>) -> Result<(), ArtifactError> {
+        for port in ports.iter() {
             let port = port.filter(is_sound).ok_or(ArtifactError::Info)?;
             let bytes = port.bytes().ok_or(ArtifactError::Info)?;
             let end = u64::from(port.tensor.offset) + u64::from(bytes);
@@ -185,17 +184,18 @@ impl<'a> Artifact<'a> {
     }
 
     /// Checks every record, and gives the set of their kinds.
+    #[inline(never)]
     fn check_plan<L: Linked, E: From<ArtifactError>>(
         &self,
+        entry: &mut Option<PlanEntry>,
         mut check: impl FnMut(u32, &Record, &Operands) -> Result<(), E>,
     ) -> Result<OperatorSet, E> {
         let mut operators = OperatorSet::EMPTY;
         let mut plan = self.plan();
-        let mut entry = None;
         let mut operands = Operands::default();
         for number in 0.. {
-            plan.read_next::<L>(&mut entry).map_err(ArtifactError::Plan)?;
-            let Some(PlanEntry { record, .. }) = &entry else { break };
+            plan.read_next::<L>(entry).map_err(ArtifactError::Plan)?;
+            let Some(PlanEntry { record, .. }) = entry else { break };
             self.check_record::<L>(number, record, &mut operands)?;
             check(number, record, &operands)?;
             operators = operators.with(record.kind());
@@ -264,12 +264,12 @@ impl<'a> Artifact<'a> {
 
     /// What goes in.
     pub fn inputs(&self) -> Ports<'a> {
-        self.inputs
+        self.info().inputs
     }
 
     /// What comes out.
     pub fn outputs(&self) -> Ports<'a> {
-        self.outputs
+        self.info().outputs
     }
 
     /// Bytes of arena a session needs: those of a run, and after them what is kept between runs.
@@ -303,19 +303,22 @@ impl<'a> Artifact<'a> {
     }
 }
 
-/// An artifact of which all but the plan has been checked.
+/// An artifact of which header and sections have been checked. What the steps of a check have on the stack is gone before the
+/// next one (`inline(never)`).
 #[derive(Debug)]
-pub struct UncheckedPlan<'a> {
+pub struct Unchecked<'a> {
     artifact: Artifact<'a>,
     operators: OperatorSet,
+    ports: [Ports<'a>; 2],
 }
 
-impl<'a> UncheckedPlan<'a> {
-    /// Checks the header, the sections and the info. `bytes` may go on after the artifact.
+impl<'a> Unchecked<'a> {
+    /// Checks the header and the sections, and reads the info. `bytes` may go on after the artifact.
     ///
     /// # Errors
     ///
     /// The first thing found wrong.
+    #[inline(never)]
     pub fn read(bytes: &'a [u8]) -> Result<Self, ArtifactError> {
         if !(bytes.as_ptr() as usize).is_multiple_of(ALIGNMENT) {
             return Err(ArtifactError::Misaligned);
@@ -329,10 +332,8 @@ impl<'a> UncheckedPlan<'a> {
         if !state.is_empty() && !run_bytes.is_multiple_of(ALIGNMENT as u32) {
             return Err(ArtifactError::Info);
         }
-        let artifact =
-            Artifact { bytes, isa: header.isa, info, plan, constants, state, arena_bytes, inputs, outputs };
-        artifact.check_ports()?;
-        Ok(Self { artifact, operators })
+        let artifact = Artifact { bytes, isa: header.isa, info, plan, constants, state, arena_bytes };
+        Ok(Self { artifact, operators, ports: [inputs, outputs] })
     }
 
     /// The instruction set it was lowered for.
@@ -345,19 +346,24 @@ impl<'a> UncheckedPlan<'a> {
         self.operators
     }
 
-    /// Checks the plan: that it has the operators that are stated, all of them linked, and for each that every
+    /// Checks inputs and outputs, and the plan: that it has the operators that are stated, all of them linked, and for each that every
     /// region it touches lies inside its space. `check` is called for every record, by its number and with its
-    /// operands, once they are known to be sound: so one pass checks what a caller demands beside.
+    /// operands, once they are known to be sound: so one pass checks what a caller demands beside. `entry` holds the
+    /// record, wherever there is room for it.
     ///
     /// # Errors
     ///
     /// The first thing found wrong, here or by `check`.
     pub fn check<L: Linked, E: From<ArtifactError>>(
-        self,
+        &self,
+        entry: &mut Option<PlanEntry>,
         check: impl FnMut(u32, &Record, &Operands) -> Result<(), E>,
-    ) -> Result<Artifact<'a>, E> {
-        if self.artifact.check_plan::<L, E>(check)? == self.operators {
-            Ok(self.artifact)
+    ) -> Result<&Artifact<'a>, E> {
+        let [inputs, outputs] = self.ports;
+        self.artifact.check_ports(inputs)?;
+        self.artifact.check_ports(outputs)?;
+        if self.artifact.check_plan::<L, E>(entry, check)? == self.operators {
+            Ok(&self.artifact)
         } else {
             Err(ArtifactError::Info.into())
         }
@@ -404,7 +410,10 @@ pub fn digest_of(artifact: &[u8]) -> Digest {
     let mut hash = Sha256::new();
     hash.update(&artifact[..DIGEST_RANGE.start]);
     hash.update(&artifact[DIGEST_RANGE.end..]);
-    hash.finalize().into()
+    let mut digest = [0; 32];
+    // By reference: the hash is not moved, which would take its size in stack again.
+    hash.finalize_into_reset((&mut digest).into());
+    digest
 }
 
 fn digest_at(bytes: &[u8], range: core::ops::Range<usize>) -> &Digest {

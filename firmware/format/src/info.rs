@@ -136,7 +136,11 @@ impl<'a> Ports<'a> {
 
     /// The port at `index`; `None` past the last one or where the bytes are not a port.
     pub fn get(self, index: usize) -> Option<Port<'a>> {
-        self.iter().nth(index).flatten()
+        let mut fields = Fields::new(self.encoded);
+        for _ in 0..index {
+            fields.port()?;
+        }
+        if index < self.len() { fields.port() } else { None }
     }
 
     /// The ports in order. A last `None` says that an encoding is not a port's, or that bytes follow

@@ -2,9 +2,9 @@
 
 use core::marker::PhantomData;
 
-use edgepkg_format::artifact::{UncheckedPlan, stated_isa};
+use edgepkg_format::artifact::{Unchecked, stated_isa};
 use edgepkg_format::linked::{EveryOperator, Linked};
-use edgepkg_format::plan::{Access, Operands};
+use edgepkg_format::plan::{Access, Operands, PlanEntry};
 use edgepkg_format::{Artifact, Info};
 use edgepkg_kernels::{Computed, Distances, ISA, safe_distances_linked};
 
@@ -40,23 +40,32 @@ impl<'a, L: Linked> Model<'a, L> {
     ///
     /// The first thing found wrong.
     pub fn parse_linked(bytes: &'a [u8]) -> Result<Self, ModelError> {
+        Self::parse_in(&mut None, bytes)
+    }
+
+    /// [`parse_linked`](Self::parse_linked), with the record that is checked in `entry`, which may lie elsewhere than on
+    /// the stack.
+    //
+    // What it has on the stack is gone before a run.
+    #[inline(never)]
+    pub(crate) fn parse_in(entry: &mut Option<PlanEntry>, bytes: &'a [u8]) -> Result<Self, ModelError> {
         let isa = stated_isa(bytes)?;
         if isa != ISA {
             return Err(ModelError::Isa { found: isa, expected: ISA });
         }
-        let unchecked = UncheckedPlan::read(bytes)?;
+        let unchecked = Unchecked::read(bytes)?;
         let missing = unchecked.operators().without(Computed::<L>::OPERATORS);
         if !missing.is_empty() {
             return Err(ModelError::MissingOperators(missing));
         }
-        let artifact = unchecked.check::<Computed<L>, _>(|number, record, operands| {
+        let artifact = unchecked.check::<Computed<L>, _>(entry, |number, record, operands| {
             if overlaps_are_safe(operands, |input| safe_distances_linked::<Computed<L>>(record, input)) {
                 Ok(())
             } else {
                 Err(ModelError::Overlap { record: number, kind: record.kind() })
             }
         })?;
-        Ok(Self { artifact, linked: PhantomData })
+        Ok(Self { artifact: *artifact, linked: PhantomData })
     }
 
     /// Starts a session in `arena`, of which it uses the first [`arena_bytes`](Self::arena_bytes). What the

@@ -5,12 +5,13 @@ mod load;
 mod watch;
 
 use bytemuck::{cast_slice, cast_slice_mut};
-use edgepkg_format::artifact::verify_digest;
+use edgepkg_format::artifact::{digest_of, verify_digest};
 use edgepkg_format::link::{
-    Answer, Counter, Description, Identity, LARGEST_FRAME_BYTES, LoadedModel, ModelState, Observe,
-    PROTOCOL_VERSION, Refusal, Request, chunk_bytes,
+    Answer, Counter, Description, FrameReader, FrameWriter, Identity, LARGEST_FRAME_BYTES, LoadedModel,
+    ModelFault, ModelState, Observe, PROTOCOL_VERSION, Refusal, Request, chunk_bytes,
 };
 use edgepkg_format::linked::Linked;
+use edgepkg_format::plan::PlanEntry;
 use edgepkg_format::slot::{Commit, crc32};
 use edgepkg_kernels::{Computed, ISA};
 
@@ -20,6 +21,7 @@ pub use self::watch::digest;
 use crate::error::{RunError, TensorError};
 use crate::model::Model;
 use crate::session::Session;
+use crate::tensor::{copy_in, copy_out};
 
 /// What carries bytes to the host and back.
 pub trait Transport {
@@ -60,7 +62,7 @@ pub struct SlotWriteError;
 /// What measures the device's work.
 pub trait Gauge {
     /// What [`stop`](Self::stop) counts.
-    const COUNTER: Counter;
+    fn counter(&self) -> Counter;
 
     /// Begins to count.
     fn start(&mut self);
@@ -78,10 +80,12 @@ pub fn serve<L: Linked>(
     transport: &mut impl Transport,
     slot: &mut impl Slot,
     gauge: &mut impl Gauge,
+    buffers: Buffers<'_>,
     arena: &mut [i8],
 ) {
-    let mut link = Link::new(transport);
-    while serve_slot::<L>(&mut link, slot, gauge, arena).is_some() {
+    let Buffers { reader, writer, entry } = buffers;
+    let mut link = Link::new(transport, reader, writer);
+    while serve_slot::<L>(&mut link, slot, gauge, entry, arena).is_some() {
         let outcome = match link.pending() {
             Some(Request::EraseSlot) => slot.erase().map_err(|SlotWriteError| Refusal::SlotWrite),
             Some(Request::WriteSlot { offset, bytes }) => write_slot(slot, offset, bytes),
@@ -90,117 +94,165 @@ pub fn serve<L: Linked>(
             }
             _ => continue,
         };
-        link.answer_outcome(outcome);
+        if let Some(mut reply) = link.reply() {
+            reply.answer_outcome(outcome, |()| Answer::Done);
+        }
     }
+}
+
+/// What is too large for a stack: each in a `static` of its own, since one that is not all zeros takes flash.
+#[derive(Debug)]
+pub struct Buffers<'b> {
+    /// The frame that arrives.
+    pub reader: &'b mut FrameReader,
+    /// The frame that is sent.
+    pub writer: &'b mut FrameWriter,
+    /// The record that runs.
+    pub entry: &'b mut Option<PlanEntry>,
 }
 
 /// A request to change the slot has arrived, for which its model must be let go.
 struct SlotChange;
+
+/// A request has arrived that is not answered among the others.
+enum Event {
+    SlotChange,
+    // What takes much stack: answered with as little on it as there can be.
+    Run(Observe),
+    VerifyDigest,
+}
 
 /// Answers requests while the slot stays as it is; `None` when the transport has ended.
 fn serve_slot<L: Linked>(
     link: &mut Link<'_, impl Transport>,
     slot: &impl Slot,
     gauge: &mut impl Gauge,
+    entry: &mut Option<PlanEntry>,
     arena: &mut [i8],
 ) -> Option<SlotChange> {
-    let mut device = DeviceState {
-        arena_limit_bytes: arena.len() as u32,
-        slot_bytes: slot.bytes().len() as u32,
-        program_unit_bytes: slot.program_unit_bytes(),
-        model: ModelState::Missing,
-    };
+    let arena_limit_bytes = arena.len() as u32;
     let committed = load::committed(slot);
     gauge.start();
-    let model = committed.and_then(load::parse::<L>);
+    let model = committed.and_then(|bytes| load::parse::<L>(entry, bytes));
     let parse_count = gauge.stop();
-    let model = match &model {
-        Ok(model) => model,
-        Err(state) => {
-            device.model = *state;
-            return device.serve::<L, _>(link, None, gauge);
+    let mut loaded = match &model {
+        Ok(model) => {
+            gauge.start();
+            let session = model.session(arena);
+            let session_count = gauge.stop();
+            session
+                .map(|session| Loaded { model, session, parse_count, session_count })
+                .map_err(|error| Absence::Refused(load::session_fault(error)))
         }
+        Err(absence) => Err(*absence),
     };
-    gauge.start();
-    let session = model.session(arena);
-    let session_count = gauge.stop();
-    match session {
-        Ok(session) => {
-            device.model = ModelState::Loaded(LoadedModel {
-                digest: *model.artifact().digest(),
-                artifact_bytes: model.artifact().bytes().len() as u32,
-                arena_bytes: model.arena_bytes() as u32,
-                info_bytes: model.artifact().info_bytes().len() as u32,
-                parse_count,
-                session_count,
-            });
-            device.serve(link, Some((model, session)), gauge)
-        }
-        Err(error) => {
-            device.model = ModelState::Refused(load::session_fault(error));
-            device.serve::<L, _>(link, None, gauge)
+    loop {
+        let event = serve_others(link, slot, arena_limit_bytes, &mut loaded, gauge)?;
+        let Some(mut reply) = link.reply() else { continue };
+        match (event, &mut loaded) {
+            (Event::SlotChange, _) => return Some(SlotChange),
+            (Event::Run(observe), Ok(Loaded { session, .. })) => {
+                let outcome = run(&mut reply, session, entry, gauge, observe);
+                reply.answer_outcome(outcome, Answer::RunComplete);
+            }
+            (Event::VerifyDigest, Ok(Loaded { model, .. })) => {
+                answer_digest(&mut reply, model);
+            }
+            (_, Err(_)) => reply.answer_outcome(Err(Refusal::NoModel), |()| Answer::Done),
         }
     }
 }
 
-struct DeviceState {
-    arena_limit_bytes: u32,
-    slot_bytes: u32,
-    program_unit_bytes: u32,
-    model: ModelState,
+/// A model that can run.
+struct Loaded<'m, L: Linked> {
+    model: &'m Model<'m, L>,
+    session: Session<'m, L>,
+    parse_count: u64,
+    session_count: u64,
 }
 
-impl DeviceState {
-    fn serve<L: Linked, G: Gauge>(
-        &self,
-        link: &mut Link<'_, impl Transport>,
-        mut loaded: Option<(&Model<'_, L>, Session<'_, L>)>,
-        gauge: &mut G,
-    ) -> Option<SlotChange> {
-        loop {
-            let (mut reply, request) = link.receive()?;
-            let request = match request {
-                Ok(request) => request,
-                Err(refusal) => {
+/// Why there is none.
+#[derive(Clone, Copy)]
+enum Absence {
+    Missing,
+    Damaged,
+    Refused(ModelFault),
+}
+
+/// Answers requests that take little stack, and gives the first other one. What it has on the stack is gone before a run.
+#[inline(never)]
+fn serve_others<L: Linked>(
+    link: &mut Link<'_, impl Transport>,
+    slot: &impl Slot,
+    arena_limit_bytes: u32,
+    loaded: &mut Result<Loaded<'_, L>, Absence>,
+    gauge: &impl Gauge,
+) -> Option<Event> {
+    loop {
+        let (mut reply, request) = link.receive()?;
+        let request = match request {
+            Ok(request) => request,
+            Err(refusal) => {
+                reply.answer(&Answer::Refused(refusal));
+                continue;
+            }
+        };
+        match request {
+            Request::EraseSlot | Request::WriteSlot { .. } | Request::CommitSlot { .. } => {
+                return Some(Event::SlotChange);
+            }
+            Request::Run { observe } => return Some(Event::Run(observe)),
+            Request::VerifyDigest => return Some(Event::VerifyDigest),
+            Request::Identify => reply.answer(&Answer::Identity(Identity {
+                version: PROTOCOL_VERSION,
+                largest_frame_bytes: LARGEST_FRAME_BYTES as u32,
+            })),
+            Request::Describe => describe(&mut reply, slot, arena_limit_bytes, loaded, gauge.counter()),
+            Request::MeasureStack => reply.answer(&Answer::StackBytes(gauge.stack_bytes())),
+            request => {
+                let outcome = match loaded {
+                    Err(_) => Err(Refusal::NoModel),
+                    Ok(Loaded { model, session, .. }) => serve_model(&mut reply, model, session, request),
+                };
+                if let Err(refusal) = outcome {
                     reply.answer(&Answer::Refused(refusal));
-                    continue;
-                }
-            };
-            match request {
-                Request::EraseSlot | Request::WriteSlot { .. } | Request::CommitSlot { .. } => {
-                    return Some(SlotChange);
-                }
-                Request::Identify => reply.answer(&Answer::Identity(Identity {
-                    version: PROTOCOL_VERSION,
-                    largest_frame_bytes: LARGEST_FRAME_BYTES as u32,
-                })),
-                Request::Describe => reply.answer(&Answer::Description(self.describe::<L>(G::COUNTER))),
-                Request::MeasureStack => reply.answer(&Answer::StackBytes(gauge.stack_bytes())),
-                request => {
-                    let outcome = match &mut loaded {
-                        None => Err(Refusal::NoModel),
-                        Some((model, session)) => serve_model(&mut reply, model, session, gauge, request),
-                    };
-                    if let Err(refusal) = outcome {
-                        reply.answer(&Answer::Refused(refusal));
-                    }
                 }
             }
         }
     }
+}
 
-    fn describe<L: Linked>(&self, counter: Counter) -> Description<'static> {
-        Description {
-            runner_version: env!("CARGO_PKG_VERSION"),
-            isa: ISA.code(),
-            operators: Computed::<L>::OPERATORS,
-            arena_limit_bytes: self.arena_limit_bytes,
-            slot_bytes: self.slot_bytes,
-            program_unit_bytes: self.program_unit_bytes,
-            counter,
-            model: self.model,
-        }
-    }
+#[inline(never)]
+fn describe<L: Linked>(
+    reply: &mut link::Reply<'_, impl Transport>,
+    slot: &impl Slot,
+    arena_limit_bytes: u32,
+    loaded: &Result<Loaded<'_, L>, Absence>,
+    counter: Counter,
+) {
+    let model = match loaded {
+        Ok(Loaded { model, parse_count, session_count, .. }) => ModelState::Loaded(LoadedModel {
+            digest: *model.artifact().digest(),
+            artifact_bytes: model.artifact().bytes().len() as u32,
+            arena_bytes: model.arena_bytes() as u32,
+            info_bytes: model.artifact().info_bytes().len() as u32,
+            parse_count: *parse_count,
+            session_count: *session_count,
+        }),
+        Err(Absence::Missing) => ModelState::Missing,
+        Err(Absence::Damaged) => ModelState::Damaged,
+        Err(Absence::Refused(fault)) => ModelState::Refused(*fault),
+    };
+    reply.answer(&Answer::Description(Description {
+        runner_version: env!("CARGO_PKG_VERSION"),
+        isa: ISA.code(),
+        operators: Computed::<L>::OPERATORS,
+        arena_limit_bytes,
+        slot_bytes: slot.bytes().len() as u32,
+        program_unit_bytes: slot.program_unit_bytes(),
+        counter,
+        model,
+    }));
 }
 
 /// Answers a request that needs a model, or refuses.
@@ -208,59 +260,85 @@ fn serve_model<L: Linked>(
     reply: &mut link::Reply<'_, impl Transport>,
     model: &Model<'_, L>,
     session: &mut Session<'_, L>,
-    gauge: &mut impl Gauge,
     request: Request<'_>,
 ) -> Result<(), Refusal> {
     match request {
-        Request::ReadInfo { offset } => {
-            let info = model.artifact().info_bytes();
-            let rest = info.get(offset as usize..).ok_or(Refusal::OutOfRange { bytes: info.len() as u32 })?;
-            let chunk = &rest[..rest.len().min(chunk_bytes(LARGEST_FRAME_BYTES))];
-            reply.answer(&Answer::Bytes(chunk));
-        }
+        Request::ReadInfo { offset } => read_info(reply, model, offset),
         Request::WriteInput { port, offset, bytes } => {
-            let mut input = session.input(usize::from(port)).map_err(refusal_of_tensor)?;
-            input.write_i8(offset as usize, cast_slice(bytes)).map_err(refusal_of_tensor)?;
+            write_input(session, port, offset, bytes)?;
             reply.answer(&Answer::Done);
-        }
-        Request::Run { observe } => {
-            let count = run(reply, session, gauge, observe)?;
-            reply.answer(&Answer::RunComplete(count));
+            Ok(())
         }
         Request::ResetState => {
             session.reset_state();
             reply.answer(&Answer::Done);
+            Ok(())
         }
-        Request::ReadOutput { port, offset } => {
-            let output = session.output(usize::from(port)).map_err(refusal_of_tensor)?;
-            let bytes = output.cells().len();
-            let rest =
-                bytes.checked_sub(offset as usize).ok_or(Refusal::OutOfRange { bytes: bytes as u32 })?;
-            reply.answer_bytes(rest.min(chunk_bytes(LARGEST_FRAME_BYTES)), |chunk| {
-                // The range was taken from the output's own length.
-                let _ = output.copy_to_i8(offset as usize, cast_slice_mut(chunk));
-            });
-        }
-        Request::VerifyDigest => {
-            let digest = edgepkg_format::artifact::digest_of(model.artifact().bytes());
-            reply.answer(&Answer::Digest(digest));
-        }
-        _ => return Err(Refusal::Malformed),
+        Request::ReadOutput { port, offset } => read_output(reply, session, port, offset),
+        _ => Err(Refusal::Malformed),
     }
+}
+
+#[inline(never)]
+fn answer_digest(reply: &mut link::Reply<'_, impl Transport>, model: &Model<'_, impl Linked>) {
+    let digest = digest_of(model.artifact().bytes());
+    reply.answer(&Answer::Digest(digest));
+}
+
+#[inline(never)]
+fn read_info(
+    reply: &mut link::Reply<'_, impl Transport>,
+    model: &Model<'_, impl Linked>,
+    offset: u32,
+) -> Result<(), Refusal> {
+    let info = model.artifact().info_bytes();
+    let rest = info.get(offset as usize..).ok_or(Refusal::OutOfRange { bytes: info.len() as u32 })?;
+    let chunk = &rest[..rest.len().min(chunk_bytes(LARGEST_FRAME_BYTES))];
+    reply.answer(&Answer::Bytes(chunk));
+    Ok(())
+}
+
+#[inline(never)]
+fn write_input(
+    session: &mut Session<'_, impl Linked>,
+    port: u8,
+    offset: u32,
+    bytes: &[u8],
+) -> Result<(), Refusal> {
+    let input = session.input_cells(usize::from(port)).map_err(refusal_of_tensor)?;
+    copy_in(input, offset as usize, cast_slice(bytes)).map_err(refusal_of_tensor)
+}
+
+#[inline(never)]
+fn read_output(
+    reply: &mut link::Reply<'_, impl Transport>,
+    session: &Session<'_, impl Linked>,
+    port: u8,
+    offset: u32,
+) -> Result<(), Refusal> {
+    let output = session.output_cells(usize::from(port)).map_err(refusal_of_tensor)?;
+    let bytes = output.len();
+    let rest = bytes.checked_sub(offset as usize).ok_or(Refusal::OutOfRange { bytes: bytes as u32 })?;
+    reply.answer_bytes(rest.min(chunk_bytes(LARGEST_FRAME_BYTES)), |chunk| {
+        // The range was taken from the output's own length.
+        let _ = copy_out(output, offset as usize, cast_slice_mut(chunk));
+    });
     Ok(())
 }
 
 /// Runs the model and gives its count. The run itself has one instance of the code, whatever is observed.
+#[inline(never)]
 fn run(
     reply: &mut link::Reply<'_, impl Transport>,
     session: &mut Session<'_, impl Linked>,
+    entry: &mut Option<PlanEntry>,
     gauge: &mut impl Gauge,
     observe: Observe,
 ) -> Result<u64, Refusal> {
     if observe == Observe::Nothing {
         gauge.start();
     }
-    let outcome = session.run_observed(&mut Watch { observe, reply, gauge });
+    let outcome = session.run_in(entry, &mut Watch { observe, reply, gauge });
     let count = if observe == Observe::Nothing { gauge.stop() } else { 0 };
     match outcome {
         Ok(()) => Ok(count),
@@ -291,6 +369,13 @@ fn write_slot(slot: &mut impl Slot, offset: u32, bytes: &[u8]) -> Result<(), Ref
 }
 
 fn commit_slot(slot: &mut impl Slot, commit: Commit) -> Result<(), Refusal> {
+    check_commit(slot, commit)?;
+    write_commit(slot, commit)
+}
+
+/// Whether the slot holds what `commit` says, and no commit record.
+#[inline(never)]
+fn check_commit(slot: &impl Slot, commit: Commit) -> Result<(), Refusal> {
     let offset = load::commit_offset(slot).ok_or(Refusal::SlotWrite)?;
     if load::commit(slot).is_some() {
         return Err(Refusal::SlotWrite);
@@ -303,9 +388,12 @@ fn commit_slot(slot: &mut impl Slot, commit: Commit) -> Result<(), Refusal> {
     let sound = crc32(bytes) == commit.crc32
         // A whole artifact that cannot run here is taken: the boot that follows refuses it by name.
         && verify_digest(bytes).is_ok();
-    if !sound {
-        return Err(Refusal::SlotMismatch);
-    }
+    if sound { Ok(()) } else { Err(Refusal::SlotMismatch) }
+}
+
+#[inline(never)]
+fn write_commit(slot: &mut impl Slot, commit: Commit) -> Result<(), Refusal> {
+    let offset = load::commit_offset(slot).ok_or(Refusal::SlotWrite)?;
     let mut unit = [0xFF; MAX_PROGRAM_UNIT_BYTES];
     let record = commit.to_bytes();
     unit[..record.len()].copy_from_slice(&record);

@@ -60,11 +60,7 @@ impl<'s> Tensor<'s> {
     ///
     /// When it has fewer bytes there than `data`.
     pub fn copy_to_i8(&self, offset: usize, data: &mut [i8]) -> Result<(), TensorError> {
-        let cells = block(self.cells, offset, data.len())?;
-        for (value, cell) in data.iter_mut().zip(cells) {
-            *value = cell.get();
-        }
-        Ok(())
+        copy_out(self.cells, offset, data)
     }
 }
 
@@ -95,11 +91,7 @@ impl<'s> TensorMut<'s> {
     ///
     /// When it has fewer bytes there than `data`.
     pub fn write_i8(&mut self, offset: usize, data: &[i8]) -> Result<(), TensorError> {
-        let cells = block(self.cells, offset, data.len())?;
-        for (cell, &value) in cells.iter().zip(data) {
-            cell.set(value);
-        }
-        Ok(())
+        copy_in(self.cells, offset, data)
     }
 }
 
@@ -109,6 +101,24 @@ impl<'s> core::ops::Deref for TensorMut<'s> {
     fn deref(&self) -> &Tensor<'s> {
         &self.0
     }
+}
+
+/// Copies `cells` from `offset` on to `data`.
+pub(crate) fn copy_out(cells: &[Cell<i8>], offset: usize, data: &mut [i8]) -> Result<(), TensorError> {
+    let cells = block(cells, offset, data.len())?;
+    for (value, cell) in data.iter_mut().zip(cells) {
+        *value = cell.get();
+    }
+    Ok(())
+}
+
+/// Copies `data` to `cells` from `offset` on.
+pub(crate) fn copy_in(cells: &[Cell<i8>], offset: usize, data: &[i8]) -> Result<(), TensorError> {
+    let cells = block(cells, offset, data.len())?;
+    for (cell, &value) in cells.iter().zip(data) {
+        cell.set(value);
+    }
+    Ok(())
 }
 
 fn block(cells: &[Cell<i8>], offset: usize, length: usize) -> Result<&[Cell<i8>], TensorError> {

@@ -8,7 +8,7 @@ use edgepkg_format::link::{
 use edgepkg_format::linked::EveryOperator;
 use edgepkg_format::slot::{Commit, crc32};
 use edgepkg_runtime::Model;
-use edgepkg_runtime::server::{Gauge, Slot, SlotWriteError, Transport, serve};
+use edgepkg_runtime::server::{Buffers, Gauge, Slot, SlotWriteError, Transport, serve};
 
 /// MLPerf Tiny's keyword-spotting model, for the portable instruction set.
 const KEYWORDS: &[u8] = include_bytes!("data/kws.epa");
@@ -67,7 +67,9 @@ impl Slot for Flash {
 struct Starts(u64);
 
 impl Gauge for Starts {
-    const COUNTER: Counter = Counter::Cycles;
+    fn counter(&self) -> Counter {
+        Counter::Cycles
+    }
 
     fn start(&mut self) {
         self.0 += 1;
@@ -109,7 +111,9 @@ fn frame(sequence: u8, request: &Request<'_>) -> Vec<u8> {
 fn talk(slot: &mut Flash, bytes: Vec<u8>) -> Vec<(u8, u8, Vec<u8>)> {
     let mut script = Script { requests: bytes.into_iter(), answers: Vec::new() };
     let mut arena = AlignedBytes::from(&[0; ARENA_BYTES][..]);
-    serve::<EveryOperator>(&mut script, slot, &mut Starts(0), bytemuck::cast_slice_mut(&mut arena));
+    let (reader, writer) = (&mut FrameReader::new(), &mut FrameWriter::new());
+    let buffers = Buffers { reader, writer, entry: &mut None };
+    serve::<EveryOperator>(&mut script, slot, &mut Starts(0), buffers, bytemuck::cast_slice_mut(&mut arena));
     let mut reader = FrameReader::new();
     let answers = script.answers.into_iter().filter_map(|byte| {
         let frame = reader.push(byte)?.expect("the device sends whole frames");

@@ -50,6 +50,17 @@ impl<'a> PlanReader<'a> {
         Self { section, at: 0 }
     }
 
+    /// The reader that stands at byte `at` of the section, as [`position`](Self::position) gave it.
+    #[must_use]
+    pub fn at(self, at: usize) -> Self {
+        Self { at, ..self }
+    }
+
+    /// Where the next record begins.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
     /// Puts the next record into `entry`, where it stays, since a record is large; `None` at the end.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ mod uart;
 
 use core::arch::asm;
 
-pub use gauge::InstructionGauge;
+pub use gauge::CoreGauge;
 pub use memory::{arena, stack_bytes};
 pub use start::Vectors;
 pub use uart::Uart;

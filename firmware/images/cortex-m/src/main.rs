@@ -5,9 +5,11 @@
 mod fault;
 mod slot;
 
+use edgepkg_format::link::{FrameReader, FrameWriter};
 use edgepkg_format::linked::{EveryOperator, Linked, Only};
-use edgepkg_image_cortex_m::{InstructionGauge, Uart, image, stop};
-use edgepkg_runtime::server;
+use edgepkg_format::plan::PlanEntry;
+use edgepkg_image_cortex_m::{CoreGauge, Uart, image, stop};
+use edgepkg_runtime::server::{self, Buffers};
 
 use crate::slot::ModelSlot;
 
@@ -25,9 +27,15 @@ const OPERATORS: u64 = match option_env!("EDGEPKG_OPERATORS") {
 
 fn main(arena: &'static mut [i8]) -> ! {
     let mut uart = Uart::enabled();
-    let mut gauge = InstructionGauge::calibrated();
-    // SAFETY: `main` is called once.
-    let mut slot = unsafe { ModelSlot::of_board() };
-    server::serve::<Only<OPERATORS>>(&mut uart, &mut slot, &mut gauge, arena);
+    let mut gauge = CoreGauge::calibrated();
+    static mut READER: FrameReader = FrameReader::new();
+    static mut WRITER: FrameWriter = FrameWriter::new();
+    static mut ENTRY: Option<PlanEntry> = None;
+    // SAFETY: `main` is called once, and nothing else names the statics.
+    let (mut slot, buffers) = unsafe {
+        let (reader, writer) = (&mut *&raw mut READER, &mut *&raw mut WRITER);
+        (ModelSlot::of_board(), Buffers { reader, writer, entry: &mut *&raw mut ENTRY })
+    };
+    server::serve::<Only<OPERATORS>>(&mut uart, &mut slot, &mut gauge, buffers, arena);
     stop()
 }

@@ -42,7 +42,9 @@ impl InstructionGauge {
 }
 
 impl Gauge for InstructionGauge {
-    const COUNTER: Counter = Counter::Instructions;
+    fn counter(&self) -> Counter {
+        Counter::Instructions
+    }
 
     // Never inlined, so that it costs the same wherever it is called.
     #[inline(never)]

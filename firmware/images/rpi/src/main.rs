@@ -15,8 +15,10 @@ mod mmu;
 mod registers;
 mod uart;
 
+use edgepkg_format::link::{FrameReader, FrameWriter};
 use edgepkg_format::linked::EveryOperator;
-use edgepkg_runtime::server;
+use edgepkg_format::plan::PlanEntry;
+use edgepkg_runtime::server::{self, Buffers};
 
 use crate::gauge::InstructionGauge;
 use crate::machine::Machine;
@@ -29,10 +31,16 @@ extern "C" fn main() -> ! {
     let machine = Machine::detect();
     // SAFETY: this is the boot core's first Rust code, at EL1 with the MMU off.
     unsafe { mmu::enable(machine) };
+    static mut READER: FrameReader = FrameReader::new();
+    static mut WRITER: FrameWriter = FrameWriter::new();
+    static mut ENTRY: Option<PlanEntry> = None;
     // SAFETY: `main` is called once, by `_start`, and takes each of these once.
-    let (mut uart, mut slot, arena) =
-        unsafe { (Uart::start(machine), ModelSlot::with_boot_file(), memory::arena()) };
+    let (mut uart, mut slot, buffers, arena) = unsafe {
+        let (reader, writer) = (&mut *&raw mut READER, &mut *&raw mut WRITER);
+        let buffers = Buffers { reader, writer, entry: &mut *&raw mut ENTRY };
+        (Uart::start(machine), ModelSlot::with_boot_file(), buffers, memory::arena())
+    };
     let mut gauge = InstructionGauge::calibrated();
-    server::serve::<EveryOperator>(&mut uart, &mut slot, &mut gauge, arena);
+    server::serve::<EveryOperator>(&mut uart, &mut slot, &mut gauge, buffers, arena);
     fault::stop()
 }

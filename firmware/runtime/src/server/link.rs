@@ -8,13 +8,17 @@ use super::Transport;
 
 pub(super) struct Link<'t, T> {
     transport: &'t mut T,
-    reader: FrameReader,
-    writer: FrameWriter,
+    reader: &'t mut FrameReader,
+    writer: &'t mut FrameWriter,
 }
 
 impl<'t, T: Transport> Link<'t, T> {
-    pub(super) fn new(transport: &'t mut T) -> Self {
-        Self { transport, reader: FrameReader::new(), writer: FrameWriter::new() }
+    pub(super) fn new(
+        transport: &'t mut T,
+        reader: &'t mut FrameReader,
+        writer: &'t mut FrameWriter,
+    ) -> Self {
+        Self { transport, reader, writer }
     }
 
     /// The next request, or why it is refused, with what answers it. Damaged frames are dropped: the host
@@ -34,8 +38,7 @@ impl<'t, T: Transport> Link<'t, T> {
             Err(MessageError::UnknownKind) => Err(Refusal::UnknownRequest(frame.header.kind)),
             Err(_) => Err(Refusal::Malformed),
         };
-        let reply =
-            Reply { transport: self.transport, writer: &mut self.writer, sequence: frame.header.sequence };
+        let reply = Reply { transport: self.transport, writer: self.writer, sequence: frame.header.sequence };
         Some((reply, request))
     }
 
@@ -45,16 +48,10 @@ impl<'t, T: Transport> Link<'t, T> {
         Request::decode(frame.header.kind, frame.body).ok()
     }
 
-    /// Answers the request that arrived last.
-    pub(super) fn answer_outcome(&mut self, outcome: Result<(), Refusal>) {
-        let Some(sequence) = self.reader.arrived().map(|frame| frame.header.sequence) else {
-            return;
-        };
-        let mut reply = Reply { transport: self.transport, writer: &mut self.writer, sequence };
-        match outcome {
-            Ok(()) => reply.answer(&Answer::Done),
-            Err(refusal) => reply.answer(&Answer::Refused(refusal)),
-        }
+    /// What answers the request that arrived last.
+    pub(super) fn reply(&mut self) -> Option<Reply<'_, T>> {
+        let sequence = self.reader.arrived()?.header.sequence;
+        Some(Reply { transport: self.transport, writer: self.writer, sequence })
     }
 }
 
@@ -66,6 +63,16 @@ pub(super) struct Reply<'l, T> {
 }
 
 impl<T: Transport> Reply<'_, T> {
+    /// Answers with what `outcome` makes of a success, or refuses.
+    #[inline(never)]
+    pub(super) fn answer_outcome<V>(
+        &mut self,
+        outcome: Result<V, Refusal>,
+        answer: fn(V) -> Answer<'static>,
+    ) {
+        self.answer(&outcome.map_or_else(Answer::Refused, answer));
+    }
+
     pub(super) fn answer(&mut self, answer: &Answer<'_>) {
         self.send(answer.kind(), |body| answer.encode(body));
     }

@@ -1,11 +1,12 @@
 //! From a slot to a model.
 
 use edgepkg_format::ArtifactError;
-use edgepkg_format::link::{ModelFault, ModelState};
+use edgepkg_format::link::ModelFault;
 use edgepkg_format::linked::Linked;
+use edgepkg_format::plan::PlanEntry;
 use edgepkg_format::slot::Commit;
 
-use super::Slot;
+use super::{Absence, Slot};
 use crate::error::{ModelError, SessionError};
 use crate::model::Model;
 
@@ -20,13 +21,16 @@ pub(super) fn commit(slot: &impl Slot) -> Option<Commit> {
 }
 
 /// The bytes that the slot's commit record vouches for.
-pub(super) fn committed(slot: &impl Slot) -> Result<&[u8], ModelState> {
-    let commit = commit(slot).ok_or(ModelState::Missing)?;
-    commit.committed(slot.bytes()).ok_or(ModelState::Damaged)
+pub(super) fn committed(slot: &impl Slot) -> Result<&[u8], Absence> {
+    let commit = commit(slot).ok_or(Absence::Missing)?;
+    commit.committed(slot.bytes()).ok_or(Absence::Damaged)
 }
 
-pub(super) fn parse<L: Linked>(bytes: &[u8]) -> Result<Model<'_, L>, ModelState> {
-    Model::parse_linked(bytes).map_err(|error| ModelState::Refused(model_fault(error)))
+pub(super) fn parse<'a, L: Linked>(
+    entry: &mut Option<PlanEntry>,
+    bytes: &'a [u8],
+) -> Result<Model<'a, L>, Absence> {
+    Model::parse_in(entry, bytes).map_err(|error| Absence::Refused(model_fault(error)))
 }
 
 fn model_fault(error: ModelError) -> ModelFault {

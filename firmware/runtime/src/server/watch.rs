@@ -28,6 +28,14 @@ impl<T: Transport, G: Gauge> Observer for Watch<'_, '_, T, G> {
             Observe::Digests => u64::from(digest(step.output)),
             Observe::Counts => self.gauge.stop(),
         };
+        self.report(step, value);
+    }
+}
+
+impl<T: Transport, G> Watch<'_, '_, T, G> {
+    // By itself, so that it is not on the stack while operators run.
+    #[inline(never)]
+    fn report(&mut self, step: &Step<'_>, value: u64) {
         let report = StepReport { record: step.record, layer: step.layer, kind: step.kind as u16, value };
         self.reply.answer(&Answer::Step(report));
     }

@@ -73,12 +73,12 @@ fn narrow_flow(word: u32, address: u64) -> Flow {
         _ if word & 0xFF80 == 0x4700 && register == LR => Flow::Return,
         _ if word & 0xFF80 == 0x4700 => Flow::IndirectJump,
         _ if word & 0xFF80 == 0x4780 => Flow::IndirectCall,
-        // MOV and ADD into PC.
+        // MOV and ADD into PC: but for a return, compilers jump so into tables of branches, and nowhere else.
         _ if matches!(word >> 8, 0x44 | 0x46) && high_destination(word) == PC => {
             if word == 0x46F7 {
                 Flow::Return
             } else {
-                Flow::IndirectJump
+                Flow::TableJump
             }
         }
         _ => Flow::Next,
@@ -233,6 +233,7 @@ mod tests {
         check(&[0x4798], Flow::IndirectCall); // blx r3
         check(&[0xE8DF, 0xF000], Flow::TableJump); // tbb [pc, r0]
         check(&[0xE8DF, 0xF012], Flow::TableJump); // tbh [pc, r2, lsl #1]
+        check(&[0x46B7], Flow::TableJump); // mov pc, r6
         check(&[0xDEFE], Flow::Stop); // udf
         check(&[0xF3BF, 0x8F4F], Flow::Next); // dsb
     }

@@ -244,8 +244,8 @@ pub fn packed_conv2d_i8(
     scratch: &[Cell<i8>],
     output: &[Cell<i8>],
 ) {
-    let op = &as_one_row(op);
-    let windows = Windows::new(op, input, scratch);
+    let by_pixel = is_by_pixel(op);
+    let windows = Windows::new(op, in_rows(&op.input_image, by_pixel), input, scratch);
     let channels = op.output_image.channels as usize;
     let is_narrow = channels < BLOCK;
     let rest = if is_narrow { 0 } else { channels % BLOCK };
@@ -267,7 +267,7 @@ pub fn packed_conv2d_i8(
         rows: windows.rows,
         tail_step: windows.tail_step,
     };
-    let mut positions = Positions::new(op);
+    let mut positions = Positions::new(op, in_rows(&op.output_image, by_pixel));
     let mut rest = output;
     while !rest.is_empty() {
         let first = positions.next;
@@ -317,21 +317,19 @@ pub fn packed_conv2d_i8(
     clamp_in_place(output, op.clamp);
 }
 
-/// The same convolution; where windows are pixels, of images that are a single row.
-fn as_one_row(op: &PackedConv2d) -> PackedConv2d {
+/// Whether windows are pixels, so that images may be taken as a single row.
+fn is_by_pixel(op: &PackedConv2d) -> bool {
     let Window { height, width, stride_height, stride_width, pad_top, pad_left, .. } = op.window;
     let (from, to) = (&op.input_image, &op.output_image);
-    let is_pixel = (height, width, stride_height, stride_width, pad_top, pad_left) == (1, 1, 1, 1, 0, 0);
-    if !is_pixel || (from.height, from.width) != (to.height, to.width) {
-        return *op;
-    }
-    let row = |image: &Image| Image {
-        batches: 1,
-        height: 1,
-        width: image.batches * image.height * image.width,
-        channels: image.channels,
-    };
-    PackedConv2d { input_image: row(from), output_image: row(to), ..*op }
+    (height, width, stride_height, stride_width, pad_top, pad_left) == (1, 1, 1, 1, 0, 0)
+        && (from.height, from.width) == (to.height, to.width)
+}
+
+/// `image`, or, `by_pixel`, all of it as a row.
+#[inline(always)]
+fn in_rows(image: &Image, by_pixel: bool) -> Image {
+    let Image { batches, height, width, channels } = *image;
+    if by_pixel { Image { batches: 1, height: 1, width: batches * height * width, channels } } else { *image }
 }
 
 /// Where a window lies: its batch, and the row and column of its first tap, negative in the padding.
@@ -344,28 +342,29 @@ struct Position {
 
 /// The windows of an image, one after the other.
 struct Positions<'a> {
-    op: &'a PackedConv2d,
+    window: &'a Window,
+    image: Image,
     next: Position,
     x: u32,
     y: u32,
 }
 
 impl<'a> Positions<'a> {
-    fn new(op: &'a PackedConv2d) -> Self {
+    fn new(op: &'a PackedConv2d, image: Image) -> Self {
         let (row, column) = (-(op.window.pad_top as i32), -(op.window.pad_left as i32));
-        Self { op, next: Position { batch: 0, row, column }, x: 0, y: 0 }
+        Self { window: &op.window, image, next: Position { batch: 0, row, column }, x: 0, y: 0 }
     }
 
     /// Pixels from here to the row's end.
     #[inline]
     fn left_in_row(&self) -> u32 {
-        self.op.output_image.width - self.x
+        self.image.width - self.x
     }
 
     /// Moves on by pixels of a row, at most to its end.
     #[inline]
     fn skip(&mut self, pixels: u32) {
-        let (window, image) = (&self.op.window, &self.op.output_image);
+        let (window, image) = (self.window, &self.image);
         self.x += pixels;
         self.next.column = self.next.column.wrapping_add(window.stride_width.wrapping_mul(pixels) as i32);
         if self.x == image.width {
@@ -385,6 +384,7 @@ impl<'a> Positions<'a> {
 /// What windows are read from and widened into.
 struct Windows<'a> {
     op: &'a PackedConv2d,
+    image: Image,
     input: *const i8,
     input_bytes: usize,
     /// Bytes of a row, of a pixel, between the windows of two pixels.
@@ -406,8 +406,8 @@ struct Windows<'a> {
 }
 
 impl<'a> Windows<'a> {
-    fn new(op: &'a PackedConv2d, input: View<'_>, scratch: &[Cell<i8>]) -> Self {
-        let (window, image) = (&op.window, &op.input_image);
+    fn new(op: &'a PackedConv2d, image: Image, input: View<'_>, scratch: &[Cell<i8>]) -> Self {
+        let window = &op.window;
         let gathered = scratch.as_ptr().cast::<i8>().cast_mut();
         let (row_bytes, pixel_bytes) =
             (image.width as usize * image.channels as usize, image.channels as usize);
@@ -419,6 +419,7 @@ impl<'a> Windows<'a> {
         let last_column = if window.dilation_width == 1 || window.width == 1 { last_column } else { -1 };
         Self {
             op,
+            image,
             input: first_byte(input),
             input_bytes: input.len(),
             row_bytes,
@@ -442,7 +443,7 @@ impl<'a> Windows<'a> {
         if row < 0 || column < 0 || row > last_row || column > last_column {
             return (self.input, 0);
         }
-        let row = batch as usize * self.op.input_image.height as usize + row as usize;
+        let row = batch as usize * self.image.height as usize + row as usize;
         let start = row * self.row_bytes + column as usize * self.pixel_bytes;
         let Some(room) = (self.input_bytes - start).checked_sub(self.reach) else {
             return (self.input, 0);
@@ -546,7 +547,7 @@ impl<'a> Windows<'a> {
     /// many they are.
     #[inline(always)]
     fn for_each_run(&self, position: Position, mut visit: impl FnMut(u32, Option<*const i8>, u32)) {
-        let (window, image) = (&self.op.window, &self.op.input_image);
+        let (window, image) = (&self.op.window, &self.image);
         let batch_row = position.batch as usize * image.height as usize;
         let (extent, width) = (image.width as i32, window.width as i32);
         let before = position.column.min(0).wrapping_neg().min(width);
