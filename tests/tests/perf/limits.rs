@@ -6,7 +6,7 @@ const BOARD: &str = "qemu-cortex-m4";
 /// With the operators of the first release alone.
 const BASE_RUNNER: &str = "qemu-cortex-m4-base";
 const CODE_LIMIT_BYTES: u64 = 48 << 10;
-const STACK_LIMIT_BYTES: u64 = 1 << 10;
+const STACK_LIMIT_BYTES: u64 = 1152;
 
 struct Limit {
     model: &'static str,
@@ -22,7 +22,7 @@ const LIMITS: [Limit; 5] = [
     Limit {
         model: "kws",
         arena_bytes: 10 << 10,
-        start_instructions: 14_000,
+        start_instructions: 16_000,
         run_instructions: 3_500_000,
         run_cycles: 4_600_000,
     },
@@ -43,14 +43,14 @@ const LIMITS: [Limit; 5] = [
     Limit {
         model: "vww",
         arena_bytes: 56 << 10,
-        start_instructions: 31_000,
+        start_instructions: 35_000,
         run_instructions: 5_600_000,
         run_cycles: 7_000_000,
     },
     Limit {
         model: "vww-all-channels",
         arena_bytes: 56 << 10,
-        start_instructions: 31_000,
+        start_instructions: 35_000,
         run_instructions: 10_200_000,
         run_cycles: 12_500_000,
     },
