@@ -179,6 +179,7 @@ mod tests {
             outputs: vec![],
             artifact: vec![],
             arena_bytes: 0,
+            state_bytes: 0,
             arena: None,
             macs: Default::default(),
             layers: vec![],

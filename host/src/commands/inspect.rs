@@ -172,7 +172,7 @@ fn package_result<'a>(
         rounding: package.graph.rounding.name(),
         inputs: &manifest.inputs,
         outputs: &manifest.outputs,
-        memory: Memory::of(&model),
+        memory: Memory::of(model),
         optimize: choices.optimize.name(),
         costs,
         arena: model.arena.as_ref().map(|map| Arena { map, layers: &model.layers }),

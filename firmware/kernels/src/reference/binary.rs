@@ -13,8 +13,8 @@ use crate::view::View;
 pub fn binary_i8(op: &Binary, a: View<'_>, b: View<'_>, output: &[Cell<i8>]) {
     let scaled = |x: i32, scale: Scale| multiply_by_scale(x, scale, op.rounding);
     combine(&op.dims, [&op.a_strides, &op.b_strides], [a, b], output, |a, b| {
-        let x = i32::from(a).wrapping_sub(op.a_zero_point).wrapping_shl(op.left_shift);
-        let y = i32::from(b).wrapping_sub(op.b_zero_point).wrapping_shl(op.left_shift);
+        let x = a.wrapping_sub(op.a_zero_point).wrapping_shl(op.left_shift);
+        let y = b.wrapping_sub(op.b_zero_point).wrapping_shl(op.left_shift);
         if op.function == BinaryFunction::ParametricRelu {
             let value = match x {
                 0.. => scaled(x, op.a_scale),
