@@ -31,10 +31,10 @@ fn main(arena: &'static mut [i8]) -> ! {
     static mut READER: FrameReader = FrameReader::new();
     static mut WRITER: FrameWriter = FrameWriter::new();
     static mut ENTRY: Option<PlanEntry> = None;
+    let (reader, writer, entry) = (&raw mut READER, &raw mut WRITER, &raw mut ENTRY);
     // SAFETY: `main` is called once, and nothing else names the statics.
     let (mut slot, buffers) = unsafe {
-        let (reader, writer) = (&mut *&raw mut READER, &mut *&raw mut WRITER);
-        (ModelSlot::of_board(), Buffers { reader, writer, entry: &mut *&raw mut ENTRY })
+        (ModelSlot::of_board(), Buffers { reader: &mut *reader, writer: &mut *writer, entry: &mut *entry })
     };
     server::serve::<Only<OPERATORS>>(&mut uart, &mut slot, &mut gauge, buffers, arena);
     stop()

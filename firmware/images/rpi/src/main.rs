@@ -34,10 +34,10 @@ extern "C" fn main() -> ! {
     static mut READER: FrameReader = FrameReader::new();
     static mut WRITER: FrameWriter = FrameWriter::new();
     static mut ENTRY: Option<PlanEntry> = None;
+    let (reader, writer, entry) = (&raw mut READER, &raw mut WRITER, &raw mut ENTRY);
     // SAFETY: `main` is called once, by `_start`, and takes each of these once.
     let (mut uart, mut slot, buffers, arena) = unsafe {
-        let (reader, writer) = (&mut *&raw mut READER, &mut *&raw mut WRITER);
-        let buffers = Buffers { reader, writer, entry: &mut *&raw mut ENTRY };
+        let buffers = Buffers { reader: &mut *reader, writer: &mut *writer, entry: &mut *entry };
         (Uart::start(machine), ModelSlot::with_boot_file(), buffers, memory::arena())
     };
     let mut gauge = InstructionGauge::calibrated();
