@@ -37,7 +37,7 @@ impl ChannelParameters {
     }
 }
 
-/// What [`Conv2d16`] holds for each output channel, in the constant section: 16 bytes, one after the other.
+/// What [`Conv2d16`](super::Conv2d16) holds for each output channel, in the constant section: 16 bytes, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WideChannelParameters {
     /// Bias in the accumulator's scale, zero points folded in.
