@@ -377,8 +377,8 @@ pub enum Op {
         /// What they are sums of.
         running: Running,
     },
-    /// `[x]`: the index along `axis` of the greatest or least element, the first of equal ones; int32 in int
-    /// graphs. Whether the dimension stays as 1 follows from the shapes.
+    /// `[x]`: the index along `axis` of the greatest or least element, the first or last of equal
+    /// ones; int32 in int graphs. Whether the dimension stays as 1 follows from the shapes.
     ArgExtreme {
         /// The dimension.
         axis: usize,
@@ -594,8 +594,8 @@ impl Op {
             Op::TransposeConv2d(_) => "TransposeConv2D",
             Op::BatchMatMul { .. } => "BatchMatMul",
             Op::CumulativeSum { .. } => "CumSum",
-            Op::ArgExtreme { extreme: Extreme::Greatest, .. } => "ArgMax",
-            Op::ArgExtreme { extreme: Extreme::Least, .. } => "ArgMin",
+            Op::ArgExtreme { extreme: Extreme::Greatest | Extreme::LastGreatest, .. } => "ArgMax",
+            Op::ArgExtreme { extreme: Extreme::Least | Extreme::LastLeast, .. } => "ArgMin",
             Op::Gather { .. } => "Gather",
             Op::Requantize => "Requantize",
             Op::Stateful(op) => op.name(),

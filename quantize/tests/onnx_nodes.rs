@@ -34,6 +34,7 @@ fn stored(folder: &Path, what: &str) -> Option<TensorProto> {
 
 fn floats(tensor: &TensorProto) -> Vec<f32> {
     let tensor: Tensor = load_tensor(&MmapDataResolver, tensor, None).expect("a stored tensor is sound");
+    let tensor = tensor.cast_to::<f32>().expect("it is of numbers");
     tensor.to_plain_array_view::<f32>().expect("it is of floats").iter().copied().collect()
 }
 

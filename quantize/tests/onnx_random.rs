@@ -10,8 +10,8 @@ use edgepkg_quantize::pipeline::{Options, quantize};
 use edgepkg_quantize::samples::{Array, Samples};
 use edgepkg_quantize::simplify::simplify;
 use support::Random;
-use support::onnx_file::{OnnxFile, float, int, ints, word};
-use tract_onnx::pb::{AttributeProto, NodeProto};
+use support::onnx_file::{OnnxFile, float, int, int_tensor, ints, word};
+use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 
 const GRAPHS: u64 = 1500;
 const TOLERANCE: f32 = 2e-4;
@@ -77,7 +77,7 @@ impl Generator {
         let x = self.values[at].clone();
         let rank = x.shape.len();
         let image = (3..=4).contains(&rank);
-        match self.random.within(0..=31) {
+        match self.random.within(0..=32) {
             0..=2 if image => self.convolution(&x),
             3 if image => self.pool(&x),
             4 if image => self.global(&x),
@@ -102,6 +102,7 @@ impl Generator {
             27 => self.tile_or_gather(&x),
             28 if rank == 4 => self.blocks(&x),
             31 if image => self.transposed_convolution(&x),
+            32 if self.file.opset >= 11 => self.running_sum(&x),
             29 | 30 if image && self.file.opset >= 11 => self.resize(&x),
             21 => {
                 let op = if self.random.flip() { "Identity" } else { "Dropout" };
@@ -431,9 +432,17 @@ impl Generator {
             pads[axis] = self.random.within(0..=2);
             pads[axis + rank] = self.random.within(0..=1);
         }
+        // tract reflects at most once.
+        let once = (1..rank).all(|axis| pads[axis].max(pads[axis + rank]) < x.shape[axis]);
+        let mode = *self.random.pick(if once {
+            &["constant", "edge", "reflect"][..]
+        } else {
+            &["constant", "edge"]
+        });
         let shape = (0..rank).map(|axis| x.shape[axis] + pads[axis] + pads[axis + rank]).collect();
         let pads: Vec<i64> = pads.iter().map(|&pad| pad as i64).collect();
-        let (inputs, attributes) = self.list(11, "pads", &pads);
+        let (inputs, mut attributes) = self.list(11, "pads", &pads);
+        attributes.push(word("mode", mode));
         let inputs: Vec<&str> = [&x.name].into_iter().chain(&inputs).map(|input| &**input).collect();
         self.push("Pad", &inputs, attributes, shape);
     }
@@ -457,8 +466,11 @@ impl Generator {
         let axis = self.random.within(1..=x.shape.len() - 1);
         let extent = x.shape[axis];
         let start = self.random.within(0..=extent - 1);
-        let end = self.random.within(start + 1..=extent);
         let mut shape = x.shape.clone();
+        if self.file.opset >= 10 && self.random.within(0..=2) == 0 {
+            return self.stepped_slice(x, axis, start);
+        }
+        let end = self.random.within(start + 1..=extent);
         shape[axis] = end - start;
         let ends = if end == extent && self.random.flip() { i64::MAX } else { end as i64 };
         let lists = [("starts", start as i64), ("ends", ends), ("axes", axis as i64)];
@@ -470,6 +482,28 @@ impl Generator {
             let attributes = lists.map(|(name, value)| ints(name, &[value])).to_vec();
             self.push("Slice", &[&x.name], attributes, shape);
         }
+    }
+
+    /// Every second or third element from `start` on, forward or backward.
+    fn stepped_slice(&mut self, x: &Value, axis: usize, start: usize) {
+        let step = self.random.within(2..=3);
+        let (end, step, taken) = match self.random.flip() {
+            true => (i64::MAX, step as i64, (x.shape[axis] - start).div_ceil(step)),
+            false => (i64::MIN + 1, -(step as i64), (start + 1).div_ceil(step)),
+        };
+        let mut shape = x.shape.clone();
+        shape[axis] = taken;
+        let lists = [start as i64, end, axis as i64, step].map(|value| self.file.ints(&[value]));
+        let inputs = [&*x.name, &lists[0], &lists[1], &lists[2], &lists[3]];
+        self.push("Slice", &inputs, vec![], shape);
+    }
+
+    fn running_sum(&mut self, x: &Value) {
+        let axis = self.random.within(1..=x.shape.len() - 1);
+        let axis = self.file.tensor(TensorProto { dims: vec![], ..int_tensor(&[axis as i64]) });
+        let flags = [self.random.flip(), self.random.flip()];
+        let attributes = vec![int("exclusive", flags[0].into()), int("reverse", flags[1].into())];
+        self.push("CumSum", &[&x.name, &axis], attributes, x.shape.clone());
     }
 
     fn mean(&mut self, x: &Value) {

@@ -193,7 +193,7 @@ fn everything_unsupported_is_named_at_once() {
     file.input("x", &[1, 2, 6, 6]);
     let a = file.node("LRN", &["x"], vec![]);
     let b = file.node("Relu", &[&a], vec![]);
-    let _ = file.node("ArgMax", &[&b], vec![]);
+    let _ = file.node("Hardmax", &[&b], vec![]);
     let c = file.node("MaxPool", &["x"], vec![ints("kernel_shape", &[2, 2]), ints("dilations", &[2, 2])]);
     let d = file.node("MatMul", &[&c, &c], vec![]);
     file.graph.node.push(NodeProto {
@@ -211,7 +211,7 @@ fn everything_unsupported_is_named_at_once() {
         found,
         [
             ("LRN", "LRN_0", ""),
-            ("ArgMax", "ArgMax_2", ""),
+            ("Hardmax", "Hardmax_2", ""),
             ("MaxPool", "MaxPool_3", "dilations"),
             ("com.example.Fused", "y", ""),
         ]

@@ -591,7 +591,7 @@ records! {
         rounding: Rounding,
     }
 
-    /// The index of the greatest or least element along one dimension, the first of equal ones.
+    /// The index of the greatest or least element along one dimension, the first or last of equal ones.
     ArgExtreme = 24 {
         /// int8, `[outer, count, inner]`.
         input: TensorRef,

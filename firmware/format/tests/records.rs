@@ -523,7 +523,7 @@ fn arg_extreme() {
         inner: 6,
         extreme: Extreme::Least,
     };
-    check_with_choices(record, 24, 8, &[0, 2], &[Choice { at: 7, value: 1, count: 2 }]);
+    check_with_choices(record, 24, 8, &[0, 2], &[Choice { at: 7, value: 1, count: 4 }]);
 }
 
 #[test]

@@ -269,15 +269,21 @@ fn places_of_extremes() {
     let mut random = Random(24);
     for _ in 0..100 {
         let [outer, count, inner] = [3, 6, 3].map(|greatest| random.extent(greatest));
-        let extreme = random.one_of(&[Extreme::Greatest, Extreme::Least]);
+        let extreme =
+            random.one_of(&[Extreme::Greatest, Extreme::Least, Extreme::LastGreatest, Extreme::LastLeast]);
         let (input, output) = (arena(DType::Int8), arena(DType::Int32));
         let record = Record::from(ArgExtreme { input, output, outer, count, inner, extreme });
         let values: Vec<i8> = random.bytes(lengths(&record).0[0]).iter().map(|value| value / 40).collect();
         let mut expected = Vec::new();
         for (block, lane) in (0..outer).flat_map(|block| (0..inner).map(move |lane| (block, lane))) {
             let value = |at: u32| i32::from(values[((block * count + at) * inner + lane) as usize]);
-            let key = |at: &u32| if extreme == Extreme::Greatest { -value(*at) } else { value(*at) };
-            let found = (0..count).min_by_key(key).unwrap();
+            let found = match extreme {
+                Extreme::Greatest => (0..count).min_by_key(|&at| -value(at)),
+                Extreme::Least => (0..count).min_by_key(|&at| value(at)),
+                Extreme::LastGreatest => (0..count).rev().min_by_key(|&at| -value(at)),
+                Extreme::LastLeast => (0..count).rev().min_by_key(|&at| value(at)),
+            };
+            let found = found.unwrap();
             expected.extend(found.to_le_bytes().map(|byte| byte as i8));
         }
         check(&record, &[values], &expected);

@@ -368,7 +368,7 @@ fn check_near_float(op: &Op, shape: &[usize], inputs: impl Fn(&mut Builder, Tens
 
 #[test]
 fn places_of_extremes_are_indices() {
-    for extreme in [Extreme::Greatest, Extreme::Least] {
+    for extreme in [Extreme::Greatest, Extreme::Least, Extreme::LastGreatest, Extreme::LastLeast] {
         let (mut builder, x) = Builder::new(&[1, 4, 2]);
         let y = builder.node("y", Op::ArgExtreme { axis: 1, extreme }, &[x], &[1, 2]);
         let (calibrated, samples) = builder.calibrate(&[y], &[3.0, 1.0, -2.0, 7.0, 5.0, -4.0, 0.0, 2.0]);

@@ -40,6 +40,8 @@ pub(super) fn arg_extreme(axis: usize, extreme: Extreme, shape: &[usize], input:
             let is_better = match extreme {
                 Extreme::Greatest => value > best,
                 Extreme::Least => value < best,
+                Extreme::LastGreatest => value >= best,
+                Extreme::LastLeast => value <= best,
             };
             if is_better {
                 found = at;

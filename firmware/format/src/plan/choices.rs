@@ -33,12 +33,16 @@ choice! {
 }
 
 choice! {
-    /// Which end of an order.
+    /// Which end of an order, and which of equal elements there.
     Extreme {
-        /// The greatest.
+        /// The first of the greatest.
         Greatest = 0,
-        /// The least.
+        /// The first of the least.
         Least = 1,
+        /// The last of the greatest.
+        LastGreatest = 2,
+        /// The last of the least.
+        LastLeast = 3,
     }
 }
 

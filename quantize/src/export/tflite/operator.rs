@@ -161,6 +161,9 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             let (builtin, options) = match extreme {
                 Extreme::Greatest => (Builtin::ArgMax, Options::ArgMax),
                 Extreme::Least => (Builtin::ArgMin, Options::ArgMin),
+                Extreme::LastGreatest | Extreme::LastLeast => {
+                    return Err("takes the last of equal elements, which TensorFlow Lite cannot express");
+                }
             };
             let axis = draft.indices(node, "axis", &[], &words(&[*axis]));
             push(draft, node, builtin, &[axis], options);

@@ -23,9 +23,10 @@ use tract_onnx::tract_core::internal::{DatumType, Tensor as Values};
 
 use super::infer::Facts;
 use super::protobuf::Model;
+use super::shapes::writes_indices;
 use super::site::{Fact, Refusal, Site, floats, unsupported};
 use super::unreadable;
-use crate::graph::{FloatGraph, FloatTensor, Node, Op, Tensor, TensorId};
+use crate::graph::{Extreme as Place, FloatGraph, FloatTensor, Node, Op, Tensor, TensorId};
 use crate::import::ImportError;
 use crate::interpret::Interpreter;
 use together::Extreme;
@@ -118,7 +119,7 @@ impl Lowering {
         lower: impl FnOnce(&mut Self, &[usize]) -> Result<TensorId, Refusal>,
     ) -> Result<(), Refusal> {
         let Some(fact) = fact.filter(|fact| fact.value.is_none()) else { return Ok(()) };
-        if fact.datum_type != DatumType::F32 {
+        if fact.datum_type != DatumType::F32 && !writes_indices(site.node) {
             return unsupported(format!("values of type {:?} that are not constant", fact.datum_type));
         }
         site.ensure(!fact.shape.contains(&0), format!("makes a tensor of shape {:?}", fact.shape))?;
@@ -162,6 +163,9 @@ impl Lowering {
             "Cast" if *shape == *site.x().shape && site.x().datum_type == DatumType::F32 => {
                 self.unary(site, Op::Reshape, shape)
             }
+            "ArgMax" => self.place_of_extreme(site, [Place::Greatest, Place::LastGreatest], shape),
+            "ArgMin" => self.place_of_extreme(site, [Place::Least, Place::LastLeast], shape),
+            "CumSum" => self.running_sum(site, shape),
             "ConvTranspose" => self.transposed_convolution(site, shape),
             "DepthToSpace" => self.depth_to_space(site, shape),
             "Expand" => self.expand(site, shape),

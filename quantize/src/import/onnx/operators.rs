@@ -67,6 +67,8 @@ const fn operator(
 static OPERATORS: &[Operator] = &[
     operator("Abs", 1..=1, &[]),
     operator("Add", 2..=2, &[]),
+    operator("ArgMax", 1..=1, &[("axis", AXIS), ("keepdims", FLAG), ("select_last_index", FLAG)]),
+    operator("ArgMin", 1..=1, &[("axis", AXIS), ("keepdims", FLAG), ("select_last_index", FLAG)]),
     operator(
         "AveragePool",
         1..=1,
@@ -133,6 +135,7 @@ static OPERATORS: &[Operator] = &[
         ],
     ),
     operator("Cos", 1..=1, &[]),
+    operator("CumSum", 2..=2, &[("exclusive", FLAG), ("reverse", FLAG)]),
     operator("DepthToSpace", 1..=1, &[("blocksize", STEP), ("mode", Word(&["DCR", "CRD"]))]),
     operator(
         "DequantizeLinear",
@@ -255,6 +258,8 @@ const SINCE: i64 = 7;
 /// Operators that an earlier version means alike.
 static SINCE_EARLIER: &[(&str, i64)] = &[
     ("Abs", 6),
+    ("ArgMax", 1),
+    ("ArgMin", 1),
     ("AveragePool", 1),
     ("Ceil", 6),
     ("Clip", 6),

@@ -24,10 +24,13 @@ use Floats::{All, First};
 /// Sorted by name.
 static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("Abs", All, unchanged),
+    ("ArgMax", All, reduced_along_one),
+    ("ArgMin", All, reduced_along_one),
     ("Ceil", All, unchanged),
     ("Celu", All, unchanged),
     ("ConvTranspose", All, |site| Ok(vec![spreading::shape(site)?])),
     ("Cos", All, unchanged),
+    ("CumSum", First, summed_along_one),
     ("DepthToSpace", All, depth_to_space),
     ("Elu", All, unchanged),
     ("Erf", All, unchanged),
@@ -95,11 +98,17 @@ pub(super) fn infer(site: &Site<'_>) -> Result<Option<Vec<Option<Fact>>>, Refusa
         site.ensure(shape.len() <= MAX_RANK, problem)?;
         check_size(site, shape)?;
     }
-    let fact = |shape| Fact { shape, datum_type: f32::datum_type(), value: None };
+    let datum_type = if writes_indices(site.node) { i64::datum_type() } else { f32::datum_type() };
+    let fact = |shape| Fact { shape, datum_type, value: None };
     let names = site.node.output.iter();
     Ok(Some(
         shapes.into_iter().zip(names).map(|(shape, name)| (!name.is_empty()).then(|| fact(shape))).collect(),
     ))
+}
+
+/// Whether what a node writes says where elements are.
+pub(super) fn writes_indices(node: &NodeProto) -> bool {
+    matches!(&*node.op_type, "ArgMax" | "ArgMin")
 }
 
 fn unchanged(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
@@ -136,13 +145,38 @@ pub(super) fn reduced_axes(site: &Site<'_>, operand_since: i64) -> Result<Vec<us
 }
 
 fn reduced(site: &Site<'_>, operand_since: i64) -> Result<Vec<Vec<usize>>, Refusal> {
-    let axes = reduced_axes(site, operand_since)?;
+    Ok(without(site, &reduced_axes(site, operand_since)?))
+}
+
+fn reduced_along_one(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    Ok(without(site, &[reduced_axis(site)?]))
+}
+
+/// The axis of an operator that takes away one.
+pub(super) fn reduced_axis(site: &Site<'_>) -> Result<usize, Refusal> {
+    site.axis(site.int("axis").unwrap_or(0), site.rank())
+}
+
+/// The shape that is left of the first operand's, `axes` being 1 or not there.
+fn without(site: &Site<'_>, axes: &[usize]) -> Vec<Vec<usize>> {
     let keep = site.int("keepdims") != Some(0);
     let extents = site.x().shape.iter().enumerate().filter_map(|(axis, &extent)| {
         let taken = axes.contains(&axis);
         if taken && !keep { None } else { Some(if taken { 1 } else { extent }) }
     });
-    Ok(vec![extents.collect()])
+    vec![extents.collect()]
+}
+
+fn summed_along_one(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    summed_axis(site)?;
+    unchanged(site)
+}
+
+/// The axis that running sums go along.
+pub(super) fn summed_axis(site: &Site<'_>) -> Result<usize, Refusal> {
+    let axis = site.all_ints(1).filter(|axes| axes.len() == 1);
+    let Some(axis) = axis else { return unsupported("an axis that is not a constant number") };
+    site.axis(axis[0], site.rank())
 }
 
 /// Batches, channels, rows and columns.

@@ -95,7 +95,7 @@ choices! {
     MatrixLayout { RowsFirst, ColumnsFirst }
     Direction { Forward, Backward }
     Running { Including, Excluding }
-    Extreme { Greatest, Least }
+    Extreme { Greatest, Least, LastGreatest, LastLeast }
 }
 
 /// Parameters of a convolution.

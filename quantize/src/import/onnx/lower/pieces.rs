@@ -1,13 +1,10 @@
-//! Operators that cut a tensor and join the pieces in another way.
+//! Operators that take some elements of a tensor, or all of them in another order.
 
 use super::super::operands::stated_shape;
 use super::super::shapes::{block, parts};
 use super::super::site::{Refusal, Site, unsupported};
 use super::Lowering;
 use crate::graph::{Op, TensorId};
-
-/// The most pieces that one dimension is joined of: each is a step on the device.
-const MAX_PIECES: usize = 64;
 
 impl Lowering {
     /// What Split writes at `position`.
@@ -35,31 +32,20 @@ impl Lowering {
         self.emit(site, Op::Slice { begin: corner }, vec![x], shape)
     }
 
-    /// Elements of `x` along `axis` at `indices`: runs of neighbours, joined.
-    pub(super) fn gathered(
+    /// Elements of `x` along `axis` at `indices`, which are less than its extent.
+    pub(super) fn taken(
         &mut self,
         site: &Site<'_>,
         x: TensorId,
         axis: usize,
-        indices: &[usize],
-    ) -> Result<TensorId, Refusal> {
-        let mut runs: Vec<(usize, usize)> = Vec::new();
-        for &index in indices {
-            match runs.last_mut() {
-                Some((begin, taken)) if *begin + *taken == index => *taken += 1,
-                _ => runs.push((index, 1)),
-            }
-        }
-        if runs.len() > MAX_PIECES {
-            return unsupported(format!("{} pieces; up to {MAX_PIECES} are joined", runs.len()));
+        indices: Vec<usize>,
+    ) -> TensorId {
+        if indices.windows(2).all(|pair| pair[0] + 1 == pair[1]) {
+            return self.piece(site, x, axis, (indices[0], indices.len()));
         }
         let mut shape = self.shape(x).to_vec();
         shape[axis] = indices.len();
-        let mut pieces: Vec<TensorId> = runs.into_iter().map(|run| self.piece(site, x, axis, run)).collect();
-        Ok(match pieces.len() {
-            1 => pieces.remove(0),
-            _ => self.emit(site, Op::Concat { axis }, pieces, shape),
-        })
+        self.emit(site, Op::Take { axis, indices }, vec![x], shape)
     }
 
     pub(super) fn gather(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
@@ -71,32 +57,23 @@ impl Lowering {
         let from_start = |index: i64| if index < 0 { index + from[axis] as i64 } else { index };
         let indices: Vec<usize> = indices.into_iter().map(|index| from_start(index) as usize).collect();
         let x = self.operand(site, 0)?;
-        let gathered = self.gathered(site, x, axis, &indices)?;
+        let gathered = self.taken(site, x, axis, indices);
         Ok(self.emit(site, Op::Reshape, vec![gathered], shape.to_vec()))
     }
 
     /// `x` repeated along each dimension.
-    pub(super) fn repeated(
-        &mut self,
-        site: &Site<'_>,
-        mut x: TensorId,
-        repeats: &[usize],
-    ) -> Result<TensorId, Refusal> {
+    pub(super) fn repeated(&mut self, site: &Site<'_>, mut x: TensorId, repeats: &[usize]) -> TensorId {
         for (axis, &count) in repeats.iter().enumerate().filter(|(_, count)| **count > 1) {
-            if count > MAX_PIECES {
-                return unsupported(format!("{count} repetitions; up to {MAX_PIECES} are joined"));
-            }
-            let mut shape = self.shape(x).to_vec();
-            shape[axis] *= count;
-            x = self.emit(site, Op::Concat { axis }, vec![x; count], shape);
+            let extent = self.shape(x)[axis];
+            x = self.taken(site, x, axis, (0..extent * count).map(|position| position % extent).collect());
         }
-        Ok(x)
+        x
     }
 
     pub(super) fn tile(&mut self, site: &Site<'_>) -> Result<TensorId, Refusal> {
         let repeats = stated_shape(site, 1)?;
         let x = self.unary(site, Op::Reshape, &site.x().shape)?;
-        self.repeated(site, x, &repeats)
+        Ok(self.repeated(site, x, &repeats))
     }
 
     pub(super) fn expand(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
@@ -105,7 +82,7 @@ impl Lowering {
         let repeats: Vec<usize> =
             shape.iter().zip(&same_rank).map(|(&to, &from)| if from == to { 1 } else { to }).collect();
         let x = self.unary(site, Op::Reshape, &same_rank)?;
-        self.repeated(site, x, &repeats)
+        Ok(self.repeated(site, x, &repeats))
     }
 
     /// A reshape, a transpose and a reshape.

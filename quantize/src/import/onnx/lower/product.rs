@@ -89,15 +89,18 @@ impl Lowering {
     }
 
     pub(super) fn matmul(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
-        const BATCHES: &str = "weights that differ from batch to batch";
         if let Some(weights) = self.constant_operand(site, 1) {
-            let Some(weights) = Matrix::new(weights, Vector::Column) else { return unsupported(BATCHES) };
+            let Some(weights) = Matrix::new(weights, Vector::Column) else {
+                return self.product_of_two(site, shape);
+            };
             let x = self.operand(site, 0)?;
             let product = self.multiplied(site, x, (site.input_name(1), weights.transposed()), None);
             return Ok(self.reshaped(site, product, shape));
         }
         let Some(weights) = self.constant_operand(site, 0) else { return self.product_of_two(site, shape) };
-        let Some(weights) = Matrix::new(weights, Vector::Row) else { return unsupported(BATCHES) };
+        let Some(weights) = Matrix::new(weights, Vector::Row) else {
+            return self.product_of_two(site, shape);
+        };
         let weights = (site.input_name(0), weights);
         let x = self.operand(site, 1)?;
         if self.shape(x).len() == 1 {
@@ -110,7 +113,7 @@ impl Lowering {
         Ok(self.reshaped(site, product, shape))
     }
 
-    /// Matrices that both vary; a vector is a matrix of one row or column.
+    /// Matrices that both vary, or of which one differs from batch to batch; a vector is a matrix of one row or column.
     fn product_of_two(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
         let (mut a, mut b) = (self.operand(site, 0)?, self.operand(site, 1)?);
         if let &[depth] = self.shape(a) {

@@ -1,10 +1,12 @@
 //! Operators that make one value of many.
 
-use super::super::shapes::reduced_axes;
+use super::super::shapes::{reduced_axes, reduced_axis, summed_axis};
 use super::super::site::{Refusal, Site, unsupported};
 use super::Lowering;
 use super::together::Extreme;
-use crate::graph::{Activation, Op, Padding, Pool, TensorId, UnaryFunction};
+use crate::graph::{
+    Activation, Direction, Extreme as Place, Op, Padding, Pool, Running, TensorId, UnaryFunction,
+};
 use crate::validate::MAX_IMAGE_EXTENT;
 
 impl Lowering {
@@ -53,6 +55,23 @@ impl Lowering {
             activation: Activation::NONE,
         };
         Ok(self.emit(site, Op::MaxPool2d(pool), vec![image], vec![1, 1, 1, channels]))
+    }
+
+    /// Where the extreme element is: the first of equal ones, or, where the file asks for it, the last.
+    pub(super) fn place_of_extreme(
+        &mut self,
+        site: &Site<'_>,
+        [first, last]: [Place; 2],
+        shape: &[usize],
+    ) -> Result<TensorId, Refusal> {
+        let extreme = if site.flag("select_last_index") { last } else { first };
+        self.unary(site, Op::ArgExtreme { axis: reduced_axis(site)?, extreme }, shape)
+    }
+
+    pub(super) fn running_sum(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let direction = if site.flag("reverse") { Direction::Backward } else { Direction::Forward };
+        let running = if site.flag("exclusive") { Running::Excluding } else { Running::Including };
+        self.unary(site, Op::CumulativeSum { axis: summed_axis(site)?, direction, running }, shape)
     }
 
     /// Along the last dimension.

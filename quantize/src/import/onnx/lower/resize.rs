@@ -33,7 +33,7 @@ impl Lowering {
         shape[position] = axis.to;
         let rows = self.reshaped(site, x, &[outer, axis.from, inner]);
         let rows = match map.indices(axis.from) {
-            Some(indices) => self.taken(site, rows, axis.from, &indices)?,
+            Some(indices) => self.taken(site, rows, 1, indices),
             None => {
                 let lines = self.transposed(site, rows, vec![0, 2, 1]);
                 let lines = self.mapped(site, lines, [axis.to, axis.from], map.weights, map.addends);
@@ -41,25 +41,6 @@ impl Lowering {
             }
         };
         Ok(self.reshaped(site, rows, &shape))
-    }
-
-    /// Elements of `rows` along dimension 1 of 3: repeated, when each is taken as often, else one by one.
-    fn taken(
-        &mut self,
-        site: &Site<'_>,
-        rows: TensorId,
-        from: usize,
-        indices: &[usize],
-    ) -> Result<TensorId, Refusal> {
-        let times = indices.len() / from;
-        let each_alike = times > 0 && indices.iter().enumerate().all(|(at, &index)| index == at / times);
-        if !each_alike {
-            return self.gathered(site, rows, 1, indices);
-        }
-        let [outer, inner] = [0, 2].map(|position| self.shape(rows)[position]);
-        let single = self.reshaped(site, rows, &[outer, from, 1, inner]);
-        let repeated = self.repeated(site, single, &[1, 1, times, 1])?;
-        Ok(self.reshaped(site, repeated, &[outer, from * times, inner]))
     }
 }
 
