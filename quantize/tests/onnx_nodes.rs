@@ -1,25 +1,26 @@
 //! ONNX's own conformance tests of single operators: each gives the outputs stored or is refused by name,
-//! as `onnx_nodes.md` says. Every input but the first is made a constant, as in models.
+//! as `onnx_nodes.md` says; and what comes of each operator as int8 and int16, as `onnx_operators.md` says.
 
 #![cfg(feature = "onnx")]
 
 mod support;
 
 use std::fmt::Write;
-use std::path::Path;
 
+use edgepkg_quantize::assign_int8::Int16Layers;
+use edgepkg_quantize::graph::{FloatGraph, Tensor};
+use edgepkg_quantize::import::onnx;
+use edgepkg_quantize::pipeline::{Options, quantize};
+use edgepkg_quantize::samples::{Array, Samples};
 use edgepkg_quantize::simplify::simplify;
-use prost::Message;
-use tract_onnx::data_resolver::MmapDataResolver;
-use tract_onnx::pb::{ModelProto, TensorProto};
-use tract_onnx::prelude::Tensor;
-use tract_onnx::tensor::load_tensor;
+use support::node_tests::{NodeTest, floats, load_all};
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/onnx_nodes.md");
+const NODES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/onnx_nodes.md");
+const OPERATORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/onnx_operators.md");
 /// How far outputs may be from those stored: a share of them, and a number.
 const TOLERANCES: (f32, f32) = (1e-3, 1e-5);
 
-const HEADER: &str = "\
+const NODES_HEADER: &str = "\
 # ONNX's conformance tests of single operators
 
 What the importer makes of each: it gives the stored outputs in float32 (within 1e-3 of each value, or 1e-5), or
@@ -27,41 +28,46 @@ it refuses the model for the reason named. Every input but the first is a consta
 than the first are asked of Split alone. `cargo xtask bless` writes this table.
 ";
 
-fn stored(folder: &Path, what: &str) -> Option<TensorProto> {
-    let bytes = std::fs::read(folder.join("test_data_set_0").join(what)).ok()?;
-    TensorProto::decode(&*bytes).ok()
+const OPERATORS_HEADER: &str = "\
+# ONNX's operators
+
+Every operator that is read, from the importer's own list, and what is computed of it: how many of ONNX's conformance
+tests give the outputs stored in float32, and the signal to quantization noise of the worst of those as int8 and with
+`--int16-layers all`, each calibrated on its own input (one small sample: a model's layers do better). *Exact* is no
+difference at all, *indices* are compared as such by other tests, a dash is what that width does not have. Operators
+without a test of their own are tested against tract in random graphs (`onnx_random.rs`), or only ever make constants. What
+is refused of an operator stands in the last column; each test has its row in [onnx_nodes.md](onnx_nodes.md).
+`cargo xtask bless` writes this table.
+
+| operator | operator sets | tests passed | int8 | int16 | refused |
+|---|---|---:|---:|---:|---|
+";
+
+/// What a test came to.
+enum Outcome {
+    /// The graph of a model that gives the outputs stored.
+    Passes(FloatGraph),
+    /// Why the importer refuses it.
+    Refused(String),
 }
 
-fn floats(tensor: &TensorProto) -> Vec<f32> {
-    let tensor: Tensor = load_tensor(&MmapDataResolver, tensor, None).expect("a stored tensor is sound");
-    let tensor = tensor.cast_to::<f32>().expect("it is of numbers");
-    tensor.to_plain_array_view::<f32>().expect("it is of floats").iter().copied().collect()
-}
-
-/// Runs the test in `folder`: the model's refusal, or nothing when all is well.
-fn run(folder: &Path, name: &str, file: &[u8]) -> Option<String> {
-    let mut model = ModelProto::decode(file).expect("it is protobuf");
-    let graph = model.graph.as_mut().expect("it has a graph");
-    for (index, input) in graph.input.iter().enumerate().skip(1) {
-        let Some(mut constant) = stored(folder, &format!("input_{index}.pb")) else { continue };
-        constant.name.clone_from(&input.name);
-        graph.initializer.push(constant);
-    }
-    if graph.node[0].op_type != "Split" {
-        graph.output.truncate(1);
-    }
-    let imported = match support::read_onnx(&model.encode_to_vec()) {
+fn run(test: &NodeTest) -> Outcome {
+    let name = &test.name;
+    let imported = match support::read_onnx(&test.model) {
         Ok(graph) => graph,
         Err(error) => {
             let reason = error.to_string();
             assert!(!reason.contains("contradict each other"), "{name}: a panic");
-            return Some(reason.split_whitespace().collect::<Vec<_>>().join(" "));
+            return Outcome::Refused(reason.split_whitespace().collect::<Vec<_>>().join(" "));
         }
     };
-    let input = floats(&stored(folder, "input_0.pb").expect("an input"));
-    for (graph, stage) in [(&imported, "imported"), (&simplify(imported.clone()), "simplified")] {
-        for (index, found) in support::interpret(graph, std::slice::from_ref(&input)).iter().enumerate() {
-            let expected = floats(&stored(folder, &format!("output_{index}.pb")).expect("an output"));
+    let input = floats(test.input.as_ref().expect("an input"));
+    let simplified = simplify(imported.clone());
+    for (graph, stage) in [(&imported, "imported"), (&simplified, "simplified")] {
+        let found = support::interpret(graph, std::slice::from_ref(&input));
+        assert_eq!(found.len(), test.outputs.len(), "{name}, {stage}: outputs");
+        for (found, expected) in found.iter().zip(&test.outputs) {
+            let expected = floats(expected);
             assert_eq!(found.len(), expected.len(), "{name}, {stage}: elements");
             for (found, expected) in found.iter().zip(expected) {
                 let allowed = TOLERANCES.0 * expected.abs() + TOLERANCES.1;
@@ -69,44 +75,98 @@ fn run(folder: &Path, name: &str, file: &[u8]) -> Option<String> {
             }
         }
     }
-    None
+    Outcome::Passes(simplified)
+}
+
+/// The worst output's signal to noise in decibels, infinite where there is no noise; `None` where `layers`
+/// cannot be.
+fn decibels(test: &NodeTest, graph: &FloatGraph, layers: Int16Layers) -> Option<f64> {
+    let elements = floats(test.input.as_ref().expect("an input"));
+    let shape = [&[1], graph.tensor(graph.inputs[0]).shape()].concat();
+    let samples = Samples::new(graph, vec![Array { shape, elements }]).expect("the input fits the model");
+    let options = Options { int16_layers: layers, ..Options::default() };
+    let quantized = quantize(graph.clone(), &samples, None, &options, &mut |_| ()).ok()?;
+    Some(quantized.report.sqnr_db.unwrap_or(f64::INFINITY))
+}
+
+/// A row of the operators' table.
+fn row(operator: &str, since: i64, outcomes: &[(NodeTest, Outcome)]) -> String {
+    let of_operator = || outcomes.iter().filter(|(test, _)| test.operator == operator);
+    let passing = || {
+        of_operator().filter_map(|(test, outcome)| match outcome {
+            Outcome::Passes(graph) => Some((test, graph)),
+            Outcome::Refused(_) => None,
+        })
+    };
+    let column = |layers: Int16Layers| {
+        let worst = passing().map(|(test, graph)| decibels(test, graph, layers.clone()));
+        match worst.min_by(|a, b| a.partial_cmp(b).expect("numbers")) {
+            _ if matches!(operator, "ArgMax" | "ArgMin") => "indices".to_owned(),
+            None => String::new(),
+            Some(None) => "-".to_owned(),
+            Some(Some(f64::INFINITY)) => "exact".to_owned(),
+            Some(Some(decibels)) => format!("{decibels:.0} dB"),
+        }
+    };
+    let mut refused: Vec<&str> = of_operator()
+        .filter_map(|(_, outcome)| match outcome {
+            Outcome::Passes(_) => None,
+            Outcome::Refused(reason) => Some(short(reason)),
+        })
+        .collect();
+    refused.sort_unstable();
+    refused.dedup();
+    let tests = of_operator().count();
+    let tests = if tests == 0 { String::new() } else { format!("{} of {tests}", passing().count()) };
+    let (int8, int16) = (column(Int16Layers::None), column(Int16Layers::All));
+    format!("| {operator} | {since} and later | {tests} | {int8} | {int16} | {} |\n", refused.join("; "))
+}
+
+/// What is refused, without the node that asked for it.
+fn short(reason: &str) -> &str {
+    let behind_version = reason.split_once(", version ").and_then(|(_, rest)| rest.split_once(": "));
+    let behind_name = reason.rsplit_once("` ").map(|(_, rest)| rest);
+    behind_version.map(|(_, reason)| reason).or(behind_name).unwrap_or(reason)
+}
+
+fn check(file: &str, found: &str) {
+    if std::env::var_os("EDGEPKG_BLESS").is_some() {
+        std::fs::write(file, found).expect("the table can be written");
+        return;
+    }
+    let committed = std::fs::read_to_string(file).expect("the table is committed");
+    for (committed, found) in committed.lines().zip(found.lines()) {
+        assert_eq!(found, committed, "`cargo xtask bless` writes the table anew");
+    }
+    assert_eq!(found.len(), committed.len(), "`cargo xtask bless` writes the table anew");
 }
 
 #[test]
 fn conformance_tests_give_the_outputs_stored_or_are_refused_by_name() {
     let Some(zoo) = support::zoo() else { return };
-    let folders = std::fs::read_dir(zoo.join("onnx_node_tests")).expect("the tests are there");
-    let mut folders: Vec<_> = folders.map(|folder| folder.expect("it can be listed").path()).collect();
-    folders.sort();
-    let (mut passed, mut refused) = (0, 0);
+    let outcomes: Vec<(NodeTest, Outcome)> = load_all(&zoo)
+        .into_iter()
+        .map(|test| {
+            let outcome = run(&test);
+            (test, outcome)
+        })
+        .collect();
+    let mut passed = 0;
     let mut rows = String::new();
-    for folder in folders {
-        let Ok(file) = std::fs::read(folder.join("model.onnx")) else { continue };
-        let name = folder.file_name().expect("it has a name").to_string_lossy().into_owned();
-        let result = match run(&folder, &name, &file) {
-            None => {
+    for (test, outcome) in &outcomes {
+        let result = match outcome {
+            Outcome::Passes(_) => {
                 passed += 1;
                 "passes".to_owned()
             }
-            Some(reason) => {
-                refused += 1;
-                format!("refused: {reason}")
-            }
+            Outcome::Refused(reason) => format!("refused: {reason}"),
         };
-        writeln!(rows, "| {name} | {result} |").expect("a string takes all");
+        writeln!(rows, "| {} | {result} |", test.name).expect("a string takes all");
     }
-    let table = format!(
-        "{HEADER}\n{passed} pass, {refused} are refused, of {}.\n\n| test | result |\n|---|---|\n{rows}",
-        passed + refused
-    );
+    let (all, refused) = (outcomes.len(), outcomes.len() - passed);
     eprintln!("{passed} pass, {refused} are refused");
-    if std::env::var_os("EDGEPKG_BLESS").is_some() {
-        std::fs::write(TABLE, table).expect("the table can be written");
-        return;
-    }
-    let committed = std::fs::read_to_string(TABLE).expect("the table is committed");
-    for (committed, found) in committed.lines().zip(table.lines()) {
-        assert_eq!(found, committed, "`cargo xtask bless` writes the table anew");
-    }
-    assert_eq!(table.len(), committed.len(), "`cargo xtask bless` writes the table anew");
+    let counts = format!("{passed} pass, {refused} are refused, of {all}.");
+    check(NODES, &format!("{NODES_HEADER}\n{counts}\n\n| test | result |\n|---|---|\n{rows}"));
+    let rows: String = onnx::operators().map(|(operator, since)| row(operator, since, &outcomes)).collect();
+    check(OPERATORS, &format!("{OPERATORS_HEADER}{rows}"));
 }

@@ -121,9 +121,21 @@ impl Case {
         self.path.split('/').next().unwrap_or_default()
     }
 
+    /// The operator's name in TensorFlow Lite's schema; of streams of variables, that of reading one.
+    pub fn operator(&self) -> &str {
+        let group = self.group();
+        let plain = group.strip_suffix("_16x8").or_else(|| group.strip_suffix("_16")).unwrap_or(group);
+        if plain == "VAR_STREAM" { "READ_VARIABLE" } else { plain }
+    }
+
+    /// Whether it computes with activations of int16.
+    pub fn is_wide(&self) -> bool {
+        self.has_type("int16")
+    }
+
     /// Whether its operator is there.
     pub fn is_supported(&self) -> bool {
-        let is_wide_product = self.group() == "BATCH_MATMUL" && self.has_type("int16");
+        let is_wide_product = self.group() == "BATCH_MATMUL" && self.is_wide();
         GROUPS.contains(&self.group()) && !is_wide_product
     }
 

@@ -49,6 +49,12 @@ pub fn read(file: &[u8], options: &ImportOptions) -> Result<Imported, ImportErro
         .unwrap_or_else(|_| Err(unreadable("its contents contradict each other")))
 }
 
+/// The operators that are read, by name, each with the version of the operator set from which on it is; those of
+/// quantized models, which stand around them, apart.
+pub fn operators() -> impl Iterator<Item = (&'static str, i64)> {
+    operators::all()
+}
+
 fn read_checked(file: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     let mut model = Model::parse(file, options)?;
     quantized::expand(&mut model)?;

@@ -41,6 +41,31 @@ use crate::validate::{Operand, validate};
 
 const FORMAT: &str = "TensorFlow Lite";
 
+/// An operator that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadOperator {
+    /// Its name in the schema.
+    pub name: &'static str,
+    /// Whether models of floats may have it.
+    pub in_floats: bool,
+    /// Whether models of integers may have it.
+    pub in_integers: bool,
+}
+
+/// The operators that are read, by their numbers.
+pub fn operators() -> impl Iterator<Item = ReadOperator> {
+    let builtins = Builtin::ALL.iter().filter_map(|builtin| {
+        Some(ReadOperator {
+            name: names::known_operator(*builtin as i32)?,
+            in_floats: builtin.is_read(Arithmetic::Float).is_ok(),
+            in_integers: builtin.is_read(Arithmetic::Integer).is_ok(),
+        })
+    });
+    let dequantize = names::known_operator(boundary::DEQUANTIZE);
+    let at_the_edge = dequantize.map(|name| ReadOperator { name, in_floats: true, in_integers: true });
+    builtins.chain(at_the_edge)
+}
+
 /// Reads a TensorFlow Lite file.
 ///
 /// # Errors

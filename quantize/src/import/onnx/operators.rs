@@ -319,6 +319,18 @@ static REQUIRED: &[(&str, &str)] = &[
     ("SpaceToDepth", "blocksize"),
 ];
 
+/// Every operator that is read, by name, and the version of the operator set from which on it is.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, i64)> {
+    OPERATORS.iter().map(|operator| (operator.name, operator.since()))
+}
+
+impl Operator {
+    fn since(&self) -> i64 {
+        let earlier = SINCE_EARLIER.iter().find(|(name, _)| *name == self.name);
+        earlier.map_or(SINCE, |(_, since)| *since)
+    }
+}
+
 /// The operator of `node`; `None` when it is not there.
 pub(super) fn find(node: &NodeProto) -> Option<&'static Operator> {
     if !matches!(&*node.domain, "" | "ai.onnx") {
@@ -331,8 +343,7 @@ pub(super) fn find(node: &NodeProto) -> Option<&'static Operator> {
 /// the operator is not there at all.
 pub(super) fn refusal(node: &NodeProto, opset: i64) -> Option<String> {
     let Some(operator) = find(node) else { return Some(quantized::reason(node)) };
-    let earlier = SINCE_EARLIER.iter().find(|(name, _)| *name == operator.name);
-    let since = earlier.map_or(SINCE, |(_, since)| *since);
+    let since = operator.since();
     (opset < since).then(|| format!("it is read from version {since} of the operator set on"))
 }
 

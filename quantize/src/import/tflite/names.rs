@@ -2,8 +2,12 @@
 
 /// A builtin operator's name; for one that this table does not know, its number.
 pub(super) fn operator(code: i32) -> String {
-    let name = usize::try_from(code).ok().and_then(|code| OPERATORS.split_ascii_whitespace().nth(code));
-    name.map_or_else(|| format!("operator {code}"), str::to_owned)
+    known_operator(code).map_or_else(|| format!("operator {code}"), str::to_owned)
+}
+
+/// A builtin operator's name, where this table knows it.
+pub(super) fn known_operator(code: i32) -> Option<&'static str> {
+    usize::try_from(code).ok().and_then(|code| OPERATORS.split_ascii_whitespace().nth(code))
 }
 
 /// A tensor type's name; for one that this table does not know, its number.

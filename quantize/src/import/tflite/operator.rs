@@ -60,16 +60,33 @@ impl Builtin {
         let is_constant =
             |position: usize| operator.inputs.get(position).is_some_and(|&input| file.is_constant(input));
         match self {
-            Self::Div if arithmetic == Arithmetic::Integer => Err("it is read in float models only"),
-            Self::Quantize if arithmetic == Arithmetic::Float => Err("it writes floats"),
             // They write no values.
             Self::CallOnce | Self::VarHandle => Err(""),
-            Self::ReadVariable | Self::AssignVariable | Self::Svdf | Self::UnidirectionalSequenceLstm
-                if arithmetic == Arithmetic::Float =>
-            {
-                Err("it is read in integer models only")
+            Self::Div if arithmetic == Arithmetic::Float && !is_constant(1) => {
+                Err("its second operand is not constant")
             }
-            Self::Div if !is_constant(1) => Err("its second operand is not constant"),
+            _ => self.is_read(arithmetic),
+        }
+    }
+
+    /// Whether it is read in models of this arithmetic at all.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not.
+    pub(super) fn is_read(self, arithmetic: Arithmetic) -> Result<(), &'static str> {
+        match (self, arithmetic) {
+            (Self::Div, Arithmetic::Integer) => Err("it is read in float models only"),
+            (Self::Quantize, Arithmetic::Float) => Err("it writes floats"),
+            (
+                Self::CallOnce
+                | Self::VarHandle
+                | Self::ReadVariable
+                | Self::AssignVariable
+                | Self::Svdf
+                | Self::UnidirectionalSequenceLstm,
+                Arithmetic::Float,
+            ) => Err("it is read in integer models only"),
             _ => Ok(()),
         }
     }
