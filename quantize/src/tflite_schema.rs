@@ -190,6 +190,10 @@ pub(crate) mod field {
         pub(crate) const ADJOINT_Y: u16 = 1;
     }
 
+    pub(crate) mod gelu {
+        pub(crate) const APPROXIMATE: u16 = 0;
+    }
+
     pub(crate) mod cumulative_sum {
         pub(crate) const EXCLUSIVE: u16 = 0;
         pub(crate) const REVERSE: u16 = 1;
@@ -252,6 +256,7 @@ pub(crate) mod options_type {
     pub(crate) const LEAKY_RELU: u8 = 75;
     pub(crate) const SQUARED_DIFFERENCE: u8 = 76;
     pub(crate) const CALL_ONCE: u8 = 103;
+    pub(crate) const GELU: u8 = 116;
     pub(crate) const VAR_HANDLE: u8 = 111;
     pub(crate) const MIRROR_PAD: u8 = 77;
     pub(crate) const DEPTH_TO_SPACE: u8 = 94;
@@ -308,6 +313,7 @@ builtins! {
     Conv2d = 3,
     DepthwiseConv2d = 4,
     DepthToSpace = 5,
+    Floor = 8,
     FullyConnected = 9,
     Logistic = 14,
     MaxPool2d = 17,
@@ -323,6 +329,8 @@ builtins! {
     Tanh = 28,
     Pad = 34,
     Gather = 36,
+    BatchToSpaceNd = 37,
+    SpaceToBatchNd = 38,
     Transpose = 39,
     Mean = 40,
     Sub = 41,
@@ -330,34 +338,52 @@ builtins! {
     Squeeze = 43,
     UnidirectionalSequenceLstm = 44,
     StridedSlice = 45,
+    Exp = 47,
     Split = 49,
     LogSoftmax = 50,
     PRelu = 54,
     Maximum = 55,
     ArgMax = 56,
     Minimum = 57,
+    Neg = 59,
     PadV2 = 60,
     Slice = 65,
+    Sin = 66,
     TransposeConv = 67,
+    Tile = 69,
     ExpandDims = 70,
+    Log = 73,
     Sum = 74,
+    Sqrt = 75,
+    Rsqrt = 76,
     ArgMin = 79,
     ReduceMax = 82,
     Pack = 83,
     Unpack = 88,
+    ReduceMin = 89,
+    Square = 92,
     ResizeNearestNeighbor = 97,
     LeakyRelu = 98,
     SquaredDifference = 99,
     MirrorPad = 100,
+    Abs = 101,
     SplitV = 102,
+    Ceil = 104,
+    ReverseV2 = 105,
+    AddN = 106,
+    Cos = 108,
     Elu = 111,
     Quantize = 114,
+    Round = 116,
     HardSwish = 117,
     BatchMatMul = 126,
     CumSum = 128,
     CallOnce = 129,
+    BroadcastTo = 130,
     VarHandle = 142,
     ReadVariable = 143,
     AssignVariable = 144,
+    Gelu = 150,
     Relu0To1 = 152,
+    Sign = 158,
 }

@@ -6,6 +6,8 @@ use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, TableFinishedWIPOffset, Ve
 pub mod kind {
     /// float32.
     pub const FLOAT32: i8 = 0;
+    /// int32.
+    pub const INT32: i8 = 2;
     /// uint8.
     pub const UINT8: i8 = 3;
     /// int8.
@@ -16,6 +18,48 @@ pub mod kind {
 
 /// Operators, by the schema's numbers.
 pub mod code {
+    /// The greatest integer that is not above.
+    pub const FLOOR: i32 = 8;
+    /// Blocks of pixels as images.
+    pub const SPACE_TO_BATCH_ND: i32 = 38;
+    /// Images as blocks of pixels.
+    pub const BATCH_TO_SPACE_ND: i32 = 37;
+    /// The exponential function.
+    pub const EXP: i32 = 47;
+    /// Minus.
+    pub const NEG: i32 = 59;
+    /// Of an angle.
+    pub const SIN: i32 = 66;
+    /// Repetitions.
+    pub const TILE: i32 = 69;
+    /// The natural logarithm.
+    pub const LOG: i32 = 73;
+    /// The square root.
+    pub const SQRT: i32 = 75;
+    /// One over the square root.
+    pub const RSQRT: i32 = 76;
+    /// The least over dimensions.
+    pub const REDUCE_MIN: i32 = 89;
+    /// The square.
+    pub const SQUARE: i32 = 92;
+    /// Without its sign.
+    pub const ABS: i32 = 101;
+    /// The least integer that is not below.
+    pub const CEIL: i32 = 104;
+    /// The other way round.
+    pub const REVERSE_V2: i32 = 105;
+    /// The sum of all inputs.
+    pub const ADD_N: i32 = 106;
+    /// Of an angle.
+    pub const COS: i32 = 108;
+    /// To the nearest integer.
+    pub const ROUND: i32 = 116;
+    /// Repetitions of what is 1 wide.
+    pub const BROADCAST_TO: i32 = 130;
+    /// A Gaussian's smooth relu; its options are table 116.
+    pub const GELU: i32 = 150;
+    /// -1, 0 or 1.
+    pub const SIGN: i32 = 158;
     /// From integers to floats.
     pub const DEQUANTIZE: i32 = 6;
     /// Weights times the input; its options are table 8.
@@ -197,8 +241,13 @@ fn write_operator(builder: &mut FlatBufferBuilder<'_>, operator: &FileOperator, 
     builder.push_slot(slot(0), place as u32, 0);
     builder.push_slot_always(slot(1), inputs);
     builder.push_slot_always(slot(2), outputs);
-    if operator.code == code::FULLY_CONNECTED {
-        builder.push_slot_always(slot(3), 8u8);
+    let kind = match operator.code {
+        code::FULLY_CONNECTED => Some(8u8),
+        code::GELU => Some(116),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        builder.push_slot_always(slot(3), kind);
         builder.push_slot_always(slot(4), options);
     }
     WIPOffset::new(builder.end_table(start).value())

@@ -13,6 +13,7 @@ mod boundary;
 mod file;
 mod flatbuffer;
 mod float;
+mod functions;
 mod int8;
 mod lower;
 mod metadata;

@@ -6,7 +6,7 @@ use super::file::File;
 use super::operator::fused;
 use super::schema::Operator;
 use super::{Element, Importer, names, number};
-use crate::graph::{Activation, FloatTensor, Op, TensorId};
+use crate::graph::{Activation, FloatTensor, Op, TensorId, UnaryFunction};
 use crate::import::ImportError;
 use crate::tflite_schema::Builtin;
 use crate::tflite_schema::tensor_type::{FLOAT32, INT32, UINT8};
@@ -53,6 +53,8 @@ impl Element for FloatTensor {
                 importer.difference(operator)
             }
             Builtin::Div => importer.quotient(operator),
+            Builtin::AddN => importer.sum_of_all(operator),
+            Builtin::ReduceMin => importer.minimum_over_axes(operator),
             _ => importer.lower(operator, builtin),
         }
     }
@@ -69,6 +71,41 @@ impl Importer<'_, FloatTensor> {
         self.push(operator, Op::Mul { activation: Activation::NONE }, vec![b, minus_one], negated)?;
         let output = self.output(operator)?;
         self.push(operator, Op::Add { activation }, vec![a, negated], output)
+    }
+
+    fn sum_of_all(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let output = self.output(operator)?;
+        let mut operands = Vec::new();
+        for &input in &operator.inputs {
+            operands.push(self.tensor(input)?);
+        }
+        let Some((&first, others)) = operands.split_first() else {
+            return Err(self.file.problem(operator, "lacks an input"));
+        };
+        let mut sum = first;
+        for (position, &operand) in others.iter().enumerate() {
+            let is_last = position + 1 == others.len();
+            let shape = self.graph.tensor(first).shape.clone();
+            let next = if is_last { output } else { self.between(operator, first, shape) };
+            self.push(operator, Op::Add { activation: Activation::NONE }, vec![sum, operand], next)?;
+            sum = next;
+        }
+        if others.is_empty() { self.push(operator, Op::Reshape, vec![first], output) } else { Ok(()) }
+    }
+
+    /// The least is minus the greatest of what is negated.
+    fn minimum_over_axes(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let negative = |importer: &mut Self, x, negated| {
+            importer.push(operator, Op::Unary(UnaryFunction::Neg), vec![x], negated)
+        };
+        let &x = operator.inputs.first().ok_or_else(|| self.file.problem(operator, "lacks an input"))?;
+        let (x, output) = (self.tensor(x)?, self.output(operator)?);
+        let [from, to] = [x, output].map(|id| self.graph.tensor(id).shape.clone());
+        let negated = self.between(operator, x, from);
+        negative(self, x, negated)?;
+        let greatest = self.between(operator, x, to);
+        self.maximum_over_axes(operator, negated, greatest)?;
+        negative(self, greatest, output)
     }
 
     /// `a / b` with a constant `b` is `a * (1 / b)`.

@@ -22,7 +22,11 @@ impl<T: Element> Importer<'_, T> {
             Builtin::MirrorPad => self.mirror_pad(operator),
             Builtin::ResizeNearestNeighbor => self.resize_nearest(operator),
             Builtin::Gather => self.gather(operator),
-            Builtin::ReduceMax => self.maximum_over_axes(operator),
+            Builtin::ReduceMax => self.reduce_max(operator),
+            Builtin::Tile | Builtin::BroadcastTo => self.tile(operator),
+            Builtin::ReverseV2 => self.reverse(operator),
+            Builtin::SpaceToBatchNd => self.space_to_batch(operator),
+            Builtin::BatchToSpaceNd => self.batch_to_space(operator),
             Builtin::TransposeConv => self.transpose_conv(operator),
             Builtin::Maximum | Builtin::Minimum
                 if operator::clamp(self.file, operator, builtin).is_some() =>
@@ -114,15 +118,25 @@ impl<T: Element> Importer<'_, T> {
         self.push(operator, Op::TransposeConv2d(conv), inputs, output)
     }
 
+    fn reduce_max(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let &x = operator.inputs.first().ok_or_else(|| self.file.problem(operator, "lacks an input"))?;
+        let (x, output) = (self.tensor(x)?, self.output(operator)?);
+        self.maximum_over_axes(operator, x, output)
+    }
+
     /// A maximum over dimensions is a pool whose window is all of them, which first come to stand together.
-    fn maximum_over_axes(&mut self, operator: &Operator) -> Result<(), ImportError> {
+    pub(super) fn maximum_over_axes(
+        &mut self,
+        operator: &Operator,
+        x: TensorId,
+        output: TensorId,
+    ) -> Result<(), ImportError> {
         let problem = |problem| self.file.problem(operator, problem);
-        let &[x, indices] = &operator.inputs[..] else { return Err(problem("lacks an input")) };
-        let axes = operator::axes(self.file, x, indices).map_err(problem)?;
+        let &[of, indices] = &operator.inputs[..] else { return Err(problem("lacks an input")) };
+        let axes = operator::axes(self.file, of, indices).map_err(problem)?;
         let (Some(&first), Some(&last)) = (axes.first(), axes.last()) else {
             return Err(problem("reduces no dimension"));
         };
-        let (x, output) = (self.tensor(x)?, self.output(operator)?);
         let shape = self.graph.tensor(x).shape().to_vec();
         if elements(&shape).is_none_or(|elements| elements == 0) {
             return Err(self.file.problem(operator, "reduces a tensor of no or too many elements"));

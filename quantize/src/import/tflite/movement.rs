@@ -6,6 +6,7 @@ use super::steps::Steps;
 use super::{Element, Importer};
 use crate::graph::Op;
 use crate::import::ImportError;
+use crate::validate::MAX_IMAGE_EXTENT;
 
 const LACKS_INPUT: &str = "lacks an input";
 const NO_IMAGE: &str = "has an image without 4 dimensions";
@@ -192,6 +193,90 @@ impl<T: Element> Importer<'_, T> {
         })
     }
 
+    /// The input, as often in each dimension as the output has room for it.
+    pub(super) fn tile(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        self.moved(operator, |_, from, to| {
+            let leading = to.len().checked_sub(from.len()).ok_or("has an output of fewer dimensions")?;
+            let from = [&vec![1; leading], from].concat();
+            if from.iter().zip(to).any(|(&from, &to)| from == 0 || !to.is_multiple_of(from)) {
+                return Err("has an output that is no multiple of its input");
+            }
+            let mut steps = Steps::from(from[leading..].to_vec());
+            steps.reshape(&from);
+            for (axis, (&extent, &to)) in from.iter().zip(to).enumerate() {
+                steps.take(axis, (0..to).map(|at| at % extent))?;
+            }
+            Ok(steps)
+        })
+    }
+
+    pub(super) fn reverse(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        self.moved(operator, |importer, from, _| {
+            let &[x, axes] = &operator.inputs[..] else { return Err(LACKS_INPUT) };
+            let mut steps = Steps::from(from.to_vec());
+            for axis in operator::axes(importer.file, x, axes)? {
+                steps.take(axis, (0..from[axis]).rev())?;
+            }
+            Ok(steps)
+        })
+    }
+
+    /// Pixels of the same place in their blocks become images of their own.
+    pub(super) fn space_to_batch(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        self.moved(operator, |importer, from, to| {
+            let blocks = Blocks::of(importer, operator, from.len())?;
+            let [mut before, mut after] = [vec![0; from.len()], vec![0; from.len()]];
+            for (axis, [first, last]) in (1..).zip(&blocks.edges) {
+                (before[axis], after[axis]) = (*first, *last);
+            }
+            let mut steps = Steps::from(from.to_vec());
+            steps.pad(before.clone(), after.clone());
+            let mut places = Vec::new();
+            for (axis, &size) in (1..).zip(&blocks.sizes) {
+                let blocks = to.get(axis).copied().unwrap_or_default();
+                if blocks.checked_mul(size) != Some(before[axis] + from[axis] + after[axis]) {
+                    return Err("has an output that its blocks do not fill");
+                }
+                places.extend([blocks, size]);
+            }
+            let rest = &from[1 + blocks.sizes.len()..];
+            steps.reshape(&[&from[..1], &places, rest].concat());
+            let count = blocks.sizes.len();
+            let within = (0..count).map(|block| 2 + 2 * block);
+            let across = (0..count).map(|block| 1 + 2 * block);
+            let behind = (0..rest.len()).map(|axis| 1 + 2 * count + axis);
+            steps.transpose(within.chain([0]).chain(across).chain(behind).collect());
+            steps.reshape(to);
+            Ok(steps)
+        })
+    }
+
+    /// Images become pixels of the same place in blocks.
+    pub(super) fn batch_to_space(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        self.moved(operator, |importer, from, to| {
+            let blocks = Blocks::of(importer, operator, from.len())?;
+            let count = blocks.sizes.len();
+            let area = blocks.sizes.iter().try_fold(1, |area: usize, &size| area.checked_mul(size));
+            let batches = area.filter(|&area| from[0].is_multiple_of(area)).map(|area| from[0] / area);
+            let batches = batches.ok_or("has other batches than its blocks have elements")?;
+            let mut steps = Steps::from(from.to_vec());
+            steps.reshape(&[&blocks.sizes[..], &[batches], &from[1..]].concat());
+            let places = (0..count).flat_map(|block| [count + 1 + block, block]);
+            let behind = 2 * count + 1..count + from.len();
+            steps.transpose([count].into_iter().chain(places).chain(behind).collect());
+            let mut whole = from.to_vec();
+            whole[0] = batches;
+            let mut begin = vec![0; from.len()];
+            for (axis, (size, [first, _])) in (1..).zip(blocks.sizes.iter().zip(&blocks.edges)) {
+                whole[axis] = whole[axis].saturating_mul(*size);
+                begin[axis] = *first;
+            }
+            steps.reshape(&whole);
+            steps.slice(begin, to.to_vec());
+            Ok(steps)
+        })
+    }
+
     pub(super) fn resize_nearest(&mut self, operator: &Operator) -> Result<(), ImportError> {
         self.moved(operator, |_, from, to| {
             let Options::Resize(options) = &operator.options else { return Err(NO_OPTIONS) };
@@ -256,6 +341,37 @@ impl<T: Element> Importer<'_, T> {
             steps.reshape(to);
             Ok(steps)
         })
+    }
+}
+
+/// Blocks of pixels, and what is added or cut around them.
+struct Blocks {
+    sizes: Vec<usize>,
+    /// Of each dimension of a block, before and after.
+    edges: Vec<[usize; 2]>,
+}
+
+impl Blocks {
+    fn of<T: Element>(
+        importer: &Importer<'_, T>,
+        operator: &Operator,
+        rank: usize,
+    ) -> Result<Self, &'static str> {
+        let &[_, sizes, edges] = &operator.inputs[..] else { return Err(LACKS_INPUT) };
+        let natural = |indices: Vec<i64>| {
+            let natural: Result<Vec<usize>, _> = indices.into_iter().map(usize::try_from).collect();
+            natural.ok().filter(|all| all.iter().all(|&size| size <= MAX_IMAGE_EXTENT))
+        };
+        let sizes = natural(importer.file.indices(sizes)?);
+        let edges = natural(importer.file.indices(edges)?);
+        let (Some(sizes), Some(edges)) = (sizes, edges) else {
+            return Err("has a block or edge that is negative or above 2^15");
+        };
+        let edges = edges.as_chunks::<2>().0.to_vec();
+        if sizes.contains(&0) || edges.len() != sizes.len() || sizes.len() >= rank {
+            return Err("has blocks of other dimensions");
+        }
+        Ok(Self { sizes, edges })
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::arithmetic::Arithmetic;
 use super::file::File;
+use super::functions;
 use super::number::{are_alike, value_like};
 use super::schema::{Operator, OperatorCode, Options, Pool2d, Resize};
 use crate::graph::{
     Activation, BinaryFunction, Conv, Direction, Extreme, MatrixLayout, Op, Padding, Pool, Running, Sampling,
-    UnaryFunction,
 };
 use crate::tflite_schema::{ABSENT, Builtin, activation as code, padding as scheme};
 
@@ -76,7 +76,9 @@ impl Builtin {
     /// Why it is not.
     pub(super) fn is_read(self, arithmetic: Arithmetic) -> Result<(), &'static str> {
         match (self, arithmetic) {
-            (Self::Div, Arithmetic::Integer) => Err("it is read in float models only"),
+            (Self::Div | Self::ReduceMin | Self::AddN, Arithmetic::Integer) => {
+                Err("it is read in float models only")
+            }
             (Self::Quantize, Arithmetic::Float) => Err("it writes floats"),
             (
                 Self::CallOnce
@@ -94,7 +96,7 @@ impl Builtin {
     /// Those of the operator's inputs that carry values; the others carry indices.
     pub(super) fn values(self, operator: &Operator) -> &[i32] {
         let (first, count) = match self {
-            Self::Concatenation | Self::Pack => (0, usize::MAX),
+            Self::AddN | Self::Concatenation | Self::Pack => (0, usize::MAX),
             Self::Conv2d | Self::DepthwiseConv2d | Self::FullyConnected => (0, 3),
             Self::TransposeConv => (1, 3),
             Self::Add | Self::Mul | Self::Sub | Self::Div => (0, 2),
@@ -175,8 +177,6 @@ pub(super) fn convert(file: &File<'_>, operator: &Operator, builtin: Builtin) ->
             check_taken(&file.shape(x)?, &begin, &taken, &file.shape(output)?)?;
             Op::Slice { begin }
         }
-        Builtin::Elu => Op::Unary(UnaryFunction::Elu { alpha: 1.0 }),
-        Builtin::HardSwish => Op::Unary(UnaryFunction::HardSwish),
         Builtin::Quantize => Op::Requantize,
         Builtin::Sub => binary(BinaryFunction::Subtract, fused(&operator.options)?),
         Builtin::SquaredDifference => binary(BinaryFunction::SquaredDifference, Activation::NONE),
@@ -205,7 +205,10 @@ pub(super) fn convert(file: &File<'_>, operator: &Operator, builtin: Builtin) ->
             }
             _ => return Err(NO_OPTIONS),
         },
-        _ => return Err("is made of several operators"),
+        _ => match functions::of(operator, builtin)? {
+            Some(function) => Op::Unary(function),
+            None => return Err("is made of several operators"),
+        },
     })
 }
 

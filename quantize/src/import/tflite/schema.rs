@@ -230,6 +230,10 @@ impl FromTable<'_> for Operator {
                         Options::VarHandle { container: variable.container, name: variable.name }
                     })
                 }
+                options_type::GELU => {
+                    let gelu = fields.table::<Gelu>(field::operator::OPTIONS)?;
+                    gelu.map_or(Options::None, |gelu| Options::Gelu { is_approximate: gelu.0 })
+                }
                 options_type::LEAKY_RELU => fields
                     .table::<Number>(field::operator::OPTIONS)?
                     .map_or(Options::None, |alpha| Options::LeakyRelu { alpha: alpha.0 }),
@@ -249,6 +253,7 @@ pub(super) enum Options {
     Concatenation(Concatenation),
     Elementwise(Elementwise),
     LeakyRelu { alpha: f32 },
+    Gelu { is_approximate: bool },
     Svdf { rank: i32 },
     Lstm(Lstm),
     CallOnce { graph: i32 },
@@ -508,6 +513,15 @@ impl FromTable<'_> for BatchMatMul {
             is_x_transposed: fields.scalar(field::batch_mat_mul::ADJOINT_X, 0u8)? != 0,
             is_y_transposed: fields.scalar(field::batch_mat_mul::ADJOINT_Y, 0u8)? != 0,
         })
+    }
+}
+
+/// Whether the function is taken by its approximation.
+struct Gelu(bool);
+
+impl FromTable<'_> for Gelu {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        Ok(Self(fields.scalar(field::gelu::APPROXIMATE, 0u8)? != 0))
     }
 }
 

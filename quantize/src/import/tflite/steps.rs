@@ -45,6 +45,16 @@ impl Steps {
         }
     }
 
+    /// Zeros before and after each dimension.
+    pub(super) fn pad(&mut self, before: Vec<usize>, after: Vec<usize>) {
+        let around = before.iter().zip(&after);
+        let shape: Vec<usize> =
+            self.shape.iter().zip(around).map(|(extent, (a, b))| extent + a + b).collect();
+        if self.shape != shape {
+            self.step(Op::Pad { before, after, value: 0.0 }, shape);
+        }
+    }
+
     /// The greatest of all rows.
     pub(super) fn pool(&mut self, pool: Pool) {
         let shape = vec![self.shape[0], 1, 1, self.shape[3]];

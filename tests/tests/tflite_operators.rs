@@ -1,0 +1,179 @@
+//! TensorFlow Lite's operators that are read without cases of TensorFlow Lite Micro: functions of single elements, and
+//! what tiles, reverses, blocks and joins.
+
+use edgepkg_quantize::import::tflite;
+use edgepkg_quantize::interpret::Interpreter;
+use edgepkg_quantize::simplify::simplify;
+use edgepkg_tests::host_session::HostSession;
+use edgepkg_tests::tflite_file::{FileGraph, FileOperator, FileTensor, code, file, kind};
+
+fn bytes_of(indices: &[i32]) -> Vec<u8> {
+    indices.iter().flat_map(|index| index.to_le_bytes()).collect()
+}
+
+fn elements(shape: &[i32]) -> usize {
+    shape.iter().product::<i32>() as usize
+}
+
+/// What the operator `code` makes of `x`, with these tensors of indices behind it.
+fn compute(code: i32, (shape, x): (&[i32], &[f32]), indices: &[(&[i32], &[i32])], to: &[i32]) -> Vec<f32> {
+    let mut tensors = vec![FileTensor::new("x", kind::FLOAT32, shape)];
+    for (shape, values) in indices {
+        tensors.push(FileTensor::new("indices", kind::INT32, shape).holding(&bytes_of(values)));
+    }
+    tensors.push(FileTensor::new("y", kind::FLOAT32, to));
+    let inputs: Vec<i32> = (0..=indices.len() as i32).collect();
+    compute_of(&[x], tensors, FileOperator::new(code, &inputs, inputs.len() as i32))
+}
+
+/// What `operator` makes of `values`, the first tensors; the last is its output.
+fn compute_of(values: &[&[f32]], tensors: Vec<FileTensor>, operator: FileOperator) -> Vec<f32> {
+    let outputs = vec![tensors.len() as i32 - 1];
+    let inputs = (0..values.len() as i32).collect();
+    let graph = FileGraph { name: "single", tensors, inputs, outputs, operators: vec![operator] };
+    let imported = tflite::read(&file(&[graph])).expect("a model file").into_float().expect("a float model");
+    let computed = Interpreter::new(&imported).run(values, |_, _| ()).remove(0);
+    let simplified = Interpreter::new(&simplify(imported)).run(values, |_, _| ()).remove(0);
+    assert_eq!(computed, simplified);
+    computed
+}
+
+/// Each with its function, on inputs from its domain.
+const FUNCTIONS: [(i32, fn(f32) -> f32, [f32; 4]); 14] = [
+    (code::ABS, f32::abs, [-2.5, -0.0, 1.0, 3.5]),
+    (code::CEIL, f32::ceil, [-2.5, -0.2, 1.0, 3.5]),
+    (code::COS, f32::cos, [-2.5, 0.0, 1.0, 3.5]),
+    (code::EXP, f32::exp, [-2.5, 0.0, 1.0, 3.5]),
+    (code::FLOOR, f32::floor, [-2.5, -0.2, 1.0, 3.5]),
+    (code::GELU, |x| 0.5 * x * (1.0 + erf(x / std::f32::consts::SQRT_2)), [-2.5, 0.0, 1.0, 3.5]),
+    (code::LOG, f32::ln, [0.1, 1.0, 2.0, 30.0]),
+    (code::NEG, |x| -x, [-2.5, 0.5, 1.0, 3.5]),
+    (code::ROUND, f32::round_ties_even, [-2.5, -0.2, 1.5, 3.5]),
+    (code::RSQRT, |x| 1.0 / x.sqrt(), [0.1, 1.0, 2.0, 30.0]),
+    (code::SIGN, |x| if x == 0.0 { 0.0 } else { x.signum() }, [-2.5, 0.0, 1.0, 3.5]),
+    (code::SIN, f32::sin, [-2.5, 0.0, 1.0, 3.5]),
+    (code::SQRT, f32::sqrt, [0.0, 1.0, 2.0, 30.0]),
+    (code::SQUARE, |x| x * x, [-2.5, 0.0, 1.0, 3.5]),
+];
+
+/// By its series, which is quick near 0.
+fn erf(x: f32) -> f32 {
+    if x.abs() > 4.0 {
+        return x.signum();
+    }
+    let x = f64::from(x);
+    let (mut term, mut sum) = (x, x);
+    for n in 1..80 {
+        term *= -x * x / f64::from(n);
+        sum += term / f64::from(2 * n + 1);
+    }
+    (sum * std::f64::consts::FRAC_2_SQRT_PI) as f32
+}
+
+#[test]
+fn functions_of_single_elements() {
+    for (code, function, x) in FUNCTIONS {
+        let y = compute(code, (&[1, 4], &x), &[], &[1, 4]);
+        for (x, y) in x.into_iter().zip(y) {
+            let expected = function(x);
+            let difference = (y - expected).abs();
+            assert!(difference <= 1e-5 * (1.0 + expected.abs()), "{code}: {y} of {x}, not {expected}");
+        }
+    }
+}
+
+/// Integers are within a step of the function, rounded to the nearest that the output has.
+#[test]
+fn functions_of_integers_are_rounded() {
+    for (code, function, _) in FUNCTIONS {
+        let tensors = vec![
+            FileTensor::new("x", kind::INT8, &[1, 256]).scaled(&[0.03125], -128),
+            FileTensor::new("y", kind::INT8, &[1, 256]).scaled(&[0.0625], -3),
+        ];
+        let graph = FileGraph {
+            name: "single",
+            tensors,
+            inputs: vec![0],
+            outputs: vec![1],
+            operators: vec![FileOperator::new(code, &[0], 1)],
+        };
+        let graph = tflite::read(&file(&[graph])).expect("a model file");
+        let graph = graph.into_quantized().expect("an int8 model");
+        let bytes: Vec<u8> = (0..=255u8).map(|index| index ^ 0x80).collect();
+        let outputs = HostSession::new(&graph).expect("it can be run").run(&[bytes]);
+        // What has no logarithm or no root's inverse is at one end.
+        for (index, &y) in outputs[0].iter().enumerate().skip(1) {
+            let real = f64::from(function(index as f32 / 32.0)) / 0.0625 - 3.0;
+            let expected = real.clamp(-128.0, 127.0);
+            let difference = (f64::from(y as i8) - expected).abs();
+            assert!(difference <= 0.501, "{code}: {} of {index}, not {expected}", y as i8);
+        }
+    }
+}
+
+#[test]
+fn elements_again_and_again() {
+    let x = [1.0, 2.0, 3.0, 4.0];
+    let tiled = compute(code::TILE, (&[2, 2], &x), &[(&[2], &[1, 2])], &[2, 4]);
+    assert_eq!(tiled, [1.0, 2.0, 1.0, 2.0, 3.0, 4.0, 3.0, 4.0]);
+    let row = compute(code::BROADCAST_TO, (&[2], &x[..2]), &[(&[2], &[2, 2])], &[2, 2]);
+    assert_eq!(row, [1.0, 2.0, 1.0, 2.0]);
+    let reversed = compute(code::REVERSE_V2, (&[2, 2], &x), &[(&[1], &[1])], &[2, 2]);
+    assert_eq!(reversed, [2.0, 1.0, 4.0, 3.0]);
+}
+
+/// The examples of TensorFlow's documentation.
+#[test]
+fn blocks_and_batches() {
+    let x: Vec<f32> = (1..=16).map(|value| value as f32).collect();
+    let blocks = (&[2][..], &[2, 2][..]);
+    let none = (&[2, 2][..], &[0, 0, 0, 0][..]);
+    let batches = compute(code::SPACE_TO_BATCH_ND, (&[1, 4, 4, 1], &x), &[blocks, none], &[4, 2, 2, 1]);
+    let expected = [1.0, 3.0, 9.0, 11.0, 2.0, 4.0, 10.0, 12.0, 5.0, 7.0, 13.0, 15.0, 6.0, 8.0, 14.0, 16.0];
+    assert_eq!(batches, expected);
+    let space = compute(code::BATCH_TO_SPACE_ND, (&[4, 2, 2, 1], &batches), &[blocks, none], &[1, 4, 4, 1]);
+    assert_eq!(space, x);
+    let padded = (&[2, 2][..], &[0, 0, 2, 0][..]);
+    let x = &x[..8];
+    let batches = compute(code::SPACE_TO_BATCH_ND, (&[2, 2, 2, 1], x), &[blocks, padded], &[8, 1, 2, 1]);
+    let expected = [0.0, 1.0, 0.0, 5.0, 0.0, 2.0, 0.0, 6.0, 0.0, 3.0, 0.0, 7.0, 0.0, 4.0, 0.0, 8.0];
+    assert_eq!(batches, expected);
+    let space = compute(code::BATCH_TO_SPACE_ND, (&[8, 1, 2, 1], &batches), &[blocks, padded], &[2, 2, 2, 1]);
+    assert_eq!(space, x);
+}
+
+#[test]
+fn the_least_and_the_sum() {
+    let x = [4.0, -2.0, 3.0, 5.0, 1.0, 0.5];
+    let least = compute(code::REDUCE_MIN, (&[2, 3], &x), &[(&[1], &[1])], &[2]);
+    assert_eq!(least, [-2.0, 0.5]);
+    let tensors = ["a", "b", "c", "y"].map(|name| FileTensor::new(name, kind::FLOAT32, &[1, 2])).to_vec();
+    let sum =
+        compute_of(&[&x[..2], &x[2..4], &x[4..]], tensors, FileOperator::new(code::ADD_N, &[0, 1, 2], 3));
+    assert_eq!(sum, [8.0, 3.5]);
+}
+
+#[test]
+fn forms_that_make_no_sense_are_refused() {
+    let refused = |code: i32, shape: &[i32], indices: &[(&[i32], &[i32])], to: &[i32]| {
+        let mut tensors = vec![FileTensor::new("x", kind::FLOAT32, shape)];
+        for (shape, values) in indices {
+            assert_eq!(elements(shape), values.len());
+            tensors.push(FileTensor::new("indices", kind::INT32, shape).holding(&bytes_of(values)));
+        }
+        tensors.push(FileTensor::new("y", kind::FLOAT32, to));
+        let inputs: Vec<i32> = (0..=indices.len() as i32).collect();
+        let outputs = vec![inputs.len() as i32];
+        let operators = vec![FileOperator::new(code, &inputs, outputs[0])];
+        let graph = FileGraph { name: "single", tensors, inputs: vec![0], outputs, operators };
+        tflite::read(&file(&[graph])).expect_err("it is refused").to_string()
+    };
+    let messages = [
+        refused(code::TILE, &[2, 2], &[(&[2], &[1, 2])], &[2, 3]),
+        refused(code::REVERSE_V2, &[2, 2], &[(&[1], &[2])], &[2, 2]),
+        refused(code::SPACE_TO_BATCH_ND, &[1, 4, 1], &[(&[1], &[0]), (&[1, 2], &[0, 0])], &[1, 4, 1]),
+        refused(code::SPACE_TO_BATCH_ND, &[1, 5, 1], &[(&[1], &[2]), (&[1, 2], &[0, 0])], &[2, 2, 1]),
+        refused(code::BATCH_TO_SPACE_ND, &[3, 4, 1], &[(&[1], &[2]), (&[1, 2], &[0, 0])], &[1, 8, 1]),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}
