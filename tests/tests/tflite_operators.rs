@@ -38,8 +38,10 @@ fn compute_of(values: &[&[f32]], tensors: Vec<FileTensor>, operator: FileOperato
     computed
 }
 
-/// Each with its function, on inputs from its domain.
-const FUNCTIONS: [(i32, fn(f32) -> f32, [f32; 4]); 14] = [
+/// An operator's code, what it computes, and inputs from its domain.
+type Function = (i32, fn(f32) -> f32, [f32; 4]);
+
+const FUNCTIONS: [Function; 14] = [
     (code::ABS, f32::abs, [-2.5, -0.0, 1.0, 3.5]),
     (code::CEIL, f32::ceil, [-2.5, -0.2, 1.0, 3.5]),
     (code::COS, f32::cos, [-2.5, 0.0, 1.0, 3.5]),
