@@ -7,6 +7,7 @@
 mod correct;
 mod int16_layers;
 pub(crate) mod parameters;
+mod recurrent;
 mod sharing;
 pub(crate) mod weights;
 
@@ -19,7 +20,8 @@ use thiserror::Error;
 pub use self::int16_layers::Int16Layers;
 use crate::calibrate::CalibratedGraph;
 use crate::graph::{
-    FloatGraph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Rounding, Tensor, TensorId,
+    FloatGraph, Node, Op, Quantization, QuantizedGraph, QuantizedTensor, Recurrent, Rounding, Tensor,
+    TensorId,
 };
 use crate::simulate::quantize_values;
 
@@ -206,14 +208,16 @@ impl Assignment<'_> {
     }
 
     fn node(&mut self, node: &Node) {
-        let mut inputs = if node.op.is_weighted() {
-            vec![self.activation(node.inputs[0])]
-        } else {
-            node.inputs.iter().map(|&id| self.activation(id)).collect()
-        };
+        let activations = int16_layers::activations(node);
+        let mut inputs: Vec<TensorId> = activations.iter().map(|&id| self.activation(id)).collect();
         if node.op.is_weighted() {
             let (weights, bias) = self.weights_and_bias(node);
             inputs.extend([self.graph.add_tensor(weights), self.graph.add_tensor(bias)]);
+        }
+        if let Op::Recurrent(_) = node.op {
+            let operands = recurrent::operands(self, node);
+            inputs.extend(operands.map(|operand| self.graph.add_tensor(operand)));
+            inputs.extend(node.inputs[Recurrent::HIDDEN..].iter().map(|&id| self.activation(id)));
         }
         let outputs = node.outputs.iter().map(|&id| self.activation(id)).collect();
         self.graph.nodes.push(Node { name: node.name.clone(), op: node.op.clone(), inputs, outputs });

@@ -4,6 +4,8 @@ mod extremes;
 mod histogram;
 mod lattice;
 
+use std::collections::HashMap;
+
 pub(crate) use extremes::Extremes;
 use histogram::Histogram;
 pub use lattice::Lattice;
@@ -89,6 +91,8 @@ pub struct CalibratedGraph {
     pub ranges: Vec<Option<Range>>,
     /// For each tensor that enters a convolution or a matrix product, each element's mean over the samples.
     pub means: Vec<Option<Vec<f32>>>,
+    /// For each operand that a recurrent layer's state starts with, the range of all its values; `None` elsewhere.
+    pub states: Vec<Option<Range>>,
     /// For each input of the graph, the grid that all its values lie on, where there is one.
     pub lattices: Vec<Option<Lattice>>,
 }
@@ -142,7 +146,7 @@ pub fn calibrate(
     let seen = observe(&interpreter, samples, &mut step)?;
     let histograms = match calibrator {
         Calibrator::MinMax => Vec::new(),
-        _ => count(&interpreter, samples, &seen, &mut step),
+        _ => count(&interpreter, samples, &seen.activations, &mut step),
     };
     let range = |(index, seen): (usize, &Option<Seen>)| {
         let (seen, id) = (seen.as_ref()?, TensorId(index));
@@ -155,6 +159,10 @@ pub fn calibrate(
             _ => seen.expected_range(),
         })
     };
+    let states = (0..graph.tensors.len())
+        .map(|index| seen.states.get(&TensorId(index)).map(Seen::expected_range))
+        .collect();
+    let seen = seen.activations;
     let ranges = seen.iter().enumerate().map(range).collect();
     let mean = |seen: Option<Seen>| {
         let sums = seen?.sums;
@@ -163,7 +171,7 @@ pub fn calibrate(
     };
     let means = seen.into_iter().map(mean).collect();
     let lattices = (0..graph.inputs.len()).map(|input| Lattice::of(samples.input(input))).collect();
-    Ok(CalibratedGraph { graph, ranges, means, lattices })
+    Ok(CalibratedGraph { graph, ranges, means, states, lattices })
 }
 
 /// What the first pass sees of a tensor.
@@ -204,34 +212,50 @@ impl Seen {
     }
 }
 
+/// What the first pass sees.
+struct FirstPass {
+    /// Of each tensor.
+    activations: Vec<Option<Seen>>,
+    /// Of what recurrent layers go from step to step with, by the operands that they start with.
+    states: HashMap<TensorId, Seen>,
+}
+
 /// The first pass: extremes and means.
 fn observe(
     interpreter: &Interpreter<'_>,
     samples: &Samples,
     step: &mut impl FnMut(),
-) -> Result<Vec<Option<Seen>>, CalibrateError> {
+) -> Result<FirstPass, CalibrateError> {
     let graph = interpreter.graph();
     let mut mean_wanted = vec![false; graph.tensors.len()];
     for node in graph.nodes.iter().filter(|node| node.op.is_weighted()) {
         mean_wanted[node.inputs[0].0] = true;
     }
     let mut seen: Vec<Option<Seen>> = graph.tensors.iter().map(|_| None).collect();
+    let mut states: HashMap<TensorId, Seen> = HashMap::new();
+    let mut kept = interpreter.initial();
     let mut not_finite = None;
     for (sample, inputs) in samples.iter().enumerate() {
-        interpreter.run(&inputs, |id, values| {
+        let within =
+            |id: TensorId, values: &[f32]| states.entry(id).or_insert_with(|| Seen::new(0)).add(values);
+        let observer = |id: TensorId, values: &[f32]| {
             if let Some(element) = values.iter().position(|value| !value.is_finite()) {
                 not_finite.get_or_insert((id, sample, element));
             }
             let sums = if mean_wanted[id.0] { values.len() } else { 0 };
             seen[id.0].get_or_insert_with(|| Seen::new(sums)).add(values);
-        });
+        };
+        if samples.starts_anew(sample) {
+            kept = interpreter.initial();
+        }
+        interpreter.run_after(&mut kept, &inputs, observer, within);
         if let Some((TensorId(index), sample, element)) = not_finite {
             let tensor = graph.tensors[index].name.clone();
             return Err(CalibrateError::NotFinite { tensor, sample, element });
         }
         step();
     }
-    Ok(seen)
+    Ok(FirstPass { activations: seen, states })
 }
 
 /// The second pass: histograms within the ranges.
@@ -243,12 +267,17 @@ fn count(
 ) -> Vec<Option<Histogram>> {
     let histogram = |seen: &Option<Seen>| Some(Histogram::new(seen.as_ref()?.range()));
     let mut histograms: Vec<Option<Histogram>> = seen.iter().map(histogram).collect();
-    for inputs in samples.iter() {
-        interpreter.run(&inputs, |id, values| {
+    let mut kept = interpreter.initial();
+    for (sample, inputs) in samples.iter().enumerate() {
+        let observer = |id: TensorId, values: &[f32]| {
             if let Some(histogram) = &mut histograms[id.0] {
                 histogram.count(values);
             }
-        });
+        };
+        if samples.starts_anew(sample) {
+            kept = interpreter.initial();
+        }
+        interpreter.run_after(&mut kept, &inputs, observer, |_, _| {});
         step();
     }
     histograms

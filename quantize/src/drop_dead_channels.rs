@@ -164,7 +164,8 @@ impl Channels {
             | Op::Gather { .. }
             | Op::Transpose { .. }
             | Op::Slice { .. }
-            | Op::Stateful(_) => Kind::Opaque,
+            | Op::Stateful(_)
+            | Op::Recurrent(_) => Kind::Opaque,
         }
     }
 }

@@ -56,12 +56,17 @@ fn observe(
         .iter()
         .map(|group| group.activations.iter().map(|&id| ChannelStatistics::new(id, group.channels)).collect())
         .collect();
+    let mut kept = interpreter.initial();
     for (index, inputs) in samples.iter().enumerate() {
-        interpreter.run(&inputs, |id, values| {
+        if samples.starts_anew(index) {
+            kept = interpreter.initial();
+        }
+        let observer = |id: TensorId, values: &[f32]| {
             if let Some(statistics) = statistics.iter_mut().flatten().find(|statistics| statistics.id == id) {
                 statistics.add(values);
             }
-        });
+        };
+        interpreter.run_after(&mut kept, &inputs, observer, |_, _| {});
         progress(index + 1, samples.count());
     }
     statistics

@@ -4,6 +4,7 @@
 //! which they can run. What is known before the first inference (shapes, axes, paddings) stands in
 //! the operator, never in a tensor.
 
+mod recurrent;
 mod stateful;
 mod unary_function;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use edgepkg_format::DType;
 pub use edgepkg_format::plan::{BinaryFunction, Direction, Extreme, Rounding, Running};
+pub use recurrent::{Recurrent, RecurrentCell, Shown, Start};
 use serde::{Deserialize, Serialize};
 pub use stateful::{LSTM_GATES, SequenceOrder, Stateful};
 pub use unary_function::UnaryFunction;
@@ -395,8 +397,10 @@ pub enum Op {
     },
     /// `[x]`: the same reals with another scale, zero point or width. Int graphs only.
     Requantize,
-    /// What keeps something from run to run. Int graphs only.
+    /// What keeps something from run to run. Floats have variables alone.
     Stateful(Stateful),
+    /// A recurrent layer: see [`Recurrent`].
+    Recurrent(Recurrent),
 }
 
 /// Parameters of a convolution.
@@ -502,6 +506,15 @@ impl Op {
         )
     }
 
+    /// The variables among `inputs`, which stand for what a node with this operator keeps from run to run and changes.
+    pub fn variables<'a>(&self, inputs: &'a [TensorId]) -> &'a [TensorId] {
+        match self {
+            Op::Stateful(op) => op.variables(inputs),
+            Op::Recurrent(Recurrent { start: Start::Kept, .. }) => &inputs[Recurrent::HIDDEN..],
+            _ => &[],
+        }
+    }
+
     /// A mean or sum, over other dimensions; any other operator as it is.
     #[must_use]
     pub fn with_axes(&self, axes: Vec<usize>) -> Self {
@@ -553,6 +566,7 @@ impl Op {
                 | Op::Take { .. }
                 | Op::Requantize
                 | Op::Stateful(_)
+                | Op::Recurrent(_)
         )
     }
 
@@ -599,6 +613,7 @@ impl Op {
             Op::Gather { .. } => "Gather",
             Op::Requantize => "Requantize",
             Op::Stateful(op) => op.name(),
+            Op::Recurrent(op) => op.name(),
         }
     }
 }

@@ -8,14 +8,18 @@ mod elementwise;
 mod layout;
 mod pooling;
 mod product;
+mod recurrent;
 mod reduction;
 mod resampling;
 
 pub(crate) use elementwise::logistic;
 
-use convolution::{PackedWeights, convolve, convolve_depthwise};
+use std::collections::HashMap;
 
-use crate::graph::{FloatGraph, Node, Op, Tensor, TensorId};
+use convolution::{PackedWeights, convolve, convolve_depthwise};
+use recurrent::{Layer, State, Trace};
+
+use crate::graph::{FloatGraph, Node, Op, Recurrent, Stateful, Tensor, TensorId};
 
 /// A float graph made ready to run: weights repacked, lifetimes known.
 pub struct Interpreter<'a> {
@@ -43,7 +47,14 @@ impl<'a> Interpreter<'a> {
         self.graph
     }
 
-    /// Runs one inference. `inputs` are the elements of the graph's inputs, row-major, in the graph's order;
+    /// What the graph keeps between runs, before the first one.
+    pub fn initial(&self) -> Kept {
+        let changed = self.graph.nodes.iter().flat_map(|node| node.op.variables(&node.inputs));
+        let value = |&id: &TensorId| (id, self.graph.tensor(id).data.as_deref().unwrap_or_default().to_vec());
+        Kept(changed.map(value).collect())
+    }
+
+    /// Runs one inference, the first. `inputs` are the elements of the graph's inputs, row-major, in the graph's order;
     /// the result is its outputs likewise.
     ///
     /// `observer` sees the inputs first and then every tensor when it has been computed, in the order of
@@ -52,7 +63,25 @@ impl<'a> Interpreter<'a> {
     /// # Panics
     ///
     /// When the number of inputs, or of elements in one, is not the graph's.
-    pub fn run(&self, inputs: &[&[f32]], mut observer: impl FnMut(TensorId, &[f32])) -> Vec<Vec<f32>> {
+    pub fn run(&self, inputs: &[&[f32]], observer: impl FnMut(TensorId, &[f32])) -> Vec<Vec<f32>> {
+        self.run_after(&mut self.initial(), inputs, observer, |_, _| {})
+    }
+
+    /// As [`Self::run`], with what the run before has left in `kept`.
+    ///
+    /// `within` sees what recurrent layers make within a run: all values of a layer's hidden state and, if it has
+    /// some, of its cells, under the operands that it starts with.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::run`], or when `kept` is another graph's.
+    pub fn run_after(
+        &self,
+        kept: &mut Kept,
+        inputs: &[&[f32]],
+        mut observer: impl FnMut(TensorId, &[f32]),
+        mut within: impl FnMut(TensorId, &[f32]),
+    ) -> Vec<Vec<f32>> {
         let graph = self.graph;
         assert_eq!(inputs.len(), graph.inputs.len(), "the graph has another number of inputs");
         let mut buffers = Buffers::new(graph);
@@ -66,7 +95,17 @@ impl<'a> Interpreter<'a> {
         for (index, node) in graph.nodes.iter().enumerate() {
             let id = node.output();
             let mut output = buffers.take(graph.tensor(id).len());
-            self.compute(index, &buffers, &mut output);
+            match &node.op {
+                Op::Stateful(op) => self.move_variable(*op, node, kept, &buffers, &mut output),
+                Op::Recurrent(op) => {
+                    let trace = self.recurrent(*op, node, kept, &buffers, &mut output);
+                    within(node.inputs[Recurrent::HIDDEN], &trace.hidden);
+                    if op.cell.has_cells() {
+                        within(node.inputs[Recurrent::HIDDEN + 1], &trace.cells);
+                    }
+                }
+                _ => self.compute(index, &buffers, &mut output),
+            }
             observer(id, &output);
             buffers.live[id.0] = Some(output);
             for &dead in &self.dead_after[index] {
@@ -74,6 +113,58 @@ impl<'a> Interpreter<'a> {
             }
         }
         graph.outputs.iter().map(|&id| buffers.view(id).to_vec()).collect()
+    }
+
+    /// Reads or assigns a variable.
+    fn move_variable(
+        &self,
+        op: Stateful,
+        node: &Node,
+        kept: &mut Kept,
+        buffers: &Buffers<'_>,
+        output: &mut [f32],
+    ) {
+        match op {
+            Stateful::AssignVariable => {
+                output.copy_from_slice(buffers.view(node.inputs[0]));
+                kept.0.insert(node.inputs[1], output.to_vec());
+            }
+            _ => {
+                let variable = node.inputs[0];
+                output.copy_from_slice(kept.0.get(&variable).map_or(buffers.view(variable), Vec::as_slice));
+            }
+        }
+    }
+
+    fn recurrent(
+        &self,
+        op: Recurrent,
+        node: &Node,
+        kept: &mut Kept,
+        buffers: &Buffers<'_>,
+        output: &mut [f32],
+    ) -> Trace {
+        let view = |position: usize| buffers.view(node.inputs[position]);
+        let shape = self.graph.tensor(node.inputs[0]).shape();
+        let layer = Layer {
+            op,
+            extents: op.extents([shape[0], shape[1], shape[2]]),
+            x: view(0),
+            input_weights: view(Recurrent::INPUT_WEIGHTS),
+            hidden_weights: view(Recurrent::HIDDEN_WEIGHTS),
+            input_bias: view(Recurrent::INPUT_BIAS),
+            hidden_bias: view(Recurrent::HIDDEN_BIAS),
+        };
+        let start = |id: &TensorId| kept.0.get(id).cloned().unwrap_or_else(|| buffers.view(*id).to_vec());
+        let mut state = State {
+            hidden: start(&node.inputs[Recurrent::HIDDEN]),
+            cells: node.inputs.get(Recurrent::HIDDEN + 1).map(start).unwrap_or_default(),
+        };
+        let trace = layer.run(&mut state, output);
+        for (&variable, value) in node.op.variables(&node.inputs).iter().zip([state.hidden, state.cells]) {
+            kept.0.insert(variable, value);
+        }
+        trace
     }
 
     /// Computes node `index` from what lies in `buffers`.
@@ -186,10 +277,16 @@ impl<'a> Interpreter<'a> {
                 layout::gather((*axis, *batch_dimensions), (in_shape(0), view(0)), view(1), output)
             }
             Op::Take { axis, indices } => layout::take(*axis, indices, view(0), in_shape(0), output),
-            Op::Requantize | Op::Stateful(_) => unreachable!("refused when it was prepared"),
+            Op::Requantize | Op::Stateful(_) | Op::Recurrent(_) => {
+                unreachable!("refused when it was prepared, or done before")
+            }
         }
     }
 }
+
+/// The variables of a graph, between two runs.
+#[derive(Clone, Debug)]
+pub struct Kept(HashMap<TensorId, Vec<f32>>);
 
 /// The tensors of one run.
 struct Buffers<'a> {
@@ -240,7 +337,9 @@ fn pack(graph: &FloatGraph, node: &Node) -> Option<PackedWeights> {
             Some(PackedWeights::new(data, &[shape[0], 1, 1, shape[1]], 1))
         }
         Op::Requantize => panic!("`{}` requantizes in a float graph", node.name),
-        Op::Stateful(_) => panic!("`{}` keeps something between runs in a float graph", node.name),
+        Op::Stateful(Stateful::Svdf { .. } | Stateful::Lstm { .. }) => {
+            panic!("`{}` is not of floats", node.name)
+        }
         _ => None,
     }
 }

@@ -14,6 +14,7 @@ mod index_runs;
 mod layout;
 mod movement;
 mod product;
+mod recurrent;
 mod reduction;
 mod requirements;
 mod running;
@@ -287,6 +288,7 @@ impl<'g> Lowering<'g> {
             Op::ArgExtreme { axis, extreme } => self.arg_extreme(node, *axis, *extreme),
             Op::Requantize => self.requantize(node),
             Op::Stateful(op) => self.stateful(node, op),
+            Op::Recurrent(op) => self.recurrent(node, op),
         }
     }
 
@@ -333,16 +335,20 @@ impl<'g> Lowering<'g> {
     /// A buffer for what a node writes.
     fn allocate(&mut self, id: TensorId) -> Result<TensorRef, NodeError> {
         let tensor = self.tensor(id);
-        let bytes = byte_count(tensor);
+        let place = self.allocate_bytes(byte_count(tensor), tensor.dtype)?;
+        self.places.insert(id, place);
+        Ok(place)
+    }
+
+    /// A buffer of so many bytes.
+    fn allocate_bytes(&mut self, bytes: u32, dtype: DType) -> Result<TensorRef, NodeError> {
         let end = self.buffers.last().map_or(0, |buffer| u64::from(buffer.offset) + u64::from(buffer.bytes));
         let offset = u32::try_from(end.next_multiple_of(u64::from(BUFFER_ALIGNMENT)))
             .ok()
             .filter(|offset| offset.checked_add(bytes).is_some_and(|end| end <= u32::MAX - BUFFER_ALIGNMENT))
             .ok_or(NodeError::TooLarge { what: "activations" })?;
         self.buffers.push(Buffer { offset, bytes });
-        let place = TensorRef::new(Space::Arena, tensor.dtype, offset);
-        self.places.insert(id, place);
-        Ok(place)
+        Ok(TensorRef::new(Space::Arena, dtype, offset))
     }
 
     fn constant(&mut self, bytes: &[u8], dtype: DType) -> Result<TensorRef, NodeError> {

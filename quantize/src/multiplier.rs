@@ -297,6 +297,29 @@ pub fn lstm_product(output: f32) -> Result<Scale, FactorOutOfRange> {
     quantize_multiplier(libm::exp2(-30.0) / f64::from(output))
 }
 
+/// A part of a recurrent layer's gate: `values * weights` in steps of `step`, else of `1 / (3 * 2^12)`; in double.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn recurrent_part(values: f32, weights: f32, step: Option<f32>) -> Result<Scale, FactorOutOfRange> {
+    let product = f64::from(values) * f64::from(weights);
+    quantize_multiplier(step.map_or(product * 3.0 * 4096.0, |step| product / f64::from(step)))
+}
+
+/// The greatest exponent of a recurrent layer's state.
+pub const GREATEST_STATE_EXPONENT: u32 = 15;
+
+/// The scale of a recurrent layer's state, `2^(exponent - 15)`.
+pub fn scale_of_state(exponent: u32) -> f32 {
+    libm::exp2f(exponent as f32 - 15.0)
+}
+
+/// The exponent of a recurrent layer's state, 0 to 15; `None` where its scale is another one.
+pub fn exponent_of_state(scale: f32) -> Option<u32> {
+    (0..=GREATEST_STATE_EXPONENT).find(|&exponent| scale_of_state(exponent) == scale)
+}
+
 /// The tangent of cells whose scale is a power of two; `None` where it is none.
 pub fn tanh_of_cells(scale: f32) -> Option<WideSigmoidScale> {
     let exponent = libm::log2(scale.into());

@@ -174,6 +174,7 @@ pub fn quantize_with_made_up_ranges(graph: FloatGraph) -> Result<QuantizedGraph,
     let calibrated = CalibratedGraph {
         ranges: (0..graph.tensors.len()).map(range).collect(),
         means: vec![None; graph.tensors.len()],
+        states: vec![None; graph.tensors.len()],
         lattices: vec![None; graph.inputs.len()],
         graph,
     };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assign_int8::Assigned;
 use crate::calibrate::Calibrator;
-use crate::graph::{Graph, LSTM_GATES, MatrixLayout, Node, Op, QuantizedGraph, Stateful, Tensor};
+use crate::graph::{Graph, LSTM_GATES, MatrixLayout, Node, Op, QuantizedGraph, Recurrent, Stateful, Tensor};
 use crate::score::{Score, SignalToNoise};
 
 /// The schema that is written.
@@ -164,6 +164,14 @@ pub fn macs<T: Tensor>(graph: &Graph<T>, node: &Node) -> u64 {
             let depth = if *a == MatrixLayout::RowsFirst { 1 } else { 2 };
             let shape = graph.tensor(node.inputs[0]).shape();
             shape[shape.len() - depth]
+        }
+        Op::Recurrent(op) => {
+            let shape = graph.tensor(node.inputs[0]).shape();
+            let [batches, steps, _] = op.extents([shape[0], shape[1], shape[2]]);
+            let weights = [Recurrent::INPUT_WEIGHTS, Recurrent::HIDDEN_WEIGHTS];
+            let weights: usize =
+                weights.iter().map(|&position| graph.tensor(node.inputs[position]).len()).sum();
+            return (batches * steps * weights) as u64;
         }
         Op::DepthwiseConv2d(_) => graph.tensor(node.inputs[1]).shape()[1..3].iter().product(),
         Op::FullyConnected { .. } => graph.tensor(node.inputs[1]).shape()[1],

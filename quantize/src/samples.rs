@@ -1,5 +1,7 @@
 //! Inputs for the model: one array for each input, its first axis counting samples.
 
+use std::num::NonZeroUsize;
+
 use thiserror::Error;
 
 use crate::graph::{Graph, Tensor};
@@ -67,6 +69,8 @@ pub enum SamplesError {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     count: usize,
+    /// How many follow each other before the next one starts anew; all where it is `None`.
+    stream: Option<NonZeroUsize>,
     arrays: Vec<Vec<f32>>,
 }
 
@@ -107,13 +111,29 @@ impl Samples {
         }
         match count.unwrap_or(0) {
             0 => Err(SamplesError::Empty),
-            count => Ok(Self { count, arrays: arrays.into_iter().map(|array| array.elements).collect() }),
+            count => Ok(Self {
+                count,
+                stream: None,
+                arrays: arrays.into_iter().map(|array| array.elements).collect(),
+            }),
         }
     }
 
     /// How many there are: at least 1.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// The same samples as streams of `length`: what a model keeps between runs has its first value before each of them.
+    /// Without, they are one stream.
+    #[must_use]
+    pub fn in_streams_of(self, length: NonZeroUsize) -> Self {
+        Self { stream: Some(length), ..self }
+    }
+
+    /// Whether a stream starts with sample `index`.
+    pub fn starts_anew(&self, index: usize) -> bool {
+        self.stream.map_or(index == 0, |length| index.is_multiple_of(length.get()))
     }
 
     /// Sample `index`: the elements of each input.
@@ -151,6 +171,8 @@ fn count_samples(array: &[usize], input: &[usize]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::{Array, Samples, SamplesError, count_samples};
     use crate::graph::{FloatGraph, FloatTensor, TensorId};
 
@@ -204,5 +226,8 @@ mod tests {
         let samples = Samples::new(&model(&[1, 2]), vec![array]).unwrap();
         assert_eq!(samples.get(1), [[2.0, 3.0]]);
         assert_eq!(samples.count(), 2);
+        assert_eq!([0, 1].map(|index| samples.starts_anew(index)), [true, false]);
+        let each = samples.in_streams_of(NonZeroUsize::MIN);
+        assert_eq!([0, 1].map(|index| each.starts_anew(index)), [true, true]);
     }
 }

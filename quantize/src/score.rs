@@ -110,24 +110,32 @@ pub fn score(
         activations: vec![SignalToNoise::default(); layers.as_ref().map_or(0, |(_, same)| same.len())],
         answers: Answers::default(),
     };
+    let mut kept = interpreter.initial();
+    let mut kept_by_layers = layers.as_ref().map(|(layers, _)| layers.initial());
     for (index, inputs) in samples.iter().enumerate() {
+        if samples.starts_anew(index) {
+            simulator.reset_state();
+            kept = interpreter.initial();
+            kept_by_layers = layers.as_ref().map(|(layers, _)| layers.initial());
+        }
         let raw: Vec<Vec<i8>> = inputs
             .iter()
             .zip(&quantized.inputs)
             .map(|(values, &id)| quantize_values(values, quantized.tensor(id)))
             .collect();
         simulator.run(&raw);
-        if let Some((layers, same)) = &layers {
-            layers.run(&inputs, |id, reference| {
+        if let (Some((layers, same)), Some(kept)) = (&layers, &mut kept_by_layers) {
+            let compare = |id: TensorId, reference: &[f32]| {
                 if let Some(same) = same.get(id.0).copied().flatten()
                     && let Some(values) = simulator.activation(same)
                 {
                     score.activations[id.0]
                         .add(reference, &dequantize_values(values, quantized.tensor(same)));
                 }
-            });
+            };
+            layers.run_after(kept, &inputs, compare, |_, _| {});
         }
-        let outputs = interpreter.run(&inputs, |_, _| {});
+        let outputs = interpreter.run_after(&mut kept, &inputs, |_, _| {}, |_, _| {});
         let int8_outputs: Vec<Vec<f32>> = simulator
             .outputs()
             .iter()

@@ -21,11 +21,12 @@ mod operands;
 mod packed;
 mod parts;
 mod rounding;
+mod sequences;
 
 pub use channel_parameters::{ChannelParameters, WideChannelParameters};
 pub use choices::{
-    Accumulation, BinaryFunction, Direction, Extreme, PackedRounding, Running, SequenceOrder, Sigmoid,
-    Traversal,
+    Accumulation, BinaryFunction, Direction, Extreme, PackedRounding, RecurrentCell, Running, SequenceOrder,
+    Shown, Sigmoid, Traversal,
 };
 pub use entry::{PlanEntry, PlanError, PlanReader};
 pub use geometry::GeometryError;
@@ -33,6 +34,7 @@ pub use operands::{Access, Operand, Operands};
 pub use packed::Axis;
 pub use parts::{Clamp, Dims, GateScales, Image, RECORD_HEADER_BYTES, Scale, Strides, Window};
 pub use rounding::Rounding;
+pub use sequences::{Lstm, Recurrent, Svdf};
 
 use self::field::{Field, WordReader, WordWriter};
 use crate::linked::Linked;
@@ -702,84 +704,6 @@ records! {
         length: u32,
     }
 
-    /// Singular value decomposition filters, `units * rank`: features of the last runs, weighed by time.
-    Svdf = 52 {
-        /// int8, `[batches, inputs]`.
-        input: TensorRef,
-        /// int8, `[batches, units]`.
-        output: TensorRef,
-        /// int8, constant, `[filters, inputs]`.
-        feature_weights: TensorRef,
-        /// int8 or int16, constant, `[filters, memory]`.
-        time_weights: TensorRef,
-        /// int32, constant, `[units]`.
-        bias: TensorRef,
-        /// State of the time weights' type, `[batches, filters, memory]`, the newest feature last.
-        state: TensorRef,
-        /// Rows of the input.
-        batches: u32,
-        /// Elements of an input row.
-        inputs: u32,
-        /// Elements of an output row.
-        units: u32,
-        /// Filters of a unit.
-        rank: u32,
-        /// Features that are kept of a filter.
-        memory: u32,
-        /// Zero point of the input.
-        input_zero_point: i32,
-        /// Scale of the feature weights' sums in the state's.
-        feature_scale: Scale,
-        /// Zero point of the state.
-        state_zero_point: i32,
-        /// Scale of the time weights' sums in the output's.
-        output_scale: Scale,
-        /// Added after requantization.
-        output_zero_point: i32,
-    }
-
-    /// Long short-term memory over a sequence.
-    Lstm = 53 {
-        /// int8 or int16, `[batches, steps, inputs]` in `order`.
-        input: TensorRef,
-        /// As the input, `[batches, steps, units]` in `order`.
-        output: TensorRef,
-        /// int8, constant, `[units][gate][inputs, then units]`; gates: input, forget, cell, output.
-        weights: TensorRef,
-        /// int64, constant, `[units][gate][of the input's sum, of the hidden state's]`.
-        biases: TensorRef,
-        /// As a [`Sigmoid16`]'s.
-        table: TensorRef,
-        /// State, int16: the hidden state `[batches, units]` of the input's type, then the cells of int16.
-        state: TensorRef,
-        /// Sequences.
-        batches: u32,
-        /// Steps of a sequence.
-        steps: u32,
-        /// Elements of an input row.
-        inputs: u32,
-        /// Elements of an output row.
-        units: u32,
-        /// Which rows follow each other.
-        order: SequenceOrder,
-        /// What gates are summed up in.
-        accumulation: Accumulation,
-        /// Of the gates: input, forget, cell, output.
-        gates: [GateScales; 4],
-        /// Of the product of two gates in the cell's scale.
-        cell_scale: Scale,
-        /// Range of the cell.
-        cell_clamp: Clamp,
-        /// Cells are multiplied by it before their tangent is taken,
-        tanh_multiplier: i32,
-        /// then divided by 2 to this power.
-        tanh_shift: u32,
-        /// Of the product of the output gate and the cell's tangent in the output's scale.
-        output_scale: Scale,
-        /// Zero point of the output.
-        output_zero_point: i32,
-    }
-
     ;
 
     /// [`Add`] of int16.
@@ -796,4 +720,10 @@ records! {
     MaxPool2d16(MaxPool2d) = 50,
     /// [`Mean`] of int16.
     Mean16(Mean) = 51,
+    /// Singular value decomposition filters, `units * rank`: features of the last runs, weighed by time.
+    Svdf(Svdf) = 52,
+    /// Long short-term memory over a sequence, as TensorFlow Lite Micro computes it.
+    Lstm(Lstm) = 53,
+    /// A recurrent layer over a sequence, with a state of int16.
+    Recurrent(Recurrent) = 60,
 }

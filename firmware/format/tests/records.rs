@@ -6,9 +6,9 @@ use edgepkg_format::plan::{
     Clamp, Conv2d, Conv2d16, CumulativeSum, DepthwiseConv2d, Direction, Extreme, Fill, FullyConnected,
     GateScales, Gather, Image, Interpolate16, LeakyRelu16, LogSoftmax, Lookup, Lstm, MaxPool2d, Mean, Mul,
     PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding, PlanEntry, PlanError,
-    PlanReader, RECORD_HEADER_BYTES, Requantize, ResizeBilinear, Rounding, Running, Scale, SequenceOrder,
-    Sigmoid, Sigmoid16, Softmax, Softmax16, StridedCopy, Svdf, TransposeConv2d, Traversal,
-    WideChannelParameters, Window,
+    PlanReader, RECORD_HEADER_BYTES, Recurrent, RecurrentCell, Requantize, ResizeBilinear, Rounding, Running,
+    Scale, SequenceOrder, Shown, Sigmoid, Sigmoid16, Softmax, Softmax16, StridedCopy, Svdf, TransposeConv2d,
+    Traversal, WideChannelParameters, Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -618,6 +618,33 @@ fn lstm() {
 }
 
 #[test]
+fn recurrent() {
+    let record = Recurrent {
+        input: tensor(0),
+        output: tensor(2),
+        weights: tensor(4),
+        channels: tensor(6),
+        table: tensor(8),
+        state: tensor(10),
+        batches: 12,
+        steps: 13,
+        inputs: 14,
+        units: 15,
+        order: SequenceOrder::TimeMajor,
+        direction: Direction::Backward,
+        cell: RecurrentCell::GruResetBefore,
+        shown: Shown::LastStep,
+        hidden_exponent: 20,
+        cell_exponent: 21,
+        output_scale: scale(22),
+        output_zero_point: 24,
+    };
+    let choice = |at, value, count| Choice { at, value, count };
+    let choices = [choice(16, 1, 2), choice(17, 1, 2), choice(18, 2, 5), choice(19, 1, 3)];
+    check_with_choices(record, 60, 25, &[0, 2, 4, 6, 8, 10], &choices);
+}
+
+#[test]
 fn kinds_of_int16_have_the_fields_of_those_of_int8() {
     let (add, mul) = (numbered_add(), numbered_mul());
     check_with_rounding(Record::Add16(add), 45, 36, &[0, 2, 4]);
@@ -633,7 +660,7 @@ fn kinds_of_int16_have_the_fields_of_those_of_int8() {
 fn every_kind_is_known_by_its_code_and_specified() {
     let mut codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
     codes.sort_unstable();
-    assert_eq!(codes, (1..=24).chain(40..=53).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=24).chain(40..=53).chain([60]).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
     assert_eq!(
         SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),

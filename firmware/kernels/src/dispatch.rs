@@ -36,6 +36,7 @@ use crate::reference::movement::{fill_i8, strided_copy};
 #[cfg(not(isa = "armv7em"))]
 use crate::reference::pool2d::average_pool2d_i8;
 use crate::reference::pool2d::{average_pool2d_i16, max_pool2d_i8, max_pool2d_i16};
+use crate::reference::recurrent::{self, recurrent};
 use crate::reference::requantize::requantize;
 use crate::reference::resize_bilinear::resize_bilinear_i8;
 use crate::reference::sigmoid16::sigmoid_i16;
@@ -138,6 +139,18 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
                     lstm::<i16>(op, input.elements(), weights, hidden, cells, output);
                 }
                 _ => lstm::<i8>(op, input, weights, hidden, cells, output),
+            }
+        }
+        (
+            Record::Recurrent(op),
+            &[input, View::Const(weights), View::Const(channels), table, View::Arena(state)],
+        ) => {
+            let table = table.elements();
+            let weights = recurrent::Weights { weights, channels: cast_slice(channels), table };
+            let state = i16::cells(state);
+            match op.input.dtype {
+                DType::Int16 => recurrent::<i16>(op, input.elements(), weights, state, i16::cells(output)),
+                _ => recurrent::<i8>(op, input, weights, state, output),
             }
         }
         (Record::Add16(op), &[a, b]) => {

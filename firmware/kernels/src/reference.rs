@@ -21,6 +21,7 @@ pub mod lstm;
 pub mod mean;
 pub mod movement;
 pub mod pool2d;
+pub mod recurrent;
 pub mod requantize;
 pub mod resize_bilinear;
 pub mod sigmoid16;

@@ -371,6 +371,36 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             }
             .into()
         }
+        OperatorKind::Recurrent => {
+            let dtype = random.one_of(&[DType::Int8, DType::Int16]);
+            Recurrent {
+                input: arena(dtype),
+                output: arena(dtype),
+                weights,
+                channels,
+                table: constant(DType::Int16),
+                state: TensorRef::new(Space::State, DType::Int16, 0),
+                batches: random.extent(3),
+                steps: random.extent(3),
+                inputs: random.extent(5),
+                units: random.extent(5),
+                order: random.one_of(&[SequenceOrder::BatchMajor, SequenceOrder::TimeMajor]),
+                direction: random.one_of(&[Direction::Forward, Direction::Backward]),
+                cell: random.one_of(&[
+                    RecurrentCell::Lstm,
+                    RecurrentCell::GruResetAfter,
+                    RecurrentCell::GruResetBefore,
+                    RecurrentCell::Tanh,
+                    RecurrentCell::Relu,
+                ]),
+                shown: random.one_of(&[Shown::EveryStep, Shown::LastStep, Shown::LastCells]),
+                hidden_exponent: random.word() as u32,
+                cell_exponent: random.word() as u32,
+                output_scale: scale,
+                output_zero_point,
+            }
+            .into()
+        }
         OperatorKind::Softmax16 => Softmax16 {
             input,
             output,

@@ -14,6 +14,9 @@ const INT16: &[u8] = include_bytes!("../../format/tests/golden/v1-int16.epa");
 /// One that keeps state.
 const STATE: &[u8] = include_bytes!("../../format/tests/golden/v1-state.epa");
 
+/// One with recurrent layers.
+const RECURRENT: &[u8] = include_bytes!("../../format/tests/golden/v1-recurrent.epa");
+
 /// MLPerf Tiny's keyword-spotting model.
 const KEYWORDS: &[u8] = include_bytes!("data/kws.epa");
 
@@ -164,6 +167,11 @@ fn mutants_of_operators_of_int16_are_refused_or_run() {
 #[test]
 fn mutants_of_what_keeps_state_are_refused_or_run() {
     check_mutants(STATE, 10_000);
+}
+
+#[test]
+fn mutants_of_recurrent_layers_are_refused_or_run() {
+    check_mutants(RECURRENT, 10_000);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::AssignError;
 use crate::calibrate::CalibratedGraph;
-use crate::graph::{FloatGraph, FloatTensor, Node, Op, TensorId};
+use crate::graph::{FloatGraph, FloatTensor, Node, Op, Recurrent, Start, TensorId};
 
 /// Which layers have activations of int16. Their weights are int8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,12 @@ fn choose(graph: &FloatGraph, layers: &Int16Layers) -> Result<Vec<bool>, AssignE
     for node in &graph.nodes {
         let moves =
             matches!(node.op, Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } | Op::Take { .. });
-        let is_named = names.is_none_or(|names| names.contains(&node.name));
+        // Who else reads or assigns a variable has its width, so they have one together or none.
+        let is_named = match (names, &node.op) {
+            (None, _) => true,
+            (Some(_), Op::Stateful(_)) => false,
+            (Some(names), _) => names.contains(&node.name),
+        };
         if is_named && !node.op.has_int16() {
             return Err(AssignError::NotInInt16 { operator: node.op.name(), node: node.name.clone() });
         }
@@ -98,7 +103,21 @@ impl Separation {
                 node.inputs[position] = self.convert(input, is_int16);
             }
         }
+        if let Op::Recurrent(op) = node.op {
+            self.widen_states(&mut node, op);
+        }
         self.widths.graph.graph.nodes.push(node);
+    }
+
+    /// Makes a recurrent layer start with int16 of its own, whose scale is its own, too.
+    fn widen_states(&mut self, node: &mut Node, op: Recurrent) {
+        for input in &mut node.inputs[Recurrent::HIDDEN..] {
+            if op.start == Start::Anew {
+                let name = format!("{}/state", self.widths.graph.graph.tensor(*input).name);
+                *input = self.copy(*input, name);
+            }
+            self.widths.is_int16[input.0] = true;
+        }
     }
 
     /// `input` in the other width.
@@ -106,24 +125,33 @@ impl Separation {
         if let Some(&done) = self.converted.get(&input) {
             return done;
         }
-        let CalibratedGraph { graph, ranges, means, .. } = &mut self.widths.graph;
-        let FloatTensor { name, shape, data } = graph.tensor(input).clone();
-        let name = format!("{name}/{}", if to_int16 { "int16" } else { "int8" });
+        let name = &self.widths.graph.graph.tensor(input).name;
+        let output = self.copy(input, format!("{name}/{}", if to_int16 { "int16" } else { "int8" }));
+        self.widths.is_int16[output.0] = to_int16;
+        self.converted.insert(input, output);
+        output
+    }
+
+    /// A constant like `input`, or a tensor that a requantize makes of it; of int8, until something else is said.
+    fn copy(&mut self, input: TensorId, name: String) -> TensorId {
+        let CalibratedGraph { graph, ranges, means, states, .. } = &mut self.widths.graph;
+        let FloatTensor { shape, data, .. } = graph.tensor(input).clone();
         let is_constant = data.is_some();
         let output = graph.add_tensor(FloatTensor { name: name.clone(), shape, data });
         ranges.push(ranges[input.0]);
         means.push(means[input.0].clone());
+        states.push(states[input.0]);
         if !is_constant {
             let (inputs, outputs) = (vec![input], vec![output]);
             graph.nodes.push(Node { name, op: Op::Requantize, inputs, outputs });
         }
-        self.widths.is_int16.push(to_int16);
-        self.converted.insert(input, output);
+        self.widths.is_int16.push(false);
         output
     }
 }
 
-/// What a node reads beside weights and biases.
-fn activations(node: &Node) -> &[TensorId] {
-    if node.op.is_weighted() { &node.inputs[..1] } else { &node.inputs }
+/// What a node reads beside weights, biases and what recurrent layers start with.
+pub(super) fn activations(node: &Node) -> &[TensorId] {
+    let has_weights = node.op.is_weighted() || matches!(node.op, Op::Recurrent(_));
+    if has_weights { &node.inputs[..1] } else { &node.inputs }
 }

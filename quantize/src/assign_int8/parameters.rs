@@ -5,7 +5,7 @@ use edgepkg_format::plan::Clamp;
 
 use crate::calibrate::{Lattice, Range};
 use crate::graph::{Op, Quantization};
-use crate::multiplier::type_range;
+use crate::multiplier::{GREATEST_STATE_EXPONENT, scale_of_state, type_range};
 
 /// The least scale of an activation or of weights, so that the product of two is a normal float32.
 pub(super) const LEAST_SCALE: f32 = 1.0 / (1_u64 << 60) as f32;
@@ -29,6 +29,13 @@ pub(super) fn of_range_int16(range: Range) -> Quantization {
     let greatest = f64::from(range.max).max(-f64::from(range.min));
     let greatest = if greatest > 0.0 { greatest } else { 1.0 };
     Quantization::per_tensor(((greatest / f64::from(i16::MAX)) as f32).max(LEAST_SCALE), 0)
+}
+
+/// int16 over `range`, with 0 in its middle and a power of two for a scale: what recurrent layers keep.
+pub(super) fn of_state(range: Range) -> Quantization {
+    let holds = |exponent: &u32| range.max.max(-range.min) <= scale_of_state(*exponent) * 32_768.0;
+    let exponent = (0..=GREATEST_STATE_EXPONENT).find(holds).unwrap_or(GREATEST_STATE_EXPONENT);
+    Quantization::per_tensor(scale_of_state(exponent), 0)
 }
 
 /// As [`prescribed`], of an output of int16.
@@ -76,7 +83,7 @@ pub(super) fn range_of(quantization: &Quantization, dtype: DType) -> Range {
 
 #[cfg(test)]
 mod tests {
-    use super::{Range, of_range, of_range_int16};
+    use super::{Range, of_range, of_range_int16, of_state};
     use crate::graph::Quantization;
 
     #[test]
@@ -85,6 +92,13 @@ mod tests {
         assert_eq!(scale(0.0, 32_767.0), Quantization::per_tensor(1.0, 0));
         assert_eq!(scale(-65_534.0, 3.0), Quantization::per_tensor(2.0, 0));
         assert_eq!(scale(0.0, 0.0), scale(-1.0, 0.5));
+    }
+
+    #[test]
+    fn states_have_powers_of_two() {
+        let scale = |min: f32, max: f32| of_state(Range { min, max }).scale() * 32_768.0;
+        assert_eq!([scale(-1.0, 0.5), scale(0.0, 1.1), scale(-4.0, 3.9)], [1.0, 2.0, 4.0]);
+        assert_eq!(scale(-1e9, 0.0), 32_768.0);
     }
 
     #[test]

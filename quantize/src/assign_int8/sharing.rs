@@ -4,10 +4,14 @@ use edgepkg_format::DType;
 
 use super::int16_layers::Widths;
 use super::parameters::{
-    indices, of_lattice, of_range, of_range_int16, prescribed, prescribed_int16, range_of, symmetric,
+    indices, of_lattice, of_range, of_range_int16, of_state, prescribed, prescribed_int16, range_of,
+    symmetric,
 };
 use crate::calibrate::{CalibratedGraph, Range};
-use crate::graph::{Activation, BinaryFunction, FloatGraph, FloatTensor, Node, Op, Quantization, TensorId};
+use crate::graph::{
+    Activation, BinaryFunction, FloatGraph, FloatTensor, Node, Op, Quantization, Recurrent, RecurrentCell,
+    Stateful, TensorId,
+};
 
 /// A tensor gets a requantize of its own before a concatenation that would coarsen its scale by more than
 /// this for its other readers.
@@ -39,6 +43,8 @@ struct Sharing {
     dtypes: Vec<DType>,
     /// Of each tensor.
     ranges: Vec<Option<Range>>,
+    /// Of what starts as each tensor: see [`CalibratedGraph::states`].
+    states: Vec<Option<Range>>,
     /// Of each tensor, another of its group, or itself: groups are trees.
     parents: Vec<usize>,
     /// Of each group's root: parameters that the operator prescribes.
@@ -57,7 +63,8 @@ impl Sharing {
             .collect();
         let dtype = |&is_int16: &bool| if is_int16 { DType::Int16 } else { DType::Int8 };
         let dtypes = is_int16.iter().map(dtype).collect();
-        Self { graph, dtypes, ranges, parents: (0..count).collect(), prescribed: vec![None; count] }
+        let states = calibrated.states.clone();
+        Self { graph, dtypes, ranges, states, parents: (0..count).collect(), prescribed: vec![None; count] }
     }
 
     /// Drops from the range of a tensor what its only reader would drop anyway.
@@ -121,6 +128,21 @@ impl Sharing {
                 self.prescribed[node.inputs[1].0] = Some(indices());
                 self.tie(node.inputs[0], node.output());
             }
+            Op::Recurrent(op) => {
+                let op = *op;
+                for &state in &node.inputs[Recurrent::HIDDEN..] {
+                    self.prescribed[state.0] = Some(of_state(self.state_range(op, &node, state)));
+                }
+            }
+            Op::Stateful(Stateful::ReadVariable) => self.tie(node.inputs[0], node.output()),
+            Op::Stateful(_) => {
+                // What prescribes the value must not prescribe what else shares the variable's scale.
+                if self.prescribed[self.root(node.inputs[0])].is_some() {
+                    node.inputs[0] = self.requantized(&node, node.inputs[0]);
+                }
+                self.tie(node.inputs[0], node.inputs[1]);
+                self.tie(node.inputs[0], node.output());
+            }
             Op::ResizeBilinear(_) => self.tie(node.inputs[0], node.output()),
             Op::Concat { .. }
             | Op::Binary { function: BinaryFunction::Maximum | BinaryFunction::Minimum, .. } => {
@@ -145,6 +167,20 @@ impl Sharing {
             }
         }
         self.graph.nodes.push(node);
+    }
+
+    /// The range of what a recurrent layer goes from step to step with.
+    fn state_range(&self, op: Recurrent, node: &Node, state: TensorId) -> Range {
+        let first = self.ranges[state.0];
+        let is_hidden = state == node.inputs[Recurrent::HIDDEN];
+        let all = match op.cell {
+            // These stay within 1, once they are.
+            RecurrentCell::Tanh | RecurrentCell::GruResetAfter | RecurrentCell::GruResetBefore => None,
+            RecurrentCell::Lstm if is_hidden => None,
+            RecurrentCell::Lstm | RecurrentCell::Relu => self.states[state.0],
+        };
+        let within_one = Range { min: -1.0, max: 1.0 };
+        [first, all].into_iter().flatten().fold(within_one, Range::union)
     }
 
     /// Whether `input` cannot take the scale of a concatenation, or would lose by it.

@@ -220,6 +220,7 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
     let calibrated = CalibratedGraph {
         ranges: vec![None; 2],
         means: vec![None; 2],
+        states: vec![None; 2],
         lattices: vec![None],
         graph: builder.0,
     };
@@ -234,6 +235,7 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
     let calibrated = CalibratedGraph {
         ranges: vec![None; 3],
         means: vec![None; 3],
+        states: vec![None; 3],
         lattices: vec![None],
         graph: builder.0,
     };

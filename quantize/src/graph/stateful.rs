@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TensorId;
+
 /// What a node does with *variables*: constants whose data are the values that they have before the first run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Stateful {
@@ -39,6 +41,16 @@ pub enum SequenceOrder {
 pub const LSTM_GATES: usize = 4;
 
 impl Stateful {
+    /// The variables among `inputs` that it changes.
+    pub(super) fn variables<'a>(&self, inputs: &'a [TensorId]) -> &'a [TensorId] {
+        match self {
+            Stateful::ReadVariable => &[],
+            Stateful::AssignVariable => &inputs[1..],
+            Stateful::Svdf { .. } => &inputs[4..],
+            Stateful::Lstm { .. } => &inputs[1 + 3 * LSTM_GATES..],
+        }
+    }
+
     /// The operator's name in TensorFlow Lite's words, for reports and messages.
     pub fn name(&self) -> &'static str {
         match self {

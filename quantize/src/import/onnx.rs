@@ -17,6 +17,7 @@ mod operands;
 mod operators;
 mod protobuf;
 mod quantized;
+mod recurrence;
 mod report;
 mod resampling;
 mod shapes;

@@ -42,7 +42,7 @@ impl Lowering<'_> {
     }
 
     /// Sets `length` elements to `value`. Where its bytes differ, they are copied from a constant.
-    fn fill(&mut self, output: TensorRef, length: usize, value: i32) -> NodeResult {
+    pub(super) fn fill(&mut self, output: TensorRef, length: usize, value: i32) -> NodeResult {
         let size = element_bytes(output);
         let bytes = &value.to_le_bytes()[..size];
         if bytes.iter().all(|byte| *byte == bytes[0]) {

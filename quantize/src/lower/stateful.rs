@@ -55,6 +55,26 @@ impl Lowering<'_> {
         Ok(TensorRef::new(Space::State, dtype, word(offset)))
     }
 
+    /// A place in the state for `variables`, one behind the other at even bytes, of so many bytes at least.
+    pub(super) fn keep_together(
+        &mut self,
+        variables: &[TensorId],
+        least_bytes: usize,
+    ) -> Result<TensorRef, NodeError> {
+        if variables.iter().any(|id| self.variables.contains_key(id)) {
+            return Err(NodeError::Quantization("keeps its state where another operator does"));
+        }
+        let mut initial = Vec::new();
+        for &id in variables {
+            initial.resize(initial.len().next_multiple_of(2), 0);
+            initial.extend_from_slice(self.tensor(id).data.as_deref().unwrap_or_default());
+        }
+        initial.resize(initial.len().max(least_bytes), 0);
+        let place = self.keep(DType::Int16, &initial)?;
+        self.variables.extend(variables.iter().map(|&id| (id, place)));
+        Ok(place)
+    }
+
     fn svdf(&mut self, node: &Node, rank: usize) -> NodeResult {
         let [x, features, times, _, state] = [0, 1, 2, 3, 4].map(|index| self.tensor(node.inputs[index]));
         let y = self.tensor(node.output());
@@ -169,22 +189,12 @@ impl Lowering<'_> {
 
     /// The hidden state and, from the next element of int16 on, the cells.
     fn lstm_state(&mut self, node: &Node) -> Result<TensorRef, NodeError> {
-        let variables = [HIDDEN, CELLS].map(|index| node.inputs[index]);
-        if variables.iter().any(|id| self.variables.contains_key(id)) {
-            return Err(NodeError::Quantization("keeps its state where another operator does"));
-        }
-        let [hidden, cells] = variables.map(|id| self.tensor(id).data.as_deref().unwrap_or_default());
-        let mut initial = hidden.to_vec();
-        initial.resize(initial.len().next_multiple_of(2), 0);
-        initial.extend_from_slice(cells);
-        let place = self.keep(DType::Int16, &initial)?;
-        self.variables.extend(variables.map(|id| (id, place)));
-        Ok(place)
+        self.keep_together(&[HIDDEN, CELLS].map(|index| node.inputs[index]), 0)
     }
 }
 
 /// A unit's weights.
-fn row(weights: &QuantizedTensor, unit: usize) -> &[i8] {
+pub(super) fn row(weights: &QuantizedTensor, unit: usize) -> &[i8] {
     let depth = weights.shape[1];
     &weights.int8()[unit * depth..][..depth]
 }

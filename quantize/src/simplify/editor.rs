@@ -131,11 +131,14 @@ impl Editor {
         true
     }
 
-    /// Removes nodes that no output depends on; whether there were any.
+    /// Removes nodes that no output and no later run depends on; whether there were any.
     pub fn remove_dead_nodes(&mut self) -> bool {
         let mut needed = vec![false; self.graph.tensors.len()];
         for id in &self.graph.outputs {
             needed[id.0] = true;
+        }
+        for node in self.graph.nodes.iter().filter(|node| !node.op.variables(&node.inputs).is_empty()) {
+            needed[node.output().0] = true;
         }
         for node in self.graph.nodes.iter().rev() {
             if needed[node.output().0] {

@@ -29,7 +29,9 @@ pub(super) fn evaluate(op: &Op, inputs: Vec<FloatTensor>, shape: &[usize]) -> Ve
 pub(super) fn constants(editor: &mut Editor, index: usize) -> bool {
     let node = editor.node(index);
     let constant = node.inputs.iter().all(|&id| editor.data(id).is_some());
-    if !constant || node.op == Op::Requantize || editor.is_output(node.output()) {
+    let is_fixed =
+        !matches!(node.op, Op::Requantize | Op::Stateful(_)) && node.op.variables(&node.inputs).is_empty();
+    if !constant || !is_fixed || editor.is_output(node.output()) {
         return false;
     }
     let inputs = node.inputs.iter().map(|&id| editor.tensor(id).clone()).collect();

@@ -4,6 +4,7 @@ use edgepkg_format::DType;
 
 use super::{Checked, ensure};
 use crate::graph::{FloatTensor, QuantizedTensor, Tensor};
+use crate::multiplier::exponent_of_state;
 
 /// What is wrong with an operator that keeps floats.
 const KEEPS: &str = "keeps floats between runs, which is not supported";
@@ -72,12 +73,26 @@ pub trait Operand: Tensor {
     /// What is wrong with the operator, as the sentence goes on.
     fn check_cells(&self) -> Checked;
 
+    /// Whether it may be the hidden state or the cells of a recurrent layer.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operator, as the sentence goes on.
+    fn check_recurrent_state(&self) -> Checked;
+
     /// Whether it may be a bias of a layer that reads `x`.
     ///
     /// # Errors
     ///
     /// What is wrong with the operator that reads it, as the sentence goes on.
     fn check_bias(&self, x: &Self) -> Checked;
+
+    /// Whether it may be a bias of sums of 32 bits.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operator that reads it, as the sentence goes on.
+    fn check_narrow_bias(&self) -> Checked;
 }
 
 impl Operand for QuantizedTensor {
@@ -155,6 +170,15 @@ impl Operand for QuantizedTensor {
         ensure(is_sound, "has cells that are not int16 with the zero point 0")
     }
 
+    fn check_recurrent_state(&self) -> Checked {
+        let exponent = self.quantization.scales.first().and_then(|&scale| exponent_of_state(scale));
+        let is_sound = self.dtype == DType::Int16 && self.quantization.zero_points == [0];
+        ensure(
+            is_sound && exponent.is_some(),
+            "has a state that is not int16 with the zero point 0 and a power of two of at least 2^-15 for a scale",
+        )
+    }
+
     fn check_bias(&self, x: &Self) -> Checked {
         ensure(self.data.is_some(), "has a bias that is not constant")?;
         match x.dtype {
@@ -162,8 +186,13 @@ impl Operand for QuantizedTensor {
                 matches!(self.dtype, DType::Int16 | DType::Int32 | DType::Int64),
                 "has a bias that is none of int16, int32 and int64",
             ),
-            _ => ensure(self.dtype == DType::Int32, "has a bias that is no int32 constant"),
+            _ => self.check_narrow_bias(),
         }
+    }
+
+    fn check_narrow_bias(&self) -> Checked {
+        let is_one = self.dtype == DType::Int32 && self.data.is_some();
+        ensure(is_one, "has a bias that is no int32 constant")
     }
 }
 
@@ -199,7 +228,7 @@ impl Operand for FloatTensor {
     }
 
     fn check_variable(&self) -> Checked {
-        Err(KEEPS)
+        ensure(self.data.is_some(), "has a variable without an initial value")
     }
 
     fn check_times(&self, _: &Self) -> Checked {
@@ -208,6 +237,14 @@ impl Operand for FloatTensor {
 
     fn check_cells(&self) -> Checked {
         Err(KEEPS)
+    }
+
+    fn check_recurrent_state(&self) -> Checked {
+        Ok(())
+    }
+
+    fn check_narrow_bias(&self) -> Checked {
+        self.check_bias(self)
     }
 
     fn check_bias(&self, _: &Self) -> Checked {

@@ -39,6 +39,7 @@ pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
         }
         Op::Concat { axis } => check_concat(*axis, inputs, output),
         Op::Stateful(op) => stateful::check(op, inputs, output),
+        Op::Recurrent(op) => stateful::check_recurrent(op, inputs, output),
         _ => {
             ensure(inputs.len() == 1, ARITY)?;
             check_unary(op, x, output)

@@ -2,7 +2,7 @@
 
 use super::operand::Operand;
 use super::{Checked, ensure};
-use crate::graph::{LSTM_GATES, SequenceOrder, Stateful};
+use crate::graph::{LSTM_GATES, Recurrent, SequenceOrder, Shown, Start, Stateful};
 
 const ARITY: &str = "has the wrong number of inputs";
 const SHAPE: &str = "has operands whose shapes do not agree";
@@ -71,4 +71,35 @@ fn check_lstm<T: Operand>(order: SequenceOrder, operands: &[&T], output: &T) -> 
     cells.check_cells()?;
     ensure(hidden.has_type_of(output), "has a hidden state of another type than its output")?;
     ensure([hidden, cells].iter().all(|state| state.len() == batches * units), SHAPE)
+}
+
+/// Checks a recurrent layer.
+pub(super) fn check_recurrent<T: Operand>(op: &Recurrent, operands: &[&T], output: &T) -> Checked {
+    ensure(operands.len() == op.arity(), ARITY)?;
+    ensure(op.shown != Shown::LastCells || op.cell.has_cells(), "shows cells that it does not have")?;
+    let x = operands[0];
+    let &[first, second, inputs] = x.shape() else { return Err(SHAPE) };
+    let [batches, _, _] = op.extents([first, second, inputs]);
+    let states = &operands[Recurrent::HIDDEN..];
+    let &[state_batches, units] = states[0].shape() else { return Err(SHAPE) };
+    ensure(state_batches == batches && states.iter().all(|state| state.shape() == [batches, units]), SHAPE)?;
+    for state in states {
+        state.check_recurrent_state()?;
+        if op.start == Start::Kept {
+            state.check_variable()?;
+        }
+    }
+    let rows = units.checked_mul(op.gates()).ok_or(SHAPE)?;
+    for (position, depth) in [(Recurrent::INPUT_WEIGHTS, inputs), (Recurrent::HIDDEN_WEIGHTS, units)] {
+        let (weights, bias) = (operands[position], operands[position + 2]);
+        weights.check_weights(0)?;
+        ensure(weights.shape() == [rows, depth], SHAPE)?;
+        bias.check_narrow_bias()?;
+        ensure(bias.shape() == [rows], SHAPE)?;
+    }
+    let shown = match op.shown {
+        Shown::EveryStep => output.shape() == [first, second, units],
+        Shown::LastStep | Shown::LastCells => output.shape() == [batches, units],
+    };
+    ensure(shown, SHAPE)
 }

@@ -5,14 +5,16 @@ use edgepkg_format::DType;
 use super::*;
 use crate::graph::{
     Activation, BinaryFunction, Conv, Direction, Extreme, MatrixLayout, Node, Op, Padding, Pool,
-    Quantization, QuantizedTensor, Rounding, Running, Sampling, SequenceOrder, Stateful, TensorId,
-    UnaryFunction,
+    Quantization, QuantizedTensor, Recurrent, RecurrentCell, Rounding, Running, Sampling, SequenceOrder,
+    Shown, Start, Stateful, TensorId, UnaryFunction,
 };
 
 const STRUCTURE: &[u8] = include_bytes!("golden/v1.structure");
 const FUNCTIONS: &[u8] = include_bytes!("golden/v1.functions.structure");
 const STATE: &[u8] = include_bytes!("golden/v1.state.structure");
 const STATE_WEIGHTS: &[u8] = include_bytes!("golden/v1.state.weights");
+const RECURRENT: &[u8] = include_bytes!("golden/v1.recurrent.structure");
+const RECURRENT_WEIGHTS: &[u8] = include_bytes!("golden/v1.recurrent.weights");
 const WEIGHTS: [&[u8]; 2] =
     [include_bytes!("golden/v1.base.weights"), include_bytes!("golden/v1.head.weights")];
 
@@ -293,6 +295,67 @@ fn golden_bytes_of_what_keeps_state() {
     }
     assert_eq!(encoded, Encoded { structure: STATE.to_vec(), weights: vec![STATE_WEIGHTS.to_vec()] });
     assert_eq!(decode(STATE, &[STATE_WEIGHTS]).unwrap(), graph);
+}
+
+/// A graph with recurrent layers.
+fn every_recurrent_layer() -> QuantizedGraph {
+    let mut b = Builder(QuantizedGraph { name: "every recurrent layer".into(), ..every_operator() });
+    b.0.tensors.clear();
+    b.0.nodes.clear();
+    let x = b.tensor(&[1, 2, 4], DType::Int8, None);
+    let hidden = b.tensor(&[1, 2], DType::Int16, None);
+    b.0.inputs = vec![x, hidden];
+    let state = |b: &mut Builder, id: TensorId| {
+        b.0.tensors[id.0].quantization = Quantization::per_tensor(1.0 / 32_768.0, 0);
+    };
+    state(&mut b, hidden);
+    b.0.outputs = Vec::new();
+    for (cell, shown, start) in [
+        (RecurrentCell::Lstm, Shown::EveryStep, Start::Kept),
+        (RecurrentCell::Lstm, Shown::LastCells, Start::Kept),
+        (RecurrentCell::GruResetAfter, Shown::LastStep, Start::Anew),
+        (RecurrentCell::GruResetBefore, Shown::EveryStep, Start::Anew),
+        (RecurrentCell::Tanh, Shown::LastStep, Start::Kept),
+        (RecurrentCell::Relu, Shown::LastStep, Start::Kept),
+    ] {
+        let order = SequenceOrder::BatchMajor;
+        let direction = if cell == RecurrentCell::Tanh { Direction::Backward } else { Direction::Forward };
+        let op = Recurrent { cell, order, direction, shown, start };
+        let rows = 2 * op.gates();
+        let mut constant = |shape: &[usize], dtype: DType| {
+            let bytes = dtype.bytes(shape.iter().product::<usize>() as u32).unwrap();
+            b.tensor(shape, dtype, Some((0..bytes).map(|i| (i * 31 % 256) as u8).collect()))
+        };
+        let mut operands = vec![x];
+        operands.extend([4, 2].map(|depth| constant(&[rows, depth], DType::Int8)));
+        operands.extend([(); 2].map(|()| constant(&[rows], DType::Int32)));
+        for _ in Recurrent::HIDDEN..op.arity() {
+            let kept = match start {
+                Start::Kept => constant(&[1, 2], DType::Int16),
+                Start::Anew => hidden,
+            };
+            operands.push(kept);
+        }
+        operands[Recurrent::HIDDEN..].iter().for_each(|&id| state(&mut b, id));
+        let shape: &[usize] = if shown == Shown::EveryStep { &[1, 2, 2] } else { &[1, 2] };
+        let y = b.node(Op::Recurrent(op), &operands, shape);
+        b.0.outputs.push(y);
+    }
+    b.0
+}
+
+#[test]
+fn golden_bytes_of_recurrent_layers() {
+    let graph = every_recurrent_layer();
+    let encoded = encode(&graph, Split::Whole).unwrap();
+    if std::env::var_os("EDGEPKG_BLESS").is_some() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/golden");
+        std::fs::write(format!("{folder}/v1.recurrent.structure"), &encoded.structure).unwrap();
+        std::fs::write(format!("{folder}/v1.recurrent.weights"), &encoded.weights[0]).unwrap();
+        return;
+    }
+    assert_eq!(encoded, Encoded { structure: RECURRENT.to_vec(), weights: vec![RECURRENT_WEIGHTS.to_vec()] });
+    assert_eq!(decode(RECURRENT, &[RECURRENT_WEIGHTS]).unwrap(), graph);
 }
 
 #[test]

@@ -105,3 +105,48 @@ choice! {
         TimeMajor = 1,
     }
 }
+
+choice! {
+    /// What a unit of a recurrent layer computes of its gates.
+    RecurrentCell {
+        /// Long short-term memory. Gates: input, forget, cell, output.
+        Lstm = 0,
+        /// Gated recurrent unit whose reset gate comes after the product with the hidden state. Gates: update, reset,
+        /// candidate.
+        GruResetAfter = 1,
+        /// Gated recurrent unit whose reset gate comes before it.
+        GruResetBefore = 2,
+        /// The hyperbolic tangent of its only sum.
+        Tanh = 3,
+        /// Its only sum, or 0.
+        Relu = 4,
+    }
+}
+
+choice! {
+    /// What a recurrent layer puts out.
+    Shown {
+        /// The hidden state after every step.
+        EveryStep = 0,
+        /// The hidden state after the last step.
+        LastStep = 1,
+        /// The cells after the last step.
+        LastCells = 2,
+    }
+}
+
+impl RecurrentCell {
+    /// How many sums of its own a unit has.
+    pub const fn gates(self) -> u32 {
+        match self {
+            Self::Lstm => 4,
+            Self::GruResetAfter | Self::GruResetBefore => 3,
+            Self::Tanh | Self::Relu => 1,
+        }
+    }
+
+    /// Whether a unit has a cell beside its hidden state.
+    pub const fn has_cells(self) -> bool {
+        matches!(self, Self::Lstm)
+    }
+}

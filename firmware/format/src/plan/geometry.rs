@@ -1,7 +1,9 @@
 //! Which bytes an operator reads and writes, from its record alone.
 
 use super::operands::{Access, Operands};
-use super::{ChannelParameters, Dims, Image, Lstm, Mean, Record, Strides, Window};
+use super::{
+    ChannelParameters, Dims, Image, Lstm, Mean, Record, Recurrent, RecurrentCell, Shown, Strides, Window,
+};
 use crate::linked::{EveryOperator, Linked};
 use crate::tensor::{DType, Space, TensorRef};
 
@@ -236,6 +238,28 @@ impl Lstm {
     pub fn hidden_words(&self) -> Result<u32, GeometryError> {
         let elements = counted(product(&[self.batches, self.units]))?;
         Ok(if self.input.dtype == DType::Int16 { elements } else { elements.div_ceil(2) })
+    }
+}
+
+impl Recurrent {
+    /// Elements of the hidden state; those of the cells are as many.
+    ///
+    /// # Errors
+    ///
+    /// When there are too many.
+    pub fn hidden_elements(&self) -> Result<u32, GeometryError> {
+        counted(product(&[self.batches, self.units]))
+    }
+
+    /// Elements of what is kept from step to step, and of what is set and read within one.
+    ///
+    /// # Errors
+    ///
+    /// When there are too many.
+    pub fn state_elements(&self) -> Result<u32, GeometryError> {
+        let kept = if self.cell.has_cells() { 2 } else { 1 };
+        let within_a_step = if self.cell == RecurrentCell::GruResetBefore { 2 } else { 1 };
+        counted(kept * self.hidden_elements()? + within_a_step * self.units)
     }
 }
 
@@ -479,6 +503,20 @@ impl Record {
                 regions
                     .state(op.state, op.hidden_words()?.saturating_add(product(&[op.batches, op.units])))?;
                 regions.write_as(dtype, op.output, product(&[op.batches, op.steps, op.units]))
+            }
+            Record::Recurrent(op) => {
+                let (dtype, rows) = (op.input.dtype, op.units.saturating_mul(op.cell.gates()));
+                ensure(matches!(dtype, DType::Int8 | DType::Int16), WrongType)?;
+                ensure(op.state.dtype == DType::Int16, WrongType)?;
+                ensure(op.state.space != Space::Const, WrongSpace)?;
+                ensure(op.shown != Shown::LastCells || op.cell.has_cells(), Inconsistent)?;
+                let shown = if op.shown == Shown::EveryStep { op.steps } else { 1 };
+                regions.read_as(dtype, op.input, product(&[op.batches, op.steps, op.inputs]))?;
+                regions.constant(op.weights, product(&[rows, op.inputs.saturating_add(op.units)]))?;
+                regions.channel_table(op.channels, rows.saturating_mul(2))?;
+                regions.constant_as(DType::Int16, op.table, 256)?;
+                regions.any_type(op.state, op.state_elements()?, Access::Update)?;
+                regions.write_as(dtype, op.output, product(&[op.batches, shown, op.units]))
             }
             Record::Add16(op) | Record::Sub16(op) | Record::SquaredDifference16(op) => regions.binary(
                 DType::Int16,

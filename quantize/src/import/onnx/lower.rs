@@ -10,6 +10,7 @@ mod movement;
 mod normalization;
 mod pieces;
 mod product;
+mod recurrent;
 mod reduction;
 mod resize;
 mod spread;
@@ -22,6 +23,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::internal::{DatumType, Tensor as Values};
 
 use super::infer::Facts;
+use super::operators;
 use super::protobuf::Model;
 use super::shapes::writes_indices;
 use super::site::{Fact, Refusal, Site, floats, unsupported};
@@ -53,7 +55,9 @@ pub(super) fn fold(site: &Site<'_>, written: &mut [Option<Fact>]) -> Result<(), 
         outputs: Vec::new(),
         rounding: (),
     };
-    let mut alone = Lowering { graph, ids: HashMap::new(), read: HashSet::new() };
+    let is_recurrent = operators::is_recurrent(site.node);
+    let read = site.node.output.iter().filter(|_| is_recurrent).cloned().collect();
+    let mut alone = Lowering { graph, ids: HashMap::new(), read };
     alone.lower(site, written)?;
     let mut computed = Vec::new();
     for (position, name) in site.node.output.iter().enumerate() {
@@ -97,6 +101,17 @@ impl Lowering {
 
     /// Adds what computes `site`'s outputs, but for those that are constant.
     pub fn lower(&mut self, site: &Site<'_>, facts: &[Option<Fact>]) -> Result<(), Refusal> {
+        if operators::is_recurrent(site.node) {
+            for (position, name) in site.node.output.iter().enumerate() {
+                if self.read.contains(name) {
+                    let fact = facts.get(position).and_then(Option::as_ref);
+                    self.output(site, position, fact, |lowering, shape| {
+                        lowering.recurrent(site, position, shape)
+                    })?;
+                }
+            }
+            return Ok(());
+        }
         if site.node.op_type == "Split" {
             return facts.iter().enumerate().try_for_each(|(position, fact)| {
                 self.output(site, position, fact.as_ref(), |lowering, _| lowering.part(site, position))

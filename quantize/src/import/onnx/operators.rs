@@ -25,10 +25,11 @@ enum Values {
     Float,
     Floats,
     Word(&'static [&'static str]),
+    Words,
     Tensor,
 }
 
-use Values::{Float, Floats, Int, Ints, Tensor, Word};
+use Values::{Float, Floats, Int, Ints, Tensor, Word, Words};
 
 const ANY: usize = usize::MAX;
 const EXTENT: i64 = MAX_IMAGE_EXTENT as i64;
@@ -150,6 +151,20 @@ static OPERATORS: &[Operator] = &[
     operator("Expand", 2..=2, &[]),
     operator("Flatten", 1..=1, &[("axis", AXIS)]),
     operator("Floor", 1..=1, &[]),
+    operator(
+        "GRU",
+        3..=6,
+        &[
+            ("activation_alpha", Floats),
+            ("activation_beta", Floats),
+            ("activations", Words),
+            ("clip", Float),
+            ("direction", Word(&["forward", "reverse", "bidirectional"])),
+            ("hidden_size", STEP),
+            ("layout", FLAG),
+            ("linear_before_reset", FLAG),
+        ],
+    ),
     operator("Gather", 2..=2, &[("axis", AXIS)]),
     operator("Gelu", 1..=1, &[("approximate", Word(&["none", "tanh"]))]),
     operator("Gemm", 2..=3, &[("alpha", Float), ("beta", Float), ("transA", FLAG), ("transB", FLAG)]),
@@ -159,6 +174,20 @@ static OPERATORS: &[Operator] = &[
     operator("HardSwish", 1..=1, &[]),
     operator("Identity", 1..=1, &[]),
     operator("InstanceNormalization", 3..=3, &[("epsilon", Float)]),
+    operator(
+        "LSTM",
+        3..=8,
+        &[
+            ("activation_alpha", Floats),
+            ("activation_beta", Floats),
+            ("activations", Words),
+            ("clip", Float),
+            ("direction", Word(&["forward", "reverse", "bidirectional"])),
+            ("hidden_size", STEP),
+            ("input_forget", FLAG),
+            ("layout", FLAG),
+        ],
+    ),
     operator("LayerNormalization", 2..=3, &[("axis", AXIS), ("epsilon", Float), ("stash_type", Int(1, 1))]),
     operator("LeakyRelu", 1..=1, &[("alpha", Float)]),
     operator("Log", 1..=1, &[]),
@@ -199,6 +228,19 @@ static OPERATORS: &[Operator] = &[
             ("output_dtype", Int(0, MAX_TYPE)),
             ("precision", Int(0, MAX_TYPE)),
             ("saturate", FLAG),
+        ],
+    ),
+    operator(
+        "RNN",
+        3..=6,
+        &[
+            ("activation_alpha", Floats),
+            ("activation_beta", Floats),
+            ("activations", Words),
+            ("clip", Float),
+            ("direction", Word(&["forward", "reverse", "bidirectional"])),
+            ("hidden_size", STEP),
+            ("layout", FLAG),
         ],
     ),
     operator("Reciprocal", 1..=1, &[]),
@@ -339,6 +381,11 @@ pub(super) fn find(node: &NodeProto) -> Option<&'static Operator> {
     OPERATORS.iter().find(|operator| operator.name == node.op_type)
 }
 
+/// Whether `node` goes through sequences step by step. Such nodes may leave out any of their outputs.
+pub(super) fn is_recurrent(node: &NodeProto) -> bool {
+    matches!(&*node.op_type, "GRU" | "LSTM" | "RNN")
+}
+
 /// Why `node` is not read in version `opset` of the operator set, though the file may be right; empty where
 /// the operator is not there at all.
 pub(super) fn refusal(node: &NodeProto, opset: i64) -> Option<String> {
@@ -362,7 +409,7 @@ pub(super) fn check(node: &NodeProto, index: usize) -> Result<(), ImportError> {
         let (least, most) = (operator.inputs.start(), operator.inputs.end());
         return fail(format!("has {given} inputs, where it takes {least} to {most}"));
     }
-    if node.output[0].is_empty() {
+    if node.output[0].is_empty() && !is_recurrent(node) {
         return fail("does not write its first output".into());
     }
     if node.input.iter().take(*operator.inputs.start()).any(String::is_empty) {
@@ -394,6 +441,7 @@ impl Values {
             Float => AttributeType::Float,
             Floats => AttributeType::Floats,
             Word(_) => AttributeType::String,
+            Words => AttributeType::Strings,
             Tensor => AttributeType::Tensor,
         };
         if attribute.r#type != kind as i32 || !attribute.ref_attr_name.is_empty() {
@@ -406,7 +454,7 @@ impl Values {
         match self {
             Int(least, most) => outside(attribute.i, *least, *most),
             Ints(least, most) => attribute.ints.iter().try_for_each(|&value| outside(value, *least, *most)),
-            Float | Floats => Ok(()),
+            Float | Floats | Words => Ok(()),
             Word(words) => {
                 let given = String::from_utf8_lossy(&attribute.s);
                 let known = words.contains(&&*given);

@@ -6,6 +6,7 @@ use tract_onnx::tract_core::internal::{Datum, DatumType};
 
 use super::geometry::{MAX_RANK, broadcast};
 use super::operands::{check_size, check_softmax, operand, padded, stated_shape};
+use super::recurrence::Recurrence;
 use super::resampling;
 use super::site::{Fact, Refusal, Site, unsupported};
 use super::spreading;
@@ -36,10 +37,12 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("Erf", All, unchanged),
     ("Exp", All, unchanged),
     ("Floor", All, unchanged),
+    ("GRU", First, recurrent),
     ("Gelu", All, unchanged),
     ("HardSigmoid", All, unchanged),
     ("HardSwish", All, unchanged),
     ("InstanceNormalization", All, instance_normalization),
+    ("LSTM", First, recurrent),
     ("LayerNormalization", All, layer_normalization),
     ("Log", All, unchanged),
     ("LogSoftmax", All, log_softmax),
@@ -51,6 +54,7 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("PRelu", All, broadcast_to_first),
     ("Pad", First, |site| Ok(vec![padded(site)?])),
     ("Pow", First, broadcast_together),
+    ("RNN", First, recurrent),
     ("Reciprocal", All, unchanged),
     ("ReduceMax", First, |site| reduced(site, 18)),
     ("ReduceMin", First, |site| reduced(site, 18)),
@@ -242,6 +246,10 @@ fn tiled(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
     site.ensure(repeats.len() == shape.len(), problem)?;
     let tiled = shape.iter().zip(&repeats).map(|(extent, repeats)| extent.saturating_mul(*repeats));
     Ok(vec![tiled.collect()])
+}
+
+fn recurrent(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    Ok(Recurrence::of(site)?.shapes())
 }
 
 fn log_softmax(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {

@@ -137,6 +137,12 @@ impl<'a> Site<'a> {
         self.attribute(name).map(|attribute| String::from_utf8_lossy(&attribute.s))
     }
 
+    /// A list attribute of texts, in lower case.
+    pub fn words(&self, name: &str) -> Option<Vec<String>> {
+        let word = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).to_lowercase();
+        Some(self.attribute(name)?.strings.iter().map(word).collect())
+    }
+
     /// A tensor attribute.
     pub fn tensor(&self, name: &str) -> Option<&'a TensorProto> {
         self.attribute(name)?.t.as_ref()

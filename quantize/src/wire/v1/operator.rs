@@ -69,6 +69,7 @@ pub enum Op {
     ArgExtreme { axis: u32, extreme: Extreme },
     Gather { axis: u32, batch_dimensions: u32 },
     Stateful(Stateful),
+    Recurrent(Recurrent),
 }
 
 /// What keeps something from run to run.
@@ -81,12 +82,15 @@ pub enum Stateful {
     Lstm { order: SequenceOrder, cell_clip: f32 },
 }
 
-/// Which rows of sequences are neighbours.
+/// A recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum SequenceOrder {
-    BatchMajor,
-    TimeMajor,
+#[allow(missing_docs, reason = "the fields are those of `graph::Recurrent`")]
+pub struct Recurrent {
+    pub cell: RecurrentCell,
+    pub order: SequenceOrder,
+    pub direction: Direction,
+    pub shown: Shown,
+    pub start: Start,
 }
 
 choices! {
@@ -96,6 +100,10 @@ choices! {
     Direction { Forward, Backward }
     Running { Including, Excluding }
     Extreme { Greatest, Least, LastGreatest, LastLeast }
+    SequenceOrder { BatchMajor, TimeMajor }
+    RecurrentCell { Lstm, GruResetAfter, GruResetBefore, Tanh, Relu }
+    Shown { EveryStep, LastStep, LastCells }
+    Start { Anew, Kept }
 }
 
 /// Parameters of a convolution.
@@ -188,6 +196,7 @@ impl Op {
                 Op::Gather { axis: narrow(*axis), batch_dimensions: narrow(*batch_dimensions) }
             }
             graph::Op::Stateful(op) => Op::Stateful(Stateful::from_graph(*op)),
+            graph::Op::Recurrent(op) => Op::Recurrent(Recurrent::from_graph(*op)),
             graph::Op::Take { axis, indices } => {
                 Op::Take { axis: narrow(*axis), indices: narrow_all(indices) }
             }
@@ -242,6 +251,7 @@ impl Op {
                 graph::Op::Gather { axis: widen(axis), batch_dimensions: widen(batch_dimensions) }
             }
             Op::Stateful(op) => graph::Op::Stateful(op.into_graph()),
+            Op::Recurrent(op) => graph::Op::Recurrent(op.into_graph()),
             Op::Take { axis, indices } => graph::Op::Take { axis: widen(axis), indices: widen_all(indices) },
         }
     }
@@ -254,11 +264,7 @@ impl Stateful {
             graph::Stateful::AssignVariable => Stateful::AssignVariable,
             graph::Stateful::Svdf { rank } => Stateful::Svdf { rank: narrow(rank) },
             graph::Stateful::Lstm { order, cell_clip } => {
-                let order = match order {
-                    graph::SequenceOrder::BatchMajor => SequenceOrder::BatchMajor,
-                    graph::SequenceOrder::TimeMajor => SequenceOrder::TimeMajor,
-                };
-                Stateful::Lstm { order, cell_clip }
+                Stateful::Lstm { order: SequenceOrder::from_graph(order), cell_clip }
             }
         }
     }
@@ -269,12 +275,30 @@ impl Stateful {
             Stateful::AssignVariable => graph::Stateful::AssignVariable,
             Stateful::Svdf { rank } => graph::Stateful::Svdf { rank: widen(rank) },
             Stateful::Lstm { order, cell_clip } => {
-                let order = match order {
-                    SequenceOrder::BatchMajor => graph::SequenceOrder::BatchMajor,
-                    SequenceOrder::TimeMajor => graph::SequenceOrder::TimeMajor,
-                };
-                graph::Stateful::Lstm { order, cell_clip }
+                graph::Stateful::Lstm { order: order.into_graph(), cell_clip }
             }
+        }
+    }
+}
+
+impl Recurrent {
+    fn from_graph(op: graph::Recurrent) -> Self {
+        Self {
+            cell: RecurrentCell::from_graph(op.cell),
+            order: SequenceOrder::from_graph(op.order),
+            direction: Direction::from_graph(op.direction),
+            shown: Shown::from_graph(op.shown),
+            start: Start::from_graph(op.start),
+        }
+    }
+
+    fn into_graph(self) -> graph::Recurrent {
+        graph::Recurrent {
+            cell: self.cell.into_graph(),
+            order: self.order.into_graph(),
+            direction: self.direction.into_graph(),
+            shown: self.shown.into_graph(),
+            start: self.start.into_graph(),
         }
     }
 }

@@ -18,7 +18,7 @@ impl Lowering {
     }
 
     /// `taken` elements of `x` along `axis` from `begin` on.
-    fn piece(
+    pub(super) fn piece(
         &mut self,
         site: &Site<'_>,
         x: TensorId,
