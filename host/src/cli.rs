@@ -1,6 +1,7 @@
 //! The command line: what can be asked for. What is then done is in `commands`.
 
 mod shapes;
+mod state;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::optimize::Optimize;
 
 pub use self::shapes::ShapeArguments;
+pub use self::state::StateArguments;
 use crate::commands::bench::BenchArguments;
 use crate::commands::boards::BoardsArguments;
 use crate::commands::build::BuildArguments;
@@ -50,7 +52,7 @@ pub enum Command {
     /// Take a shipped keyword-spotting model the whole way, on this computer
     Demo(DemoArguments),
     /// Make a package of a trained model: ONNX, or int8 TensorFlow Lite
-    Quantize(QuantizeArguments),
+    Quantize(Box<QuantizeArguments>),
     /// Show what is in a package or a model file: layers, memory, accuracy, where the error comes from
     Inspect(InspectArguments),
     /// Build a package for a board: artifact, runner image, fit certificate

@@ -287,6 +287,11 @@ fn pack_hint(error: &PackError) -> Option<String> {
         PackError::NotAModel(_) => Some("export the model to ONNX or TensorFlow Lite".to_owned()),
         PackError::TestMissing => Some("add `--test SAMPLES.npy`".to_owned()),
         PackError::Samples { source, .. } => input_hint(source),
+        PackError::StateOfInt8(_) => Some("take the float model it was made from".to_owned()),
+        PackError::State { .. } => {
+            Some("`--state INPUT=OUTPUT` names an input, and the output with its next value".to_owned())
+        }
+        PackError::InitialOfNoState(input) => Some(format!("add `--state {input}=OUTPUT`")),
         PackError::LabelNames(_) => Some("the file has one name a line, as many as the model has classes".to_owned()),
         PackError::NoSuchNode(_) => Some("`edgepkg inspect` lists the layers of a package".to_owned()),
         PackError::Vectors(error) => error.hint(),

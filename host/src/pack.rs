@@ -1,11 +1,13 @@
 //! Makes a package from a model file.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use edgepkg_format::Isa;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::graph::{FloatGraph, QuantizedGraph};
 use edgepkg_quantize::import::{ImportOptions, ImportedGraph};
+use edgepkg_quantize::keep_state::{KeepStateError, StatePair, keep_state};
 use edgepkg_quantize::pipeline::{self, Progress, QuantizeError, Quantized, TestSet};
 use edgepkg_quantize::report::{Accuracy, Report};
 use edgepkg_quantize::samples::Samples;
@@ -40,6 +42,8 @@ pub struct Request {
     pub labels: Option<PathBuf>,
     /// How the float model is quantized.
     pub options: pipeline::Options,
+    /// What the model keeps between runs.
+    pub state: State,
     /// The package's name; `None` takes the file's.
     pub name: Option<PackageName>,
     /// The package's version.
@@ -50,6 +54,53 @@ pub struct Request {
     pub head: Vec<String>,
     /// Whether the package keeps the model file.
     pub keep: Keep,
+}
+
+/// Inputs of a float model that are outputs of the run before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The pairs.
+    pub ports: Vec<StatePort>,
+    /// Files with first values of the inputs named; others start with zeros.
+    pub initial: Vec<(String, PathBuf)>,
+    /// After how many samples what is kept starts anew; never, where it is `None`.
+    pub reset_every: Option<NonZeroUsize>,
+}
+
+/// An input and an output that has its next value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatePort {
+    /// The input's name.
+    pub input: String,
+    /// The output's name.
+    pub output: String,
+}
+
+impl State {
+    /// The pairs with their first values.
+    fn pairs(&self) -> Result<Vec<StatePair>, PackError> {
+        let is_port = |input: &String| self.ports.iter().any(|port| port.input == *input);
+        if let Some((input, _)) = self.initial.iter().find(|(input, _)| !is_port(input)) {
+            return Err(PackError::InitialOfNoState(input.clone()));
+        }
+        let pair = |StatePort { input, output }: &StatePort| {
+            let file = self.initial.iter().find(|(of, _)| of == input).map(|(_, file)| file.clone());
+            let initial = samples::read_arrays(file.as_slice())
+                .map_err(|source| PackError::Samples { role: "first", source })?
+                .pop()
+                .map(|array| array.elements);
+            Ok(StatePair { input: input.clone(), output: output.clone(), initial })
+        };
+        self.ports.iter().map(pair).collect()
+    }
+
+    /// `samples` as streams between which what is kept starts anew.
+    fn streams(&self, samples: Samples) -> Samples {
+        match self.reset_every {
+            Some(length) => samples.in_streams_of(length),
+            None => samples,
+        }
+    }
 }
 
 /// What of the model file goes into the package.
@@ -92,6 +143,20 @@ pub enum PackError {
         /// What is wrong.
         source: QuantizeError,
     },
+    /// State of a model that is quantized already.
+    #[error("`{}` is not a float model, so what it keeps cannot be changed", .0.display())]
+    StateOfInt8(PathBuf),
+    /// State that is none of the model's ports.
+    #[error("`{}` cannot keep its state", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: KeepStateError,
+    },
+    /// A first value of an input that is not kept.
+    #[error("a first value is given for `{0}`, which is not kept")]
+    InitialOfNoState(String),
     /// Names of classes that do not fit the output.
     #[error("the label names do not fit: {0}")]
     LabelNames(String),
@@ -120,6 +185,9 @@ pub fn pack(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Pac
     let imported = model::import(&bytes, &request.model, &request.import, &request.importer)?;
     let own_labels = imported.metadata.labels.first().cloned().unwrap_or_default();
     let Quantized { graph, report } = match imported.graph {
+        ImportedGraph::Quantized(_) if !request.state.ports.is_empty() => {
+            return Err(PackError::StateOfInt8(request.model.clone()));
+        }
         ImportedGraph::Quantized(graph) => {
             Quantized { report: Report::of_int8_file(&graph, imported.notes), graph }
         }
@@ -256,11 +324,12 @@ fn quantize(
     if request.calibration.is_empty() {
         return Err(PackError::CalibrationMissing(path.clone()));
     }
-    let graph = simplify(graph);
+    let failed = |source| PackError::State { path: path.clone(), source };
+    let graph = simplify(keep_state(graph, &request.state.pairs()?).map_err(failed)?);
     let read = |role, files: &[PathBuf]| {
         let fit = |arrays| {
             let failed = |source| InputError::Samples { files: files.into(), source };
-            Samples::new(&graph, arrays).map_err(failed)
+            Samples::new(&graph, arrays).map(|samples| request.state.streams(samples)).map_err(failed)
         };
         samples::read_arrays(files).and_then(fit).map_err(|source| PackError::Samples { role, source })
     };

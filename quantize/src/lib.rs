@@ -9,6 +9,7 @@ pub mod graph;
 mod tflite_schema;
 pub mod import;
 pub mod simplify;
+pub mod keep_state;
 pub mod validate;
 pub mod wire;
 pub mod equalize;

@@ -49,6 +49,14 @@ const RULES: &[Rule] = &[
 /// take long.
 const REWRITES_PER_NODE: usize = 64;
 
+/// The same model without the nodes that no output and no later run depends on.
+#[must_use]
+pub(crate) fn without_dead_nodes(graph: FloatGraph) -> FloatGraph {
+    let mut editor = Editor::new(graph);
+    editor.remove_dead_nodes();
+    editor.finish()
+}
+
 /// The same model in fewer operators. Inputs and outputs keep their shapes and layouts, fused operators
 /// the name of the main one.
 #[must_use]

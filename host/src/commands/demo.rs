@@ -19,7 +19,7 @@ use crate::cli::OutputArguments;
 use crate::device::{Device as _, HostDevice};
 use crate::error::Error;
 use crate::model::{BoardModel, Choices, Importer};
-use crate::pack::{Keep, Request, pack};
+use crate::pack::{Keep, Request, State, pack};
 use crate::package::{Package, Version};
 use crate::progress::Progress;
 use crate::samples::{self, Units};
@@ -104,6 +104,7 @@ fn request(files: &data::Files) -> Request {
         test: vec![files.test.clone()],
         labels: Some(files.labels.clone()),
         options: Options::default(),
+        state: State::default(),
         name: Some("kws".parse().expect("a name")),
         version: Version::initial(),
         label_names: data::LABEL_NAMES.lines().map(str::to_owned).collect(),

@@ -13,7 +13,7 @@ use edgepkg_quantize::report::{Accuracy, Calibration, LayerReport};
 use serde::Serialize;
 
 use super::{Outcome, write_json};
-use crate::cli::{ImportArguments, OutputArguments, ShapeArguments};
+use crate::cli::{ImportArguments, OutputArguments, ShapeArguments, StateArguments};
 use crate::error::Error;
 use crate::model::{self, BoardModel, Choices, ModelError};
 use crate::pack::{Keep, PackError, Request, pack};
@@ -71,6 +71,8 @@ pub struct QuantizeArguments {
     /// The package to write [default: NAME.edgepkg]
     #[arg(short, long, value_name = "NAME.edgepkg")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArguments,
     #[command(flatten)]
     shapes: ShapeArguments,
     #[command(flatten)]
@@ -142,6 +144,7 @@ impl QuantizeArguments {
             test: self.test.clone(),
             labels: self.labels.clone(),
             options: Options { calibrator, rounding, int16_layers, ..Options::default() },
+            state: self.state.state(),
             name: self.name.clone(),
             version: self.version.clone(),
             label_names: self.label_names()?,

@@ -80,3 +80,22 @@ fn unsupported_operators_and_open_shapes() {
 fn demo() {
     check!("demo", Sandbox::new(), "demo -o kws.edgepkg\ntest kws.edgepkg");
 }
+
+#[test]
+fn state_that_is_none() {
+    let model = include_bytes!("../../data/digits/streaming_gru/model.onnx");
+    let sandbox = Sandbox::with_kws()
+        .file("gru.onnx", model)
+        .file("row.npy", include_bytes!("../../data/digits/streaming_gru/calibration_row.npy"));
+    check!(
+        "error_state",
+        sandbox,
+        "quantize gru.onnx --calibration row.npy --state h=h_out -o x.edgepkg
+         quantize gru.onnx --calibration row.npy --state h_in=scores -o x.edgepkg
+         quantize gru.onnx --calibration row.npy --state h_in=h_out --initial h=row.npy -o x.edgepkg
+         quantize gru.onnx --calibration row.npy --state h_in=h_out --initial h_in=row.npy -o x.edgepkg
+         quantize gru.onnx --calibration row.npy --state h_in -o x.edgepkg
+         quantize gru.onnx --calibration row.npy --reset-every 8 -o x.edgepkg
+         quantize kws.tflite --state a=b -o x.edgepkg"
+    );
+}

@@ -38,6 +38,8 @@ pub(super) struct Lowering {
     graph: FloatGraph,
     /// The tensor that holds each of the file's, by name. Constants come when they are first read.
     ids: HashMap<String, TensorId>,
+    /// The operands of each recurrent layer, by the node's place in the file and the direction's among its directions.
+    layers: HashMap<(usize, usize), Vec<TensorId>>,
     /// Everything that a node or the model's outputs read.
     read: HashSet<String>,
 }
@@ -57,7 +59,7 @@ pub(super) fn fold(site: &Site<'_>, written: &mut [Option<Fact>]) -> Result<(), 
     };
     let is_recurrent = operators::is_recurrent(site.node);
     let read = site.node.output.iter().filter(|_| is_recurrent).cloned().collect();
-    let mut alone = Lowering { graph, ids: HashMap::new(), read };
+    let mut alone = Lowering { graph, ids: HashMap::new(), layers: HashMap::new(), read };
     alone.lower(site, written)?;
     let mut computed = Vec::new();
     for (position, name) in site.node.output.iter().enumerate() {
@@ -90,7 +92,7 @@ impl Lowering {
             outputs: Vec::new(),
             rounding: (),
         };
-        let mut lowering = Self { graph, ids: HashMap::new(), read };
+        let mut lowering = Self { graph, ids: HashMap::new(), layers: HashMap::new(), read };
         for (name, shape) in &model.inputs {
             let id = lowering.tensor(name, shape.clone());
             lowering.graph.inputs.push(id);

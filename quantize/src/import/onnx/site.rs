@@ -58,6 +58,11 @@ impl<'a> Site<'a> {
         Self { node, index, opset, facts }
     }
 
+    /// Its place in the file.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
     /// What it is called.
     pub fn name(&self) -> String {
         node_name(self.node, self.index)

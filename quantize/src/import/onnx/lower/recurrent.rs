@@ -48,7 +48,29 @@ impl Lowering {
         (index, direction): (usize, Direction),
         shown: Shown,
     ) -> Result<TensorId, Refusal> {
-        let Recurrence { cell, order, steps, batches, inputs, units, .. } = *recurrence;
+        let Recurrence { cell, order, steps, batches, units, .. } = *recurrence;
+        let operands = match self.layers.get(&(site.index(), index)) {
+            Some(operands) => operands.clone(),
+            None => self.operands(site, recurrence, index)?,
+        };
+        self.layers.insert((site.index(), index), operands.clone());
+        let op = Op::Recurrent(Recurrent { cell, order, direction, shown, start: Start::Anew });
+        let shape = match (shown, order) {
+            (Shown::LastStep | Shown::LastCells, _) => vec![batches, units],
+            (Shown::EveryStep, SequenceOrder::BatchMajor) => vec![batches, steps, units],
+            (Shown::EveryStep, SequenceOrder::TimeMajor) => vec![steps, batches, units],
+        };
+        Ok(self.emit(site, op, operands, shape))
+    }
+
+    /// What the layer of a direction reads.
+    fn operands(
+        &mut self,
+        site: &Site<'_>,
+        recurrence: &Recurrence,
+        index: usize,
+    ) -> Result<Vec<TensorId>, Refusal> {
+        let Recurrence { cell, inputs, units, .. } = *recurrence;
         let x = self.operand(site, 0)?;
         let rows = units * cell.gates() as usize;
         let bias = match site.constant_floats(BIAS)? {
@@ -71,13 +93,7 @@ impl Lowering {
         for position in [HIDDEN, CELLS].into_iter().take(if cell.has_cells() { 2 } else { 1 }) {
             operands.push(self.initial_state(site, recurrence, position, index)?);
         }
-        let op = Op::Recurrent(Recurrent { cell, order, direction, shown, start: Start::Anew });
-        let shape = match (shown, order) {
-            (Shown::LastStep | Shown::LastCells, _) => vec![batches, units],
-            (Shown::EveryStep, SequenceOrder::BatchMajor) => vec![batches, steps, units],
-            (Shown::EveryStep, SequenceOrder::TimeMajor) => vec![steps, batches, units],
-        };
-        Ok(self.emit(site, op, operands, shape))
+        Ok(operands)
     }
 
     /// What a direction's hidden state or cells are before the first step.
