@@ -233,6 +233,13 @@ impl Board {
         self.deploy == Deploy::Emulator
     }
 
+    /// What Rust's compiler is told beside the target: the core, where instructions follow from it that the target
+    /// leaves out.
+    pub fn compiler_flags(&self) -> impl Iterator<Item = String> {
+        let core = (self.isa == Isa::Armv8mMainDsp).then_some("cortex-m33");
+        core.into_iter().map(|core| format!("-Ctarget-cpu={core}"))
+    }
+
     /// The board in `text`, a board file's contents. `path` names it in errors.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ fn regions_lie_apart_and_within_reach() {
 
 #[test]
 fn parts_belong_together() {
-    let isa = "`mips` is no instruction set; there are portable, armv6m, armv7m, armv7em, armv8m.main, armv8.1m.main, aarch64";
+    let isa = "`mips` is no instruction set; there are portable, armv6m, armv7m, armv7em, armv8m.main, armv8.1m.main, aarch64, armv8m.main+dsp";
     check("\"armv7em\"", "\"mips\"", isa);
     check("\"{runner}\"", "\"runner\"", "the emulator's arguments lack `{runner}`");
     check("deploy = \"emulator\"", "deploy = \"probe\"", "a board that a probe programs names its `chip`");

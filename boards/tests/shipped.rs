@@ -35,7 +35,7 @@ fn every_board_names_the_target_of_its_instruction_set() {
             Isa::Armv6m => Some("thumbv6m-none-eabi"),
             Isa::Armv7m => Some("thumbv7m-none-eabi"),
             Isa::Armv7em => Some("thumbv7em-none-eabihf"),
-            Isa::Armv8mMain => Some("thumbv8m.main-none-eabi"),
+            Isa::Armv8mMain | Isa::Armv8mMainDsp => Some("thumbv8m.main-none-eabi"),
             Isa::Armv81mMain => Some("thumbv8m.main-none-eabihf"),
             Isa::Aarch64 => Some("aarch64-unknown-none"),
             other => panic!("{other}: no target is known"),

@@ -38,6 +38,8 @@ pub struct Firmware {
     pub folder: PathBuf,
     name: String,
     target: String,
+    /// For the compiler.
+    flags: Vec<String>,
 }
 
 /// Why there is no minimal image.
@@ -141,7 +143,10 @@ pub fn write_firmware(
     let toolchain = Toolchain::find(&target)
         .ok_or_else(|| EmbedError::NoToolchain { target: target.clone(), board: board.name.clone() })?;
     let name = format!("firmware-{}", contents.name);
-    let firmware = Firmware { folder: parent.join(&name), name, target };
+    let flags: Vec<String> = board.compiler_flags().collect();
+    let firmware = Firmware { folder: parent.join(&name), name, target, flags };
+    let flags_in_toml: Vec<String> = firmware.flags.iter().map(|flag| format!("\"{flag}\"")).collect();
+    let flags_in_toml = format!("[{}]", flags_in_toml.join(", "));
     let isa = board.isa.to_string();
     let sources_in_toml = sources.display().to_string().replace('\\', "/");
     let fill_in = |template: &str| {
@@ -152,6 +157,7 @@ pub fn write_firmware(
             ("{board}", &board.name),
             ("{isa}", &isa),
             ("{target}", &firmware.target),
+            ("{flags}", &flags_in_toml),
             ("{sources}", &sources_in_toml),
         ]
         .into_iter()
@@ -210,7 +216,7 @@ impl Firmware {
     pub fn build(&self, toolchain: &Toolchain, target_folder: &Path) -> Result<PathBuf, EmbedError> {
         let target_folder = std::path::absolute(target_folder).map_err(EmbedError::Start)?;
         let output = toolchain
-            .build(&self.target, &[])
+            .build(&self.target, &self.flags)
             .args(["--release", "--quiet"])
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", &target_folder)

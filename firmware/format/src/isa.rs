@@ -17,17 +17,19 @@ pub enum Isa {
     Armv7m = 2,
     /// Cortex-M4, M7 (with the DSP extension).
     Armv7em = 3,
-    /// Cortex-M33.
+    /// Cortex-M33 without the DSP extension.
     Armv8mMain = 4,
     /// Cortex-M55, M85 (with Helium).
     Armv81mMain = 5,
     /// 64-bit Arm: Cortex-A53 and later.
     Aarch64 = 6,
+    /// Cortex-M33 (with the DSP extension).
+    Armv8mMainDsp = 7,
 }
 
 impl Isa {
     /// Every instruction set of this format version, in the order of their codes.
-    pub const ALL: [Isa; 7] = [
+    pub const ALL: [Isa; 8] = [
         Isa::Portable,
         Isa::Armv6m,
         Isa::Armv7m,
@@ -35,7 +37,13 @@ impl Isa {
         Isa::Armv8mMain,
         Isa::Armv81mMain,
         Isa::Aarch64,
+        Isa::Armv8mMainDsp,
     ];
+
+    /// Whether it has Arm's DSP extension: products of two pairs of 16 bits in one instruction.
+    pub const fn has_dsp(self) -> bool {
+        matches!(self, Isa::Armv7em | Isa::Armv8mMainDsp)
+    }
 
     /// The instruction set with this code, if the format knows it.
     pub fn from_code(code: u16) -> Option<Self> {
@@ -57,6 +65,7 @@ impl Isa {
             Isa::Armv8mMain => "armv8m.main",
             Isa::Armv81mMain => "armv8.1m.main",
             Isa::Aarch64 => "aarch64",
+            Isa::Armv8mMainDsp => "armv8m.main+dsp",
         }
     }
 

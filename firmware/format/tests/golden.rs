@@ -1,5 +1,5 @@
 //! `golden/v1.epa`: an artifact with every kind of record that all instruction sets compute.
-//! `golden/v1-armv7em.epa`: one with the kinds that only Armv7E-M computes. Both are frozen with version 1 of the
+//! `golden/v1-armv7em.epa`: one with the kinds that only the DSP extension computes. Both are frozen with version 1 of the
 //! format.
 
 use edgepkg_format::aligned::AlignedBytes;

@@ -136,7 +136,7 @@ fn an_artifact_cut_short_is_refused_with_its_length() {
 #[test]
 fn unknown_codes_are_named() {
     assert_eq!(parse_edited(|bytes| bytes[8] = 2), Err(ArtifactError::Version { found: 2 }));
-    assert_eq!(parse_edited(|bytes| bytes[10] = 7), Err(ArtifactError::UnknownIsa { code: 7 }));
+    assert_eq!(parse_edited(|bytes| bytes[10] = 8), Err(ArtifactError::UnknownIsa { code: 8 }));
     for (code, isa) in Isa::ALL.into_iter().enumerate() {
         assert_eq!(isa.code() as usize, code);
         assert_eq!(Isa::from_name(isa.name()), Some(isa));

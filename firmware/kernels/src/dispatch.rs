@@ -7,7 +7,7 @@ use edgepkg_format::linked::{EveryOperator, Linked};
 use edgepkg_format::{DType, Record};
 
 use crate::Computed;
-#[cfg(isa = "armv7em")]
+#[cfg(dsp)]
 use crate::arch::armv7em::{
     add_i8, average_pool2d_i8, packed_conv2d_i8, packed_depthwise_conv2d_i8, packed_fully_connected_i8,
 };
@@ -22,7 +22,7 @@ use crate::reference::batch_mat_mul::batch_mat_mul_i8;
 use crate::reference::binary::binary_i8;
 use crate::reference::conv2d16::conv2d_i16;
 use crate::reference::cumulative_sum::cumulative_sum_i8;
-#[cfg(all(target_os = "none", not(isa = "armv7em")))]
+#[cfg(all(target_os = "none", not(dsp)))]
 use crate::reference::elementwise::add_i8;
 use crate::reference::elementwise::{Combination, combine_i16, mul_i8, mul_i16};
 use crate::reference::gather::gather;
@@ -33,7 +33,7 @@ use crate::reference::lookup::lookup_i8;
 use crate::reference::lstm::{Weights, lstm};
 use crate::reference::mean::{mean_i8, mean_i16};
 use crate::reference::movement::{fill_i8, strided_copy};
-#[cfg(not(isa = "armv7em"))]
+#[cfg(not(dsp))]
 use crate::reference::pool2d::average_pool2d_i8;
 use crate::reference::pool2d::{average_pool2d_i16, max_pool2d_i8, max_pool2d_i16};
 use crate::reference::recurrent::{self, recurrent};
@@ -168,15 +168,15 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         }
         (Record::MaxPool2d16(op), &[input]) => max_pool2d_i16(op, input.elements(), i16::cells(output)),
         (Record::Mean16(op), &[input]) => mean_i16(op, input.elements(), i16::cells(output)),
-        #[cfg(isa = "armv7em")]
+        #[cfg(dsp)]
         (Record::PackedConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
             packed_conv2d_i8(op, input, stream, scratch, output);
         }
-        #[cfg(isa = "armv7em")]
+        #[cfg(dsp)]
         (Record::PackedDepthwiseConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
             packed_depthwise_conv2d_i8(op, input, stream, scratch, output);
         }
-        #[cfg(isa = "armv7em")]
+        #[cfg(dsp)]
         (Record::PackedFullyConnected(op), &[input, View::Const(stream)]) => {
             packed_fully_connected_i8(op, input, stream, output);
         }

@@ -11,6 +11,8 @@ pub const ISA: Isa = if cfg!(isa = "armv6m") {
     Isa::Armv7em
 } else if cfg!(isa = "armv8m.main") {
     Isa::Armv8mMain
+} else if cfg!(isa = "armv8m.main+dsp") {
+    Isa::Armv8mMainDsp
 } else if cfg!(isa = "aarch64") {
     Isa::Aarch64
 } else {
@@ -22,7 +24,7 @@ pub const fn computes(isa: Isa, kind: OperatorKind) -> bool {
     match kind {
         OperatorKind::PackedConv2d
         | OperatorKind::PackedDepthwiseConv2d
-        | OperatorKind::PackedFullyConnected => matches!(isa, Isa::Armv7em),
+        | OperatorKind::PackedFullyConnected => isa.has_dsp(),
         _ => true,
     }
 }
@@ -33,13 +35,13 @@ mod tests {
     use crate::OPERATORS;
 
     #[test]
-    fn packed_kinds_are_for_armv7em_alone() {
+    fn packed_kinds_are_for_the_dsp_extension() {
         let is_packed = |kind: OperatorKind| kind.name().starts_with("Packed");
-        for isa in [Isa::Portable, Isa::Armv6m, Isa::Armv7m, Isa::Armv7em, Isa::Armv8mMain, Isa::Aarch64] {
+        for isa in Isa::ALL {
             for &kind in OperatorKind::ALL {
                 assert_eq!(
                     computes(isa, kind),
-                    !is_packed(kind) || isa == Isa::Armv7em,
+                    !is_packed(kind) || matches!(isa, Isa::Armv7em | Isa::Armv8mMainDsp),
                     "{kind:?} on {isa:?}"
                 );
             }

@@ -35,6 +35,7 @@ mod session;
 mod tensor;
 
 pub use arena::Arena;
+pub use edgepkg_kernels::ISA;
 pub use error::{ModelError, RunError, SessionError, TensorError};
 pub use model::Model;
 pub use observer::{Observer, Step};

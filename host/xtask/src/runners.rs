@@ -87,6 +87,7 @@ fn build(
         Toolchain::find(target).ok_or_else(|| Failure::NoToolchain { target: target.to_owned() })?;
     // The compact SHA-256 has a sixth of the code of the fast one.
     let mut flags = vec!["--cfg=sha2_backend_soft=\"compact\"".to_owned()];
+    flags.extend(board.compiler_flags());
     if let (RunnerLayout::Generated, Some(script)) = (runner.layout, linker_script(board)) {
         let path = folder.join(format!("{}.ld", board.name));
         fs::write(&path, script).map_err(at(&path))?;

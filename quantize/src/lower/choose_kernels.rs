@@ -10,7 +10,7 @@ mod fused;
 mod tests;
 
 use edgepkg_format::plan::{Access, PlanEntry};
-use edgepkg_format::{DType, Isa, Record, Space, TensorRef};
+use edgepkg_format::{DType, Record, Space, TensorRef};
 
 use super::constants::ConstantPool;
 use super::{BUFFER_ALIGNMENT, Buffer, Lowered, NodeError};
@@ -18,10 +18,9 @@ use crate::optimize::Optimize;
 
 /// `lowered` with the records that its instruction set's kernels compute best.
 pub(super) fn choose_kernels(lowered: Lowered) -> Result<Lowered, NodeError> {
-    let replace = match lowered.isa {
-        Isa::Armv7em => armv7em::replace,
-        _ => return Ok(lowered),
-    };
+    if !lowered.isa.has_dsp() {
+        return Ok(lowered);
+    }
     let mut choosing = Choosing {
         given: &lowered.constants,
         constants: ConstantPool::default(),
@@ -30,7 +29,7 @@ pub(super) fn choose_kernels(lowered: Lowered) -> Result<Lowered, NodeError> {
     };
     let mut plan = Vec::with_capacity(lowered.plan.len());
     for entry in &lowered.plan {
-        let record = match replace(&mut choosing, &entry.record)? {
+        let record = match armv7em::replace(&mut choosing, &entry.record)? {
             Some(record) => record,
             None => choosing.keep(entry.record)?,
         };

@@ -2,6 +2,8 @@
 
 use core::arch::global_asm;
 
+use edgepkg_format::Isa;
+
 use crate::memory::STACK_PAINT;
 
 /// The vectors of the core itself: no interrupt is enabled.
@@ -28,8 +30,10 @@ unsafe extern "C" {
 pub static VECTORS: Vectors =
     Vectors { stack_start: &raw const _stack_start, reset, faults: [image_fault; 14] };
 
-/// Whether the compiler uses the floating-point unit: then the core has one.
-const USES_FLOATING_POINT_UNIT: bool = cfg!(target_abi = "eabihf");
+/// Whether the compiler may use the floating-point unit: by the target's rules for calls, or because it is told of a
+/// Cortex-M33, which is called so with that unit.
+const USES_FLOATING_POINT_UNIT: bool =
+    cfg!(target_abi = "eabihf") || matches!(edgepkg_runtime::ISA, Isa::Armv8mMainDsp);
 
 // Paints the stack, enables the floating-point unit (CPACR, full access to CP10 and CP11) where there is
 // one, copies `.data`, clears `.bss`. In assembly, because Rust may not run before its statics are there.

@@ -1,8 +1,24 @@
-//! Armv7E-M: Cortex-M4 and M7, whose DSP extension multiplies pairs of 16-bit values.
+//! Arm's DSP extension, which multiplies pairs of 16-bit values: Armv7E-M (Cortex-M4 and M7) has it, and Armv8-M Mainline
+//! as an option (Cortex-M33).
 //!
 //! The loops are assembly, since stable Rust has no intrinsics for these instructions. What calls them
 //! computes every address from a record's shapes, whose regions `Record::operands` has found inside their
 //! spaces; the streams' layouts are in FORMAT.md.
+
+/// The first line of each of them: LLVM parses a module's assembly once more when it links it, as for the target's least
+/// core, which has no DSP extension in Armv8-M.
+#[cfg(isa = "armv8m.main+dsp")]
+macro_rules! with_dsp {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(isa = "armv8m.main+dsp"))]
+macro_rules! with_dsp {
+    () => {
+        ""
+    };
+}
 
 mod add;
 mod average_pool2d;

@@ -106,7 +106,7 @@ impl Patch<'_> {
 
     /// Calls `visit` with runs of pixels under the window that lie evenly: the index in the image of the first one's
     /// first channel, from there to the next one's, and how many there are.
-    #[cfg(isa = "armv7em")]
+    #[cfg(dsp)]
     #[inline(always)]
     pub(crate) fn for_each_run(&self, mut visit: impl FnMut(usize, usize, u32)) {
         let (rows, columns) = (self.rows.count(), self.columns.count());

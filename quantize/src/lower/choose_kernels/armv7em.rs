@@ -1,4 +1,4 @@
-//! Armv7E-M: records whose weights are laid out as the DSP extension's kernels read them.
+//! Armv7E-M, and Armv8-M with its DSP extension: records whose weights are laid out as the DSP extension's kernels read them.
 
 use edgepkg_format::Record;
 use edgepkg_format::plan::{

@@ -37,6 +37,7 @@ macro_rules! add_words {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(words: *const Words) {
             naked_asm!(
+                with_dsp!(),
                 "push {{r4-r11, lr}}",
                 "sub sp, #4",
                 "mov lr, r0",

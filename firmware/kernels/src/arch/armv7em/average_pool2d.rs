@@ -22,6 +22,7 @@ const MOST_PIXELS: u32 = 256;
 #[unsafe(naked)]
 unsafe extern "C" fn add_pixels(pixels: *const i8, step: usize, count: u32, sums: &mut [i32; GROUP]) {
     naked_asm!(
+        with_dsp!(),
         "push {{r4, r5, r6, lr}}",
         "mov r4, #0",
         "mov r5, #0",

@@ -54,6 +54,7 @@ macro_rules! compute_run {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(run: *const Run) {
             naked_asm!(
+                with_dsp!(),
                 "push {{r4-r11, lr}}",
                 "sub sp, #76",
                 // sp: 0 first output, 4 bytes of a pixel, 8 window, 12 step of windows, 16 pairs left, 20 stream,

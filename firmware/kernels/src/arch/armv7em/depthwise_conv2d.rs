@@ -57,6 +57,7 @@ macro_rules! compute_strip {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(strip: *const Strip) {
             naked_asm!(
+                with_dsp!(),
                 "push {{r4-r11, lr}}",
                 "sub sp, #92",
                 // sp: 0 multiplier, 4 output, 8 step or 0, 12 row bytes, 16 end, 20 addend, 24 shift, 28 first sum,

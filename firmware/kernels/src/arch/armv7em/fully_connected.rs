@@ -34,6 +34,7 @@ macro_rules! compute_row {
         #[unsafe(naked)]
         unsafe extern "C" fn $name(row: *const Row) {
             naked_asm!(
+                with_dsp!(),
                 "push {{r4-r11, lr}}",
                 "sub sp, #20",
                 "ldm r0, {{r3-r7}}",

@@ -30,6 +30,7 @@ pub(super) struct Rows {
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn widen_one(window: *const i8, columns: *mut u32, rows: *const Rows) {
     naked_asm!(
+        with_dsp!(),
         "push {{r4, r5, r6, lr}}",
         "ldm r2, {{r2, r4, r5}}",
         "2:",
@@ -59,6 +60,7 @@ pub(super) unsafe extern "C" fn widen_one(window: *const i8, columns: *mut u32, 
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn widen_pairs(pixels: *const i8, step: usize, plane: *mut u32, pairs: usize) {
     naked_asm!(
+        with_dsp!(),
         "push {{r4-r9, lr}}",
         "lsrs r3, r3, #1",
         "bcc 1f",
