@@ -548,7 +548,8 @@ impl Op {
                 | Op::MaxPool2d(_)
                 | Op::Mean { .. }
                 | Op::Sum { .. }
-                | Op::Binary { function: BinaryFunction::Subtract | BinaryFunction::SquaredDifference, .. }
+                | Op::Binary { .. }
+                | Op::BatchMatMul { .. }
                 | Op::TransposeConv2d(_)
                 | Op::Softmax { .. }
                 | Op::Logistic

@@ -135,8 +135,7 @@ impl Case {
 
     /// Whether its operator is there.
     pub fn is_supported(&self) -> bool {
-        let is_wide_product = self.group() == "BATCH_MATMUL" && self.is_wide();
-        GROUPS.contains(&self.group()) && !is_wide_product
+        GROUPS.contains(&self.group())
     }
 
     /// Whether an input or output has the type called `dtype`.

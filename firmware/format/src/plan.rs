@@ -724,6 +724,10 @@ records! {
     Svdf(Svdf) = 52,
     /// Long short-term memory over a sequence, as TensorFlow Lite Micro computes it.
     Lstm(Lstm) = 53,
+    /// [`BatchMatMul`] of int16, summed up in 64 bits and rounded once, with the scale's upper 16 bits.
+    BatchMatMul16(BatchMatMul) = 54,
+    /// [`Binary`] of int16.
+    Binary16(Binary) = 55,
     /// A recurrent layer over a sequence, with a state of int16.
     Recurrent(Recurrent) = 60,
 }

@@ -416,6 +416,8 @@ fn binary() {
     let function = Choice { at: 24, value: 3, count: 5 };
     let rounding = Choice { at: 37, value: 1, count: 2 };
     check_with_choices(record, 18, 38, &[0, 2, 4], &[function, rounding]);
+    let choices = [Choice { at: 24, value: 3, count: 5 }, Choice { at: 37, value: 1, count: 2 }];
+    check_with_choices(Record::Binary16(record), 55, 38, &[0, 2, 4], &choices);
 }
 
 #[test]
@@ -489,6 +491,7 @@ fn batch_mat_mul() {
         rounding: Rounding::Once,
     };
     check_with_rounding(record, 22, 38, &[0, 2, 4]);
+    check_with_rounding(Record::BatchMatMul16(record), 54, 38, &[0, 2, 4]);
 }
 
 #[test]
@@ -660,7 +663,7 @@ fn kinds_of_int16_have_the_fields_of_those_of_int8() {
 fn every_kind_is_known_by_its_code_and_specified() {
     let mut codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
     codes.sort_unstable();
-    assert_eq!(codes, (1..=24).chain(40..=53).chain([60]).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=24).chain(40..=55).chain([60]).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
     assert_eq!(
         SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),

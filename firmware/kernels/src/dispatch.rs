@@ -18,8 +18,8 @@ use crate::portable::{
     fully_connected::fully_connected_i8,
 };
 use crate::reference::arg_extreme::arg_extreme_i8;
-use crate::reference::batch_mat_mul::batch_mat_mul_i8;
-use crate::reference::binary::binary_i8;
+use crate::reference::batch_mat_mul::{batch_mat_mul_i8, batch_mat_mul_i16};
+use crate::reference::binary::{binary_i8, binary_i16};
 use crate::reference::conv2d16::conv2d_i16;
 use crate::reference::cumulative_sum::cumulative_sum_i8;
 #[cfg(all(target_os = "none", not(dsp)))]
@@ -162,6 +162,10 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         (Record::SquaredDifference16(op), &[a, b]) => {
             combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::SquaredDifference);
         }
+        (Record::BatchMatMul16(op), &[a, b]) => {
+            batch_mat_mul_i16(op, a.elements(), b.elements(), i16::cells(output));
+        }
+        (Record::Binary16(op), &[a, b]) => binary_i16(op, a.elements(), b.elements(), i16::cells(output)),
         (Record::Mul16(op), &[a, b]) => mul_i16(op, a.elements(), b.elements(), i16::cells(output)),
         (Record::AveragePool2d16(op), &[input]) => {
             average_pool2d_i16(op, input.elements(), i16::cells(output));

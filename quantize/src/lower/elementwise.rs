@@ -98,7 +98,8 @@ impl Lowering<'_> {
         let is_raw = matches!(function, BinaryFunction::Maximum | BinaryFunction::Minimum);
         let zero_point = |quantization: &Quantization| if is_raw { 0 } else { quantization.zero_point() };
         let operands = self.operands(node)?;
-        if y.dtype == DType::Int16 {
+        let is_of_sums = matches!(function, BinaryFunction::Subtract | BinaryFunction::SquaredDifference);
+        if y.dtype == DType::Int16 && is_of_sums {
             let record = Add {
                 a: operands.a,
                 b: operands.b,
@@ -122,7 +123,7 @@ impl Lowering<'_> {
             });
             return Ok(());
         }
-        self.push(Binary {
+        let record = Binary {
             a: operands.a,
             b: operands.b,
             output: operands.output,
@@ -139,7 +140,11 @@ impl Lowering<'_> {
             output_zero_point: zero_point(&y.quantization),
             clamp: activation_range(activation, &y.quantization, y.dtype),
             rounding: self.graph.rounding,
-        });
+        };
+        match y.dtype {
+            DType::Int16 => self.push(Record::Binary16(record)),
+            _ => self.push(record),
+        }
         Ok(())
     }
 

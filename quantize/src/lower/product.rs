@@ -1,6 +1,7 @@
 //! Products of matrices, and images of another size.
 
 use edgepkg_format::plan::{BatchMatMul, ResizeBilinear};
+use edgepkg_format::{DType, Record};
 
 use super::layout::{Views, broadcast_strides};
 use super::weighted::image;
@@ -58,7 +59,10 @@ impl Lowering<'_> {
             clamp: activation_range(&Activation::NONE, &y.quantization, y.dtype),
             rounding,
         };
-        self.push(record);
+        match y.dtype {
+            DType::Int16 => self.push(Record::BatchMatMul16(record)),
+            _ => self.push(record),
+        }
         Ok(())
     }
 

@@ -197,8 +197,8 @@ fn check_transpose_conv<T: Operand>(conv: &Conv, inputs: &[&T], output: &T) -> C
 
 fn check_batch_mat_mul<T: Operand>(layouts: [MatrixLayout; 2], inputs: &[&T], output: &T) -> Checked {
     let [a, b] = *inputs else { return Err(ARITY) };
-    b.check_activation().map_err(|_| "has an input that is not int8 with one scale")?;
-    ensure(b.is_narrow(), "has an input that is not int8")?;
+    b.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
+    ensure(b.has_type_of(a), "has inputs of different types")?;
     let matrix = |tensor: &'_ T, layout| {
         let shape = tensor.shape();
         let outer = shape.len().checked_sub(2).ok_or("has an input that is no matrix")?;

@@ -2,7 +2,8 @@
 
 use super::operands::{Access, Operands};
 use super::{
-    ChannelParameters, Dims, Image, Lstm, Mean, Record, Recurrent, RecurrentCell, Shown, Strides, Window,
+    BatchMatMul, ChannelParameters, Dims, Image, Lstm, Mean, Record, Recurrent, RecurrentCell, Shown,
+    Strides, Window,
 };
 use crate::linked::{EveryOperator, Linked};
 use crate::tensor::{DType, Space, TensorRef};
@@ -203,6 +204,22 @@ impl Operands {
         self.write_as(dtype, output, product(dims))
     }
 
+    fn batch_mat_mul(&mut self, dtype: DType, op: &BatchMatMul) -> Result<(), GeometryError> {
+        let strides = [op.a_row_stride, op.a_depth_stride, op.b_depth_stride, op.b_column_stride];
+        // The depth is no more than elements there are, so a run's time has a bound.
+        ensure(!strides.contains(&0), Inconsistent)?;
+        let matrix = |outer: u32, outer_stride, inner: u32, inner_stride| {
+            ensure(outer != 0 && inner != 0, Inconsistent)?;
+            let last = (outer - 1).saturating_mul(outer_stride);
+            Ok(last.saturating_add((inner - 1).saturating_mul(inner_stride)))
+        };
+        let a = matrix(op.rows, op.a_row_stride, op.depth, op.a_depth_stride)?;
+        let b = matrix(op.depth, op.b_depth_stride, op.columns, op.b_column_stride)?;
+        self.read_as(dtype, op.a, span(&op.batches, &op.a_strides)?.saturating_add(a))?;
+        self.read_as(dtype, op.b, span(&op.batches, &op.b_strides)?.saturating_add(b))?;
+        self.write_as(dtype, op.output, product(&[product(&op.batches), op.rows, op.columns]))
+    }
+
     fn mean(&mut self, dtype: DType, op: &Mean) -> Result<(), GeometryError> {
         let input = span(&op.kept, &op.kept_strides)? + span(&op.reduced, &op.reduced_strides)? - 1;
         let kept = product(&op.kept);
@@ -398,10 +415,14 @@ impl Record {
                 regions.write(op.output, block.saturating_mul(op.count))
             }
             Record::Binary(op) => {
-                regions.read(op.a, span(&op.dims, &op.a_strides)?)?;
-                regions.read(op.b, span(&op.dims, &op.b_strides)?)?;
-                regions.write(op.output, product(&op.dims))
+                regions.binary(DType::Int8, [op.a, op.b, op.output], &op.dims, [&op.a_strides, &op.b_strides])
             }
+            Record::Binary16(op) => regions.binary(
+                DType::Int16,
+                [op.a, op.b, op.output],
+                &op.dims,
+                [&op.a_strides, &op.b_strides],
+            ),
             Record::LogSoftmax(op) => {
                 let elements = product(&[op.rows, op.depth]);
                 regions.read(op.input, elements)?;
@@ -424,21 +445,8 @@ impl Record {
                 regions.channel_table(op.channels, to.channels)?;
                 regions.write(op.output, elements(to))
             }
-            Record::BatchMatMul(op) => {
-                let strides = [op.a_row_stride, op.a_depth_stride, op.b_depth_stride, op.b_column_stride];
-                // The depth is no more than elements there are, so a run's time has a bound.
-                ensure(!strides.contains(&0), Inconsistent)?;
-                let matrix = |outer: u32, outer_stride, inner: u32, inner_stride| {
-                    ensure(outer != 0 && inner != 0, Inconsistent)?;
-                    let last = (outer - 1).saturating_mul(outer_stride);
-                    Ok(last.saturating_add((inner - 1).saturating_mul(inner_stride)))
-                };
-                let a = matrix(op.rows, op.a_row_stride, op.depth, op.a_depth_stride)?;
-                let b = matrix(op.depth, op.b_depth_stride, op.columns, op.b_column_stride)?;
-                regions.read(op.a, span(&op.batches, &op.a_strides)?.saturating_add(a))?;
-                regions.read(op.b, span(&op.batches, &op.b_strides)?.saturating_add(b))?;
-                regions.write(op.output, product(&[product(&op.batches), op.rows, op.columns]))
-            }
+            Record::BatchMatMul(op) => regions.batch_mat_mul(DType::Int8, op),
+            Record::BatchMatMul16(op) => regions.batch_mat_mul(DType::Int16, op),
             Record::CumulativeSum(op) => {
                 let elements = product(&[op.outer, op.count, op.inner]);
                 regions.read(op.input, elements)?;
