@@ -4,6 +4,7 @@
 //! biases the product of both scales: TensorFlow Lite's int8 specification. Operators that only move values
 //! share their neighbours' scale; where that cannot be, a requantize is put between.
 
+mod compensate;
 mod correct;
 mod int16_layers;
 pub(crate) mod parameters;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use edgepkg_format::DType;
 use thiserror::Error;
 
+use self::compensate::{Compensation, Trust};
 pub use self::int16_layers::Int16Layers;
 use crate::calibrate::CalibratedGraph;
 use crate::graph::{
@@ -223,6 +225,26 @@ impl Assignment<'_> {
         self.graph.nodes.push(Node { name: node.name.clone(), op: node.op.clone(), inputs, outputs });
     }
 
+    /// Rows of weights for `input`; where that is int16, their errors cancel as far as the samples show how.
+    fn rounded_rows(
+        &self,
+        input: TensorId,
+        trust: Trust,
+        values: &[f32],
+        channels: &weights::Channels,
+        scales: &[f32],
+    ) -> Vec<i8> {
+        let moments = self.calibrated.moments.get(input.0).and_then(Option::as_deref);
+        let moments = moments.filter(|_| self.dtypes[input.0] == DType::Int16);
+        match moments.and_then(|moments| Compensation::new(moments, trust)) {
+            Some(compensation) => {
+                let rows = values.chunks_exact(values.len() / channels.count).zip(scales);
+                rows.flat_map(|(row, &scale)| compensation.round(row, scale)).collect()
+            }
+            None => weights::quantize(values, channels, scales),
+        }
+    }
+
     /// Weights of int8 and a bias of int32, or of int64 in a layer of int16; one that corrects where the model has
     /// none.
     fn weights_and_bias(&self, node: &Node) -> (QuantizedTensor, QuantizedTensor) {
@@ -244,7 +266,12 @@ impl Assignment<'_> {
         };
         let greatest_bias = weights::greatest_bias(bias_type);
         let scales = weights::scales(values, &channels, &bias, input_scale, greatest_bias);
-        let quantized = weights::quantize(values, &channels, &scales);
+        let quantized = match node.op {
+            Op::FullyConnected { .. } => {
+                self.rounded_rows(node.inputs[0], Trust::OfActivations, values, &channels, &scales)
+            }
+            _ => weights::quantize(values, &channels, &scales),
+        };
         if self.bias_correction == BiasCorrection::Mean
             && let Some(Some(mean)) = self.calibrated.means.get(node.inputs[0].0)
         {

@@ -3,12 +3,15 @@
 mod extremes;
 mod histogram;
 mod lattice;
+mod second_moments;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub(crate) use extremes::Extremes;
 use histogram::Histogram;
 pub use lattice::Lattice;
+pub use second_moments::{SecondMoments, add_second_moments};
 use thiserror::Error;
 
 use crate::graph::{FloatGraph, Tensor, TensorId};
@@ -93,6 +96,9 @@ pub struct CalibratedGraph {
     pub means: Vec<Option<Vec<f32>>>,
     /// For each operand that a recurrent layer's state starts with, the range of all its values; `None` elsewhere.
     pub states: Vec<Option<Range>>,
+    /// Of what enters a fully connected or recurrent layer, and of what the latter's state starts with, the moments of
+    /// all its rows: after [`add_second_moments`].
+    pub moments: Vec<Option<Arc<SecondMoments>>>,
     /// For each input of the graph, the grid that all its values lie on, where there is one.
     pub lattices: Vec<Option<Lattice>>,
 }
@@ -171,7 +177,8 @@ pub fn calibrate(
     };
     let means = seen.into_iter().map(mean).collect();
     let lattices = (0..graph.inputs.len()).map(|input| Lattice::of(samples.input(input))).collect();
-    Ok(CalibratedGraph { graph, ranges, means, states, lattices })
+    let moments = vec![None; graph.tensors.len()];
+    Ok(CalibratedGraph { graph, ranges, means, states, moments, lattices })
 }
 
 /// What the first pass sees of a tensor.

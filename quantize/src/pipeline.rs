@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::assign_int8::{AssignError, BiasCorrection, Int16Layers, assign_int8};
-use crate::calibrate::{CalibrateError, CalibratedGraph, Calibrator, Range, calibrate};
+use crate::calibrate::{CalibrateError, CalibratedGraph, Calibrator, Range, add_second_moments, calibrate};
 use crate::equalize::equalize;
 use crate::graph::{FloatGraph, QuantizedGraph, Rounding, Tensor};
 use crate::lower::LowerError;
@@ -146,10 +146,14 @@ pub fn quantize(
             })
         }
     };
-    let calibrated = calibrate(equalized, calibration, options.calibrator, |done, total| {
+    let mut calibrated = calibrate(equalized, calibration, options.calibrator, |done, total| {
         progress(Progress::Calibrating { done: done_before + done, total: done_before + total });
     })?;
     progress(Progress::Assigning);
+    if options.int16_layers != Int16Layers::None {
+        // With activations of int16, rounded weights are what most of the error comes from.
+        add_second_moments(&mut calibrated, calibration);
+    }
     let assigned =
         assign_int8(&calibrated, options.bias_correction, options.rounding, &options.int16_layers)?;
     let (samples, labels) = test.map_or((calibration, &[][..]), |test| (&test.samples, &test.labels));
@@ -175,6 +179,7 @@ pub fn quantize_with_made_up_ranges(graph: FloatGraph) -> Result<QuantizedGraph,
         ranges: (0..graph.tensors.len()).map(range).collect(),
         means: vec![None; graph.tensors.len()],
         states: vec![None; graph.tensors.len()],
+        moments: vec![None; graph.tensors.len()],
         lattices: vec![None; graph.inputs.len()],
         graph,
     };

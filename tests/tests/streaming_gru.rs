@@ -145,3 +145,14 @@ fn the_certificate_counts_what_is_kept() {
     assert_eq!(ram(&at_once(&graph)).state_bytes, 0);
     assert!(ram(&graph).arena_bytes >= 2 * 2 * UNITS as u64);
 }
+
+/// What int16 gives beyond int8 at least, in dB: the weights are int8 in both.
+const LEAST_GAIN_OF_INT16_DB: f64 = 8.0;
+
+#[test]
+fn int16_is_nearer_to_the_float_model() {
+    let decibels = |layers| model(layers).report.sqnr_db.expect("the float model answers");
+    let (int8, int16) = (decibels(Int16Layers::None), decibels(Int16Layers::All));
+    println!("streaming_gru: {int8:.2} dB of int8, {int16:.2} dB of int16");
+    assert!(int16 >= int8 + LEAST_GAIN_OF_INT16_DB, "{int16:.2} dB, {int8:.2} dB of int8");
+}

@@ -134,13 +134,14 @@ impl Separation {
 
     /// A constant like `input`, or a tensor that a requantize makes of it; of int8, until something else is said.
     fn copy(&mut self, input: TensorId, name: String) -> TensorId {
-        let CalibratedGraph { graph, ranges, means, states, .. } = &mut self.widths.graph;
+        let CalibratedGraph { graph, ranges, means, states, moments, .. } = &mut self.widths.graph;
         let FloatTensor { shape, data, .. } = graph.tensor(input).clone();
         let is_constant = data.is_some();
         let output = graph.add_tensor(FloatTensor { name: name.clone(), shape, data });
         ranges.push(ranges[input.0]);
         means.push(means[input.0].clone());
         states.push(states[input.0]);
+        moments.push(moments[input.0].clone());
         if !is_constant {
             let (inputs, outputs) = (vec![input], vec![output]);
             graph.nodes.push(Node { name, op: Op::Requantize, inputs, outputs });

@@ -2,7 +2,8 @@
 
 use edgepkg_format::DType;
 
-use super::{Assignment, int8_bytes, weights};
+use super::compensate::Trust;
+use super::{Assignment, BiasCorrection, int8_bytes, weights};
 use crate::graph::{Node, Quantization, QuantizedTensor, Recurrent, TensorId};
 use crate::multiplier::type_range;
 
@@ -40,9 +41,20 @@ fn weights_and_bias(
         let sum: f32 = row.iter().map(|weight| weight.abs()).sum();
         *scale = scale.max(sum * greatest_value / GREATEST_PRODUCTS);
     }
-    let quantized = weights::quantize(weight_values, &channels, &scales);
+    let quantized = assignment.rounded_rows(values, Trust::OfStates, weight_values, &channels, &scales);
+    let mut bias_values = bias_values.to_vec();
+    if assignment.bias_correction == BiasCorrection::Mean
+        && let Some(Some(moments)) = assignment.calibrated.moments.get(values.0)
+    {
+        let errors = weights::errors(weight_values, &channels, &scales, &quantized);
+        for (bias, errors) in bias_values.iter_mut().zip(errors.chunks_exact(weights.shape[1])) {
+            let shift: f64 =
+                errors.iter().zip(&moments.mean).map(|(&error, mean)| f64::from(error) * mean).sum();
+            *bias -= shift as f32;
+        }
+    }
     let bias_scales: Vec<f32> = scales.iter().map(|scale| value_scale * scale).collect();
-    let bias_words = weights::quantize_bias(bias_values, &bias_scales).into_iter();
+    let bias_words = weights::quantize_bias(&bias_values, &bias_scales).into_iter();
     let bias_bytes: Vec<u8> = bias_words.flat_map(|word| (word as i32).to_le_bytes()).collect();
     let tensor = |name: &str, shape: &[usize], dtype, scales, data| QuantizedTensor {
         name: name.to_owned(),

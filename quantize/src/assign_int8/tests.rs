@@ -221,6 +221,7 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
         ranges: vec![None; 2],
         means: vec![None; 2],
         states: vec![None; 2],
+        moments: vec![None; 2],
         lattices: vec![None],
         graph: builder.0,
     };
@@ -236,6 +237,7 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
         ranges: vec![None; 3],
         means: vec![None; 3],
         states: vec![None; 3],
+        moments: vec![None; 3],
         lattices: vec![None],
         graph: builder.0,
     };

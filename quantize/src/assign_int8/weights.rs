@@ -5,7 +5,7 @@ use edgepkg_format::DType;
 use super::parameters::LEAST_SCALE;
 
 /// The greatest magnitude of a weight: symmetric, so that -128 is not used.
-const WEIGHT_MAX: f32 = 127.0;
+pub(super) const WEIGHT_MAX: f32 = 127.0;
 /// The greatest magnitude of a bias of int32 or int64. What these hold beyond it is left to the products.
 pub(super) const fn greatest_bias(bias: DType) -> f32 {
     match bias {
