@@ -52,3 +52,17 @@ pub enum BoardError {
         reason: String,
     },
 }
+
+impl BoardError {
+    /// The way out.
+    pub fn hint(&self) -> String {
+        let names = || Board::names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        match self {
+            BoardError::Unknown { nearest: Some(nearest), .. } => {
+                format!("did you mean `{nearest}`? The boards are {}", names())
+            }
+            BoardError::Unknown { .. } => format!("the boards are {}", names()),
+            _ => "`edgepkg boards` lists the boards that are known without a file".to_owned(),
+        }
+    }
+}

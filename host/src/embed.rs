@@ -10,7 +10,7 @@ use edgepkg_boards::{Board, RunnerLayout, embedded_linker_script};
 use edgepkg_toolchain::Toolchain;
 use thiserror::Error;
 
-use crate::package::TestVector;
+use edgepkg_quantize::package::TestVector;
 
 /// The environment variable that names a checkout of edgepkg.
 pub const SOURCES_VARIABLE: &str = "EDGEPKG_SOURCES";
@@ -199,7 +199,8 @@ impl Firmware {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), EmbedError> {
         let path = self.folder.join(name);
         let folder = path.parent().unwrap_or(&self.folder);
-        let written = fs::create_dir_all(folder).and_then(|()| crate::whole_file::write(&path, bytes));
+        let written =
+            fs::create_dir_all(folder).and_then(|()| edgepkg_quantize::whole_file::write(&path, bytes));
         written.map_err(|source| EmbedError::Write { path, source })
     }
 

@@ -1,14 +1,14 @@
 //! Everything a command can fail with, and the way out of each.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use edgepkg_boards::{Board, BoardError};
+use edgepkg_boards::BoardError;
 use edgepkg_format::ArtifactError;
+use edgepkg_quantize::error_text;
 use edgepkg_quantize::export::ExportError;
 use edgepkg_quantize::import::{DynamicInput, ImportError};
-use edgepkg_quantize::samples::SamplesError;
 use miette::Diagnostic;
 use thiserror::Error;
 
@@ -19,10 +19,11 @@ use crate::fit::FitError;
 use crate::import_worker::WorkerError;
 use crate::model::ModelError;
 use crate::pack::PackError;
-use crate::package::PackageError;
 use crate::samples::InputError;
 use crate::table::counted;
-use crate::tensor_file::TensorFileError;
+use edgepkg_quantize::package::PackageError;
+use edgepkg_quantize::tensor_file::TensorFileError;
+use edgepkg_quantize::whole_file;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, Error)]
@@ -152,10 +153,10 @@ impl Error {
         match self {
             Error::Model(error) => model_hint(error),
             Error::Pack(error) => pack_hint(error),
-            Error::Package(error) => package_hint(error),
+            Error::Package(error) => error.hint().map(str::to_owned),
             Error::Input(error) => input_hint(error),
-            Error::TensorFile(error) => tensor_file_hint(error),
-            Error::Board(error) => Some(board_hint(error)),
+            Error::TensorFile(error) => error.hint().map(str::to_owned),
+            Error::Board(error) => Some(error.hint()),
             Error::Device(error) => error.hint(),
             Error::Fit(error) => error.hint(),
             Error::Embed(error) => error.hint(),
@@ -176,18 +177,15 @@ impl Error {
             Error::Export { .. } => Some(
                 "`edgepkg inspect` lists the layers; another `--format` may have words for this one".to_owned(),
             ),
-            Error::Write { .. } => Some(WRITE_HINT.to_owned()),
+            Error::Write { .. } => Some(whole_file::WRITE_HINT.to_owned()),
             Error::Unreachable { .. } | Error::Output(_) => None,
         }
     }
 }
 
-const PATH_HINT: &str = "paths start from the folder you stand in";
-const WRITE_HINT: &str = "see that the folder is there, has room, and is yours to write";
-
 fn model_hint(error: &ModelError) -> Option<String> {
     match error {
-        ModelError::NotFound(_) => Some(PATH_HINT.to_owned()),
+        ModelError::NotFound(_) => Some(whole_file::PATH_HINT.to_owned()),
         ModelError::NotQuantized(path) => Some(format!(
             "`edgepkg quantize {} --calibration SAMPLES.npy -o NAME.edgepkg` makes a package of it",
             path.display()
@@ -197,7 +195,7 @@ fn model_hint(error: &ModelError) -> Option<String> {
         }
         ModelError::FixedShapes(_) => Some("leave out `--shape` and `--batch`".to_owned()),
         ModelError::NoOnnx(_) => Some("install edgepkg with its default features".to_owned()),
-        ModelError::Package(error) => package_hint(error),
+        ModelError::Package(error) => error.hint().map(str::to_owned),
         ModelError::Import { source, .. } => import_hint(source),
         ModelError::Worker { source, .. } => worker_hint(source),
         ModelError::Artifact { source, .. } => artifact_hint(source),
@@ -210,15 +208,8 @@ fn model_hint(error: &ModelError) -> Option<String> {
 
 fn import_hint(error: &ImportError) -> Option<String> {
     match error {
-        ImportError::UnsupportedOperators(_) => Some(
-            "export the model with other layers, or without those that belong to training or post-processing"
-                .to_owned(),
-        ),
         ImportError::DynamicShapes(inputs) => Some(shape_hint(inputs)),
-        ImportError::Unreadable { .. } => {
-            Some("see that the file was downloaded or exported completely".to_owned())
-        }
-        _ => None,
+        _ => error.hint().map(str::to_owned),
     }
 }
 
@@ -263,20 +254,6 @@ fn artifact_hint(error: &ArtifactError) -> Option<String> {
     }
 }
 
-fn package_hint(error: &PackageError) -> Option<String> {
-    match error {
-        PackageError::Changed { .. } | PackageError::Missing { .. } | PackageError::Length { .. } => {
-            Some("get the package again from where it came from".to_owned())
-        }
-        PackageError::NotFound(_) => Some(PATH_HINT.to_owned()),
-        PackageError::Io { action: "write", .. } => Some(WRITE_HINT.to_owned()),
-        PackageError::NotAPackage { .. } => {
-            Some("see that the file is a package (`.edgepkg`) and was copied completely".to_owned())
-        }
-        _ => None,
-    }
-}
-
 fn pack_hint(error: &PackError) -> Option<String> {
     match error {
         PackError::Model(error) => model_hint(error),
@@ -301,46 +278,12 @@ fn pack_hint(error: &PackError) -> Option<String> {
 
 fn input_hint(error: &InputError) -> Option<String> {
     match error {
-        InputError::File(error) => tensor_file_hint(error),
-        InputError::Samples { source: SamplesError::InputCount { .. }, .. } => {
-            Some("give one file for each input, in the model's order".to_owned())
-        }
-        InputError::Samples { source: SamplesError::NotFinite { .. }, .. } => {
-            Some("leave such samples out, or mend what makes them".to_owned())
-        }
-        InputError::Samples { source: SamplesError::Shape { .. }, .. } => {
-            Some("the first axis counts samples, the rest is the shape of the model's input".to_owned())
-        }
-        InputError::Samples { source: SamplesError::Empty, .. } => Some("give at least one".to_owned()),
+        InputError::File(error) => error.hint().map(str::to_owned),
+        InputError::Samples { source, .. } => source.hint().map(str::to_owned),
         InputError::Labels(_) => Some("labels are one integer a sample: the index of its class".to_owned()),
         InputError::RawType { .. } => {
             Some("without `--raw`, numbers are in the model's own units and are quantized for it".to_owned())
         }
-        _ => None,
-    }
-}
-
-fn tensor_file_hint(error: &TensorFileError) -> Option<String> {
-    match error {
-        TensorFileError::NotFound(_) => Some(PATH_HINT.to_owned()),
-        TensorFileError::Write { .. } => Some(WRITE_HINT.to_owned()),
-        TensorFileError::NotNpy(_) => Some("save the array with `numpy.save`".to_owned()),
-        TensorFileError::ElementType { .. } => {
-            Some("save it as float32, or as an integer type: `array.astype(\"float32\")`".to_owned())
-        }
-        TensorFileError::Length { .. } => Some("the file may have been cut short: save it again".to_owned()),
-        _ => None,
-    }
-}
-
-fn board_hint(error: &BoardError) -> String {
-    let names = || Board::names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match error {
-        BoardError::Unknown { nearest: Some(nearest), .. } => {
-            format!("did you mean `{nearest}`? The boards are {}", names())
-        }
-        BoardError::Unknown { .. } => format!("the boards are {}", names()),
-        _ => "`edgepkg boards` lists the boards that are known without a file".to_owned(),
     }
 }
 
@@ -373,24 +316,10 @@ impl miette::ReportHandler for Handler {
             Color::Ansi => ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m"),
             Color::None => ("", "", ""),
         };
-        write!(f, "{red}error:{reset} {}", message(error))?;
+        write!(f, "{red}error:{reset} {}", error_text::message(error))?;
         match error.help() {
             Some(hint) => write!(f, "\n\n{blue}hint:{reset} {hint}"),
             None => Ok(()),
         }
     }
-}
-
-/// The error's message and those of its causes, but for what is said already.
-pub fn message(error: &(dyn std::error::Error + '_)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            let _ = write!(text, ": {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -3,14 +3,11 @@
 //! The modules stand in the order of the data's way.
 #![forbid(unsafe_code)]
 
-pub mod tensor_file;
 pub mod samples;
 pub mod model;
 pub mod import_worker;
 pub mod model_file;
 pub mod pack;
-pub mod package;
-pub mod whole_file;
 pub mod fit;
 pub mod embed;
 pub mod boot_folder;

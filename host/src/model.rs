@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use edgepkg_boards::Board;
 use edgepkg_format::aligned::AlignedBytes;
-use edgepkg_format::artifact::{DIGEST_RANGE, Digest, MAGIC};
+use edgepkg_format::artifact::{DIGEST_RANGE, Digest};
 use edgepkg_format::info::Ports;
 use edgepkg_format::{Artifact, ArtifactError, Isa};
 use edgepkg_quantize::arena_map::ArenaMap;
 use edgepkg_quantize::drop_dead_channels::{DeadChannels, Macs};
 use edgepkg_quantize::emit::{self, Layer};
+use edgepkg_quantize::file_kind::FileKind;
 use edgepkg_quantize::import::{self, ImportError, ImportOptions, Imported};
 use edgepkg_quantize::lower::LowerError;
 use edgepkg_quantize::optimize::Optimize;
@@ -21,10 +22,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::import_worker::{Worker, WorkerError};
-use crate::package::{Element, Manifest, Package, PackageError, PackageName, Port, TestVectors, Version};
+use edgepkg_quantize::package::{
+    Element, Manifest, Package, PackageError, PackageName, Port, TestVectors, Version,
+};
 
-/// What a TensorFlow Lite file has at byte 4.
-const TFLITE_IDENTIFIER: &[u8] = b"TFL3";
 /// The largest model file and artifact that is read.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 
@@ -175,41 +176,6 @@ pub enum ModelError {
     /// A graph that cannot be lowered.
     #[error("the model cannot be lowered")]
     Lower(#[from] LowerError),
-}
-
-/// The kinds of model files, by their content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// A package: a tar file.
-    Package,
-    /// A built artifact.
-    Artifact,
-    /// TensorFlow Lite.
-    Tflite,
-    /// ONNX.
-    Onnx,
-}
-
-impl FileKind {
-    /// What kind of file `bytes` are; where they do not say, the path's extension does. `None` where
-    /// neither is known.
-    pub fn of(bytes: &[u8], path: &Path) -> Option<Self> {
-        if bytes.starts_with(&MAGIC) {
-            Some(FileKind::Artifact)
-        } else if bytes.get(4..8) == Some(TFLITE_IDENTIFIER) {
-            Some(FileKind::Tflite)
-        } else if bytes.get(257..262) == Some(b"ustar") {
-            Some(FileKind::Package)
-        } else {
-            match path.extension()?.to_str()? {
-                "edgepkg" => Some(FileKind::Package),
-                "epa" => Some(FileKind::Artifact),
-                "tflite" => Some(FileKind::Tflite),
-                "onnx" => Some(FileKind::Onnx),
-                _ => None,
-            }
-        }
-    }
 }
 
 /// The kinds of files that are imported.

@@ -6,6 +6,7 @@ use std::path::Path;
 use edgepkg_format::Isa;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
 use edgepkg_quantize::emit;
+use edgepkg_quantize::file_kind::FileKind;
 use edgepkg_quantize::graph::{FloatGraph, Graph, QuantizedGraph, Tensor, TensorId};
 use edgepkg_quantize::import::{ImportError, ImportOptions, ImportedGraph, UnsupportedOperator};
 use edgepkg_quantize::optimize::Optimize;
@@ -15,9 +16,9 @@ use edgepkg_quantize::simplify::simplify;
 use edgepkg_quantize::wire::graph_digest;
 use serde::Serialize;
 
-use crate::model::{self, FileKind, Importer, ModelError};
+use crate::model::{self, Importer, ModelError};
 use crate::pack::name_of;
-use crate::package::Version;
+use edgepkg_quantize::package::Version;
 
 /// A model file's contents.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use edgepkg_format::Isa;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
+use edgepkg_quantize::file_kind::FileKind;
 use edgepkg_quantize::graph::{FloatGraph, QuantizedGraph};
 use edgepkg_quantize::import::{ImportOptions, ImportedGraph};
 use edgepkg_quantize::keep_state::{KeepStateError, StatePair, keep_state};
@@ -16,9 +17,9 @@ use edgepkg_quantize::simplify::simplify;
 use thiserror::Error;
 
 use crate::device::{Device as _, DeviceError, HostDevice};
-use crate::model::{self, BoardModel, Choices, FileKind, Importer, ModelError};
-use crate::package::{Manifest, Package, PackageName, Source, TestVector, TestVectors, Version};
+use crate::model::{self, BoardModel, Choices, Importer, ModelError};
 use crate::samples::{self, InputError, Units};
+use edgepkg_quantize::package::{Manifest, Package, PackageName, Source, TestVector, TestVectors, Version};
 
 /// The most test vectors that are packed.
 const MAX_VECTORS: usize = 8;

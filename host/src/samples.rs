@@ -6,8 +6,8 @@ use edgepkg_quantize::graph::{FloatGraph, FloatTensor, TensorId};
 use edgepkg_quantize::samples::{Array, Samples, SamplesError};
 use thiserror::Error;
 
-use crate::package::{Element, Port};
-use crate::tensor_file::{self, TensorFile, TensorFileError, Values};
+use edgepkg_quantize::package::{Element, Port};
+use edgepkg_quantize::tensor_file::{self, TensorFile, TensorFileError, Values};
 
 /// Why files are not a model's inputs.
 #[derive(Debug, Error)]

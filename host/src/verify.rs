@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::device::{Device, DeviceError, OperatorDigest};
 use crate::model::BoardModel;
-use crate::package::TestVector;
+use edgepkg_quantize::package::TestVector;
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -151,6 +151,20 @@ pub enum ImportError {
     Graph(#[from] GraphError),
 }
 
+impl ImportError {
+    /// The way out, where it is the same for everyone. What is left open ([`DynamicShapes`](Self::DynamicShapes)) is
+    /// fixed by whoever reads the file, each in words of its own.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            ImportError::UnsupportedOperators(_) => Some(
+                "export the model with other layers, or without those that belong to training or post-processing",
+            ),
+            ImportError::Unreadable { .. } => Some("see that the file was downloaded or exported completely"),
+            _ => None,
+        }
+    }
+}
+
 /// A node whose operator is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnsupportedOperator {

@@ -7,6 +7,7 @@
 
 pub mod graph;
 mod tflite_schema;
+pub mod file_kind;
 pub mod import;
 pub mod simplify;
 pub mod keep_state;
@@ -29,3 +30,7 @@ pub mod simulate;
 pub mod score;
 pub mod report;
 pub mod pipeline;
+pub mod tensor_file;
+pub mod package;
+pub mod whole_file;
+pub mod error_text;

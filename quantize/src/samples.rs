@@ -65,6 +65,21 @@ pub enum SamplesError {
     },
 }
 
+impl SamplesError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            SamplesError::InputCount { .. } => Some("give one file for each input, in the model's order"),
+            SamplesError::NotFinite { .. } => Some("leave such samples out, or mend what makes them"),
+            SamplesError::Shape { .. } => {
+                Some("the first axis counts samples, the rest is the shape of the model's input")
+            }
+            SamplesError::Empty => Some("give at least one"),
+            SamplesError::SampleCount { .. } => None,
+        }
+    }
+}
+
 /// Samples that a model can take: every one complete, every value finite, at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {

@@ -11,7 +11,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("firmware/images", &["edgepkg-format", "edgepkg-kernels", "edgepkg-runtime"]),
     ("boards", &["edgepkg-format"]),
     ("host/cycle_plugin", &[]),
-    ("quantize", &["edgepkg-format", "edgepkg-kernels", "edgepkg-runtime"]),
+    ("quantize", &["edgepkg-boards", "edgepkg-format", "edgepkg-kernels", "edgepkg-runtime"]),
 ];
 
 /// What fuzzers name beside what their folder may.

@@ -197,6 +197,7 @@ fn write_costs(out: &mut dyn Write, optimize: Option<&str>, costs: &[Cost]) -> R
 
 fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
     let path = folder.join(name);
-    crate::whole_file::write(&path, bytes).map_err(|source| Error::Write { path: path.clone(), source })?;
+    edgepkg_quantize::whole_file::write(&path, bytes)
+        .map_err(|source| Error::Write { path: path.clone(), source })?;
     Ok(path)
 }

@@ -20,10 +20,10 @@ use crate::device::{Device as _, HostDevice};
 use crate::error::Error;
 use crate::model::{BoardModel, Choices, Importer};
 use crate::pack::{Keep, Request, State, pack};
-use crate::package::{Package, Version};
 use crate::progress::Progress;
 use crate::samples::{self, Units};
 use crate::table::{Align, Bytes, Count, Percent, Table};
+use edgepkg_quantize::package::{Package, Version};
 
 /// Test samples whose answers are shown: words, silence, and one that is hard.
 const SHOWN: [usize; 7] = [0, 1, 2, 3, 4, 25, 10];
@@ -69,9 +69,10 @@ pub fn execute(arguments: &DemoArguments, out: &mut dyn Write) -> Result<Outcome
     let progress = Progress::new("reading the model");
     let package = pack(&request(&files), &mut |step| show(&progress, step))?;
     drop(progress);
-    let bytes = package
-        .to_bytes()
-        .map_err(|source| crate::package::PackageError::Graph { path: files.model.clone(), source })?;
+    let bytes = package.to_bytes().map_err(|source| edgepkg_quantize::package::PackageError::Graph {
+        path: files.model.clone(),
+        source,
+    })?;
     if let Some(path) = &arguments.output {
         package.write(path)?;
     }

@@ -13,9 +13,9 @@ use super::{Outcome, write_json};
 use crate::cli::{OutputArguments, PackageArgument};
 use crate::error::Error;
 use crate::model::Model;
-use crate::package::{Manifest, Package, digest_text};
 use crate::table::Bytes;
-use crate::whole_file;
+use edgepkg_quantize::package::{Manifest, Package, digest_text};
+use edgepkg_quantize::whole_file;
 
 /// Arguments of `edgepkg export`.
 #[derive(Args, Debug)]

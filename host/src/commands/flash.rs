@@ -14,9 +14,9 @@ use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::error::Error;
 use crate::model::{self, BoardModel};
-use crate::package::digest_text;
 use crate::runners;
 use crate::table::Bytes;
+use edgepkg_quantize::package::digest_text;
 
 /// Arguments of `edgepkg flash`.
 #[derive(Args, Debug)]

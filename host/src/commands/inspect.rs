@@ -19,8 +19,8 @@ use crate::cli::{OutputArguments, PackageArgument, ShapeArguments};
 use crate::error::Error;
 use crate::model::{BoardModel, Choices, Cost, Model};
 use crate::model_file::ModelFile;
-use crate::package::{Package, Port, digest_text};
 use crate::table::{Align, Bytes, Count, Percent, Shape, Table, printable, short_name};
+use edgepkg_quantize::package::{Package, Port, digest_text};
 
 /// Layers named as the origins of the error.
 const MAX_ORIGINS: usize = 3;

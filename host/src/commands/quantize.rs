@@ -17,9 +17,9 @@ use crate::cli::{ImportArguments, OutputArguments, ShapeArguments, StateArgument
 use crate::error::Error;
 use crate::model::{self, BoardModel, Choices, ModelError};
 use crate::pack::{Keep, PackError, Request, pack};
-use crate::package::{EXTENSION, Package, PackageName, Version};
 use crate::progress::Progress;
 use crate::table::{Bytes, Percent, Shape, printable};
+use edgepkg_quantize::package::{EXTENSION, Package, PackageName, Version};
 
 /// Arguments of `edgepkg quantize`.
 #[derive(Args, Debug)]

@@ -11,10 +11,10 @@ use super::{Outcome, write_json};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::error::Error;
 use crate::model::BoardModel;
-use crate::package::Port;
 use crate::progress::Progress;
 use crate::samples::{self, Units};
 use crate::table::{Align, Percent, Shape, Table, printable};
+use edgepkg_quantize::package::Port;
 
 /// Rows of answers that are shown.
 const MAX_ROWS: usize = 20;

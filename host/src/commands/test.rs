@@ -12,10 +12,10 @@ use crate::device::{Device as _, HostDevice};
 use crate::error::Error;
 use crate::model::{BoardModel, Model};
 use crate::pack;
-use crate::package::{Package, TestVector};
 use crate::progress::Progress;
 use crate::table::{counted, printable, short_name};
 use crate::verify::{Verification, verify};
+use edgepkg_quantize::package::{Package, TestVector};
 
 /// Vectors that are made up for a model file, which brings none.
 const MADE_UP_VECTORS: usize = 4;

@@ -1,8 +1,8 @@
 //! What commands show when all is well.
 
-use edgepkg::package::Package;
 use edgepkg_format::Artifact;
 use edgepkg_format::aligned::AlignedBytes;
+use edgepkg_quantize::package::Package;
 
 use crate::check;
 use crate::sandbox::{Sandbox, runner};

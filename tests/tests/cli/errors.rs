@@ -1,10 +1,10 @@
 //! Every error a user can make, and the way out it names.
 
-use edgepkg::package::{Manifest, Package, PackageName, TestVectors, Version};
 use edgepkg_format::ArtifactError;
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_quantize::export::ExportError;
 use edgepkg_quantize::graph::QuantizedGraph;
+use edgepkg_quantize::package::{Manifest, Package, PackageName, TestVectors, Version};
 use edgepkg_quantize::report::Report;
 use edgepkg_tests::random_graphs;
 

@@ -1,6 +1,6 @@
 //! From an ONNX file: quantizing, and what can be wrong with the file and its samples.
 
-use edgepkg::tensor_file::{self, TensorFile};
+use edgepkg_quantize::tensor_file::{self, TensorFile};
 use std::path::Path;
 
 use crate::check;

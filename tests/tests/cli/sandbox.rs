@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread;
 
-use edgepkg::tensor_file::TensorFile;
+use edgepkg_quantize::tensor_file::TensorFile;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_edgepkg-under-test");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::error::Error;
-use crate::tensor_file::{self, TensorFile};
+use edgepkg_quantize::tensor_file::{self, TensorFile};
 
 /// The trained model.
 pub const MODEL: &[u8] = include_bytes!("../../../../tests/data/kws/model.onnx");

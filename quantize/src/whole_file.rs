@@ -3,6 +3,11 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+/// The way out where a path leads nowhere.
+pub const PATH_HINT: &str = "paths start from the folder you stand in";
+/// The way out where a file cannot be written.
+pub const WRITE_HINT: &str = "see that the folder is there, has room, and is yours to write";
+
 /// Writes `bytes` to a temporary file beside `path`, then gives it that name. Folders on the way are
 /// not made.
 ///

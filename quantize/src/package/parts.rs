@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use edgepkg_quantize::graph::{QuantizedGraph, Tensor as _};
+use crate::graph::{QuantizedGraph, Tensor as _};
 use oci_spec::image::{Descriptor, ImageIndexBuilder, ImageManifestBuilder, MediaType};
 use serde::Serialize;
 

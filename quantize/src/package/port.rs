@@ -1,8 +1,8 @@
 //! An input or output of a model.
 
+use crate::graph::{Quantization, QuantizedTensor};
+use crate::multiplier::quantize;
 use edgepkg_format::DType;
-use edgepkg_quantize::graph::{Quantization, QuantizedTensor};
-use edgepkg_quantize::multiplier::quantize;
 use serde::{Deserialize, Serialize};
 
 /// An input or output: `real = scale * (q - zero_point)`.

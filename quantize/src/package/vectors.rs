@@ -1,6 +1,6 @@
 //! Test vectors: inputs, and the outputs that every board must give for them, bit for bit.
 
-use edgepkg_quantize::graph::{QuantizedGraph, Tensor as _, TensorId};
+use crate::graph::{QuantizedGraph, Tensor as _, TensorId};
 use serde::{Deserialize, Serialize};
 
 /// Test vectors of one model.

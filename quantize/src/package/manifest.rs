@@ -1,6 +1,6 @@
 //! `edgepkg.toml` as a package holds it: everything resolved, nothing left to a default.
 
-use edgepkg_quantize::graph::{QuantizedGraph, TensorId};
+use crate::graph::{QuantizedGraph, TensorId};
 use serde::{Deserialize, Serialize};
 
 use super::{PackageName, Port, Version};

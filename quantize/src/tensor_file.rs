@@ -9,6 +9,8 @@ use ndarray_npy::npy::header::Header;
 use ndarray_npy::{ReadNpyExt as _, ReadableElement, WritableElement, WriteNpyExt as _};
 use thiserror::Error;
 
+use crate::whole_file;
+
 /// The largest file that is read.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 /// The longest header that is read. NumPy writes some 100 bytes.
@@ -100,6 +102,22 @@ pub enum TensorFileError {
         /// Its length.
         found_bytes: u64,
     },
+}
+
+impl TensorFileError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            TensorFileError::NotFound(_) => Some(whole_file::PATH_HINT),
+            TensorFileError::Write { .. } => Some(whole_file::WRITE_HINT),
+            TensorFileError::NotNpy(_) => Some("save the array with `numpy.save`"),
+            TensorFileError::ElementType { .. } => {
+                Some("save it as float32, or as an integer type: `array.astype(\"float32\")`")
+            }
+            TensorFileError::Length { .. } => Some("the file may have been cut short: save it again"),
+            _ => None,
+        }
+    }
 }
 
 /// Reads a `.npy` file of floats or integers, of either byte order and either layout.
@@ -283,7 +301,7 @@ impl TensorFile {
     ///
     /// When the system refuses.
     pub fn write(&self, path: &Path) -> Result<(), TensorFileError> {
-        crate::whole_file::write(path, &self.to_bytes())
+        whole_file::write(path, &self.to_bytes())
             .map_err(|source| TensorFileError::Write { path: path.into(), source })
     }
 }

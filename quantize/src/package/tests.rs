@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
+use crate::graph::{Activation, Node, Op, Quantization, QuantizedTensor, Rounding, TensorId};
+use crate::report::{self, Accuracy, Calibration, LayerReport};
 use edgepkg_format::DType;
-use edgepkg_quantize::graph::{Activation, Node, Op, Quantization, QuantizedTensor, Rounding, TensorId};
-use edgepkg_quantize::report::{self, Accuracy, Calibration, LayerReport};
 
 use super::*;
 

@@ -14,9 +14,9 @@ mod vectors;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use edgepkg_quantize::graph::QuantizedGraph;
-use edgepkg_quantize::report::Report;
-use edgepkg_quantize::wire::{self, Split, WireError};
+use crate::graph::QuantizedGraph;
+use crate::report::Report;
+use crate::wire::{self, Split, WireError};
 use thiserror::Error;
 
 pub use layout::digest_text;
@@ -25,6 +25,7 @@ pub use name::{NameError, PackageName, Version};
 pub use port::{Element, Port};
 pub use vectors::{TestVector, TestVectors};
 
+use crate::whole_file;
 use layout::{Layout, LayoutWriter};
 use parts::Parts;
 
@@ -131,6 +132,23 @@ pub enum PackageError {
     },
 }
 
+impl PackageError {
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            PackageError::Changed { .. } | PackageError::Missing { .. } | PackageError::Length { .. } => {
+                Some("get the package again from where it came from")
+            }
+            PackageError::NotFound(_) => Some(whole_file::PATH_HINT),
+            PackageError::Io { action: "write", .. } => Some(whole_file::WRITE_HINT),
+            PackageError::NotAPackage { .. } => {
+                Some("see that the file is a package (`.edgepkg`) and was copied completely")
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Package {
     /// Reads a package from its file, or from the folder it was unpacked into.
     ///
@@ -202,7 +220,7 @@ impl Package {
     /// When the system refuses, or the manifest's head names a node that the graph does not have.
     pub fn write(&self, path: &Path) -> Result<(), PackageError> {
         let bytes = self.to_bytes().map_err(|source| PackageError::Graph { path: path.into(), source })?;
-        crate::whole_file::write(path, &bytes).map_err(|source| PackageError::Io {
+        whole_file::write(path, &bytes).map_err(|source| PackageError::Io {
             action: "write",
             path: path.into(),
             source,
