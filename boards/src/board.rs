@@ -47,6 +47,8 @@ pub struct Board {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
+    /// Every change builds its image; what that does on it nobody has seen.
+    Built,
     /// Every change runs on it, or on its emulator.
     Emulated,
     /// It has run on the hardware.
@@ -101,7 +103,7 @@ impl Region {
 }
 
 /// A board's memory as the runner uses it. The regions do not overlap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Where the runner's code and its constants lie.
     pub code: Region,
@@ -113,6 +115,8 @@ pub struct Memory {
     pub stack_bytes: u64,
     /// What writers of the model slot must keep to.
     pub flash: Flash,
+    /// What nobody may erase or write: a boot loader, a configuration that can lock the chip.
+    pub protected: Vec<Region>,
 }
 
 impl Memory {
@@ -129,10 +133,10 @@ impl Memory {
     /// What an image that holds its model itself may take: the region of code, with the model slot where that
     /// follows it.
     pub fn image(&self) -> Region {
-        let Self { code, model_slot, .. } = *self;
+        let Self { code, model_slot, .. } = self;
         let length =
             if model_slot.start == code.end() { code.length + model_slot.length } else { code.length };
-        Region { length, ..code }
+        Region { length, ..*code }
     }
 
     fn commit_offset(&self) -> u32 {
@@ -238,6 +242,14 @@ impl Board {
     pub fn compiler_flags(&self) -> impl Iterator<Item = String> {
         let core = (self.isa == Isa::Armv8mMainDsp).then_some("cortex-m33");
         core.into_iter().map(|core| format!("-Ctarget-cpu={core}"))
+    }
+
+    /// The features its image is built with, by which it reaches the host.
+    pub fn image_features(&self) -> &'static [&'static str] {
+        match self.transport {
+            Transport::Rtt => &["probe"],
+            Transport::InProcess | Transport::Uart => &[],
+        }
     }
 
     /// The board in `text`, a board file's contents. `path` names it in errors.
@@ -349,7 +361,16 @@ fn check_memory(raw: RawMemory) -> Result<Memory, String> {
             ram.length
         ));
     }
-    Ok(Memory { code, ram, model_slot, stack_bytes, flash })
+    let protected: Vec<Region> =
+        raw.protected.into_iter().map(|raw| check_region("protected", raw)).collect::<Result<_, _>>()?;
+    for region in &protected {
+        for (written, name) in [(code, "code"), (model_slot, "model_slot")] {
+            if written.overlaps(*region) {
+                return Err(format!("{name} {} is protected at {}", show(written), show(*region)));
+            }
+        }
+    }
+    Ok(Memory { code, ram, model_slot, stack_bytes, flash, protected })
 }
 
 fn check_region(name: &str, raw: RawRegion) -> Result<Region, String> {

@@ -43,6 +43,9 @@ pub(crate) struct RawMemory {
     pub(crate) stack: Quantity,
     /// What the memory of the model slot demands of writers; none where it is plain RAM.
     pub(crate) flash: Option<RawFlash>,
+    /// What nobody may erase or write.
+    #[serde(default)]
+    pub(crate) protected: Vec<RawRegion>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

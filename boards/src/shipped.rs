@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::{Board, BoardError};
 
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: &[(&str, &str)] = &[
     ("host", include_str!("../host.toml")),
+    ("microbit", include_str!("../microbit.toml")),
     ("qemu-cortex-m3", include_str!("../qemu-cortex-m3.toml")),
     ("qemu-cortex-m4", include_str!("../qemu-cortex-m4.toml")),
     ("qemu-cortex-m7", include_str!("../qemu-cortex-m7.toml")),

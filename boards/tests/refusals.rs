@@ -67,6 +67,9 @@ fn regions_lie_apart_and_within_reach() {
     let sectors = "model_slot 0x10800 to 0x20800 is not made of whole erase sectors of 4096 bytes";
     check("\"0x1_0000\"", "\"0x1_0800\"", sectors);
     check("program_unit = 8", "program_unit = 6", "program_unit of 6 bytes is not a power of two");
+    let protected = "model_slot 0x10000 to 0x20000 is protected at 0x1f000 to 0x20000";
+    let region = "protected = [{ start = \"0x1_f000\", length = \"4 KiB\" }]\nstack";
+    check("stack", region, protected);
     let stack = "a stack of 32768 bytes in a RAM of 32768: not a multiple of 16 below it";
     check("stack = \"4 KiB\"", "stack = \"32 KiB\"", stack);
 }

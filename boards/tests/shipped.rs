@@ -47,7 +47,7 @@ fn every_board_names_the_target_of_its_instruction_set() {
 #[test]
 fn every_generated_linker_script_has_the_boards_numbers() {
     for board in Board::shipped() {
-        let Some((runner, memory)) = board.runner.as_ref().zip(board.memory) else {
+        let Some((runner, memory)) = board.runner.as_ref().zip(board.memory.as_ref()) else {
             assert!(board.is_host());
             assert_eq!(linker_script(&board), None);
             continue;

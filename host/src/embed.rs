@@ -147,6 +147,9 @@ pub fn write_firmware(
     let firmware = Firmware { folder: parent.join(&name), name, target, flags };
     let flags_in_toml: Vec<String> = firmware.flags.iter().map(|flag| format!("\"{flag}\"")).collect();
     let flags_in_toml = format!("[{}]", flags_in_toml.join(", "));
+    let features: Vec<String> =
+        board.image_features().iter().map(|feature| format!("\"{feature}\"")).collect();
+    let features = format!("[{}]", features.join(", "));
     let isa = board.isa.to_string();
     let sources_in_toml = sources.display().to_string().replace('\\', "/");
     let fill_in = |template: &str| {
@@ -158,6 +161,7 @@ pub fn write_firmware(
             ("{isa}", &isa),
             ("{target}", &firmware.target),
             ("{flags}", &flags_in_toml),
+            ("{features}", &features),
             ("{sources}", &sources_in_toml),
         ]
         .into_iter()

@@ -71,6 +71,11 @@ pub fn on_board(board: &Board) -> Vec<Int8Model> {
     names.iter().filter_map(|name| named(name)).collect()
 }
 
+/// The boards that this machine is, or stands in for.
+pub fn boards() -> impl Iterator<Item = Board> {
+    Board::shipped().filter(|board| board.is_host() || board.emulator.is_some())
+}
+
 /// The model of this name; `None`, said aloud, where it is one of the zoo and `EDGEPKG_ZOO` names no folder.
 pub fn named(name: &str) -> Option<Int8Model> {
     let model = if name == "kws" { Some(kws()) } else { zoo(name) };

@@ -44,6 +44,7 @@ impl BoardEntry {
             isa: board.isa.name(),
             chip: board.chip,
             tier: match board.tier {
+                Tier::Built => "built in CI",
                 Tier::Emulated => "emulated in CI",
                 Tier::Hardware => "hardware",
             },

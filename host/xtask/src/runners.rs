@@ -98,6 +98,7 @@ fn build(
     run(toolchain
         .build(target, &flags)
         .args(["--locked", "--release", "--package", &package])
+        .args(["--features", &board.image_features().join(",")])
         .current_dir(workspace::images())
         .env(OPERATORS_VARIABLE, format!("{:x}", operators.set().bits()))
         .env("CARGO_TARGET_DIR", &build_folder))?;

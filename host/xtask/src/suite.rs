@@ -38,6 +38,7 @@ fn check_lints() -> Result<(), Failure> {
 
 fn check_image_lints() -> Result<(), Failure> {
     for board in Board::shipped() {
+        let features = board.image_features().join(",");
         let Some((runner, target)) = board.runner.zip(board.target) else {
             continue;
         };
@@ -50,6 +51,7 @@ fn check_image_lints() -> Result<(), Failure> {
             .current_dir(workspace::images())
             .env("CARGO_TARGET_DIR", workspace::target().join("images"))
             .args(["clippy", "--release", "--locked", "--target", &target, "--package", &package])
+            .args(["--features", &features])
             .args(["--", "--deny", "warnings"]))?;
     }
     Ok(())

@@ -11,6 +11,7 @@
 
 use core::arch::asm;
 
+use edgepkg_format::Isa;
 use edgepkg_format::link::Counter;
 use edgepkg_runtime::server::Gauge;
 
@@ -81,7 +82,7 @@ impl CoreGauge {
                 "2:",
                 "ldr {reading}, [{value}]",
                 "adds {low}, {low}, {reading}",
-                "adc {high}, {high}, #0",
+                "adcs {high}, {high}, {zero}",
                 "nop",
                 "nop",
                 "subs {count}, {count}, #1",
@@ -90,6 +91,7 @@ impl CoreGauge {
                 value = in(reg) value,
                 low = inout(reg) low,
                 high = inout(reg) high,
+                zero = in(reg) 0,
                 count = inout(reg) count => _,
                 options(nostack, readonly),
             );
@@ -100,6 +102,9 @@ impl CoreGauge {
 
 /// Lets the core count cycles; says whether it does.
 fn cycles_count() -> bool {
+    if matches!(edgepkg_runtime::ISA, Isa::Armv6m) {
+        return false;
+    }
     // SAFETY: the registers of a core with the main extension; they have no effect on memory.
     unsafe {
         MONITOR_CONTROL.write_volatile(MONITOR_CONTROL.read_volatile() | TRACE_ENABLE);

@@ -1,4 +1,5 @@
-//! What an image for Cortex-M stands on: start-up, the board's memory and serial port, and what counts its work.
+//! What an image for Cortex-M stands on: start-up, the board's memory, what carries its bytes to the host, and what
+//! counts its work.
 //!
 //! Everything that is known of a board comes as linker symbols from the script that `edgepkg-boards` makes of the
 //! board's file. [`image!`] names what an image runs.
@@ -6,16 +7,20 @@
 
 mod gauge;
 mod memory;
+mod port;
+#[cfg(feature = "probe")]
+mod rtt;
 mod start;
 mod text;
+#[cfg(not(feature = "probe"))]
 mod uart;
 
 use core::arch::asm;
 
 pub use gauge::CoreGauge;
 pub use memory::{arena, stack_bytes};
+pub use port::{PROBED, Port};
 pub use start::Vectors;
-pub use uart::Uart;
 
 /// Waits for a reset.
 pub fn stop() -> ! {

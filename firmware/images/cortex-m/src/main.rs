@@ -8,7 +8,7 @@ mod slot;
 use edgepkg_format::link::{FrameReader, FrameWriter};
 use edgepkg_format::linked::{EveryOperator, Linked, Only};
 use edgepkg_format::plan::PlanEntry;
-use edgepkg_image_cortex_m::{CoreGauge, Uart, image, stop};
+use edgepkg_image_cortex_m::{CoreGauge, Port, image, stop};
 use edgepkg_runtime::server::{self, Buffers};
 
 use crate::slot::ModelSlot;
@@ -26,7 +26,7 @@ const OPERATORS: u64 = match option_env!("EDGEPKG_OPERATORS") {
 };
 
 fn main(arena: &'static mut [i8]) -> ! {
-    let mut uart = Uart::enabled();
+    let mut port = Port::enabled();
     let mut gauge = CoreGauge::calibrated();
     static mut READER: FrameReader = FrameReader::new();
     static mut WRITER: FrameWriter = FrameWriter::new();
@@ -36,6 +36,6 @@ fn main(arena: &'static mut [i8]) -> ! {
     let (mut slot, buffers) = unsafe {
         (ModelSlot::of_board(), Buffers { reader: &mut *reader, writer: &mut *writer, entry: &mut *entry })
     };
-    server::serve::<Only<OPERATORS>>(&mut uart, &mut slot, &mut gauge, buffers, arena);
+    server::serve::<Only<OPERATORS>>(&mut port, &mut slot, &mut gauge, buffers, arena);
     stop()
 }

@@ -2,7 +2,7 @@
 
 use core::slice;
 
-use edgepkg_image_cortex_m::number;
+use edgepkg_image_cortex_m::{PROBED, number};
 use edgepkg_runtime::server::{Slot, SlotWriteError};
 
 unsafe extern "C" {
@@ -11,7 +11,7 @@ unsafe extern "C" {
     static _program_unit: u8;
 }
 
-/// The model slot in memory that is written like RAM.
+/// The model slot. Memory that is written like RAM, unless a debug probe writes it: then the image only reads it.
 pub struct ModelSlot {
     bytes: &'static mut [u8],
     program_unit_bytes: u32,
@@ -43,12 +43,18 @@ impl Slot for ModelSlot {
     }
 
     fn erase(&mut self) -> Result<(), SlotWriteError> {
+        if PROBED {
+            return Err(SlotWriteError);
+        }
         // The commit record lies at the end: from there down.
         self.bytes.rchunks_mut(ERASE_STEP_BYTES).for_each(|step| step.fill(0xFF));
         Ok(())
     }
 
     fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), SlotWriteError> {
+        if PROBED {
+            return Err(SlotWriteError);
+        }
         let place = offset.checked_add(bytes.len()).and_then(|end| self.bytes.get_mut(offset..end));
         place.ok_or(SlotWriteError)?.copy_from_slice(bytes);
         Ok(())

@@ -36,7 +36,8 @@ const USES_FLOATING_POINT_UNIT: bool =
     cfg!(target_abi = "eabihf") || matches!(edgepkg_runtime::ISA, Isa::Armv8mMainDsp);
 
 // Paints the stack, enables the floating-point unit (CPACR, full access to CP10 and CP11) where there is
-// one, copies `.data`, clears `.bss`. In assembly, because Rust may not run before its statics are there.
+// one, copies `.data`, clears `.bss`. In assembly, because Rust may not run before its statics are there; in
+// instructions that every Cortex-M has.
 global_asm!(
     ".section .text.reset, \"ax\"",
     ".global reset",
@@ -47,9 +48,10 @@ global_asm!(
     "    ldr r1, =_stack_start",
     "    ldr r2, ={paint}",
     "1:  cmp r0, r1",
-    "    itt lo",
-    "    strlo r2, [r0], #4",
-    "    blo 1b",
+    "    bhs 2f",
+    "    stmia r0!, {{r2}}",
+    "    b 1b",
+    "2:",
     ".if {uses_floating_point_unit}",
     "    ldr r0, =0xE000ED88",
     "    ldr r1, [r0]",
@@ -61,18 +63,19 @@ global_asm!(
     "    ldr r0, =_data_start",
     "    ldr r1, =_data_end",
     "    ldr r2, =_data_load",
-    "2:  cmp r0, r1",
-    "    ittt lo",
-    "    ldrlo r3, [r2], #4",
-    "    strlo r3, [r0], #4",
-    "    blo 2b",
-    "    ldr r0, =_bss_start",
+    "3:  cmp r0, r1",
+    "    bhs 4f",
+    "    ldmia r2!, {{r3}}",
+    "    stmia r0!, {{r3}}",
+    "    b 3b",
+    "4:  ldr r0, =_bss_start",
     "    ldr r1, =_bss_end",
     "    movs r2, #0",
-    "3:  cmp r0, r1",
-    "    itt lo",
-    "    strlo r2, [r0], #4",
-    "    blo 3b",
+    "5:  cmp r0, r1",
+    "    bhs 6f",
+    "    stmia r0!, {{r2}}",
+    "    b 5b",
+    "6:",
     "    bl {main}",
     "    udf #0",
     ".size reset, . - reset",

@@ -1,10 +1,10 @@
-//! Text to the serial port, without the formatting of the standard library, which is larger than a model's runtime.
+//! Text to the host, without the formatting of the standard library, which is larger than a model's runtime.
 
 use edgepkg_runtime::server::Transport;
 
-use crate::uart::Uart;
+use crate::port::Port;
 
-impl Uart {
+impl Port {
     /// Sends text.
     pub fn write_text(&mut self, text: &str) {
         self.write(text.as_bytes());
