@@ -8,7 +8,8 @@ use edgepkg_boards::Board;
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact::{DIGEST_RANGE, Digest};
 use edgepkg_format::info::Ports;
-use edgepkg_format::{Artifact, ArtifactError, Isa};
+use edgepkg_format::plan::{PlanEntry, Record};
+use edgepkg_format::{Artifact, ArtifactError, Isa, TensorRef};
 use edgepkg_quantize::arena_map::ArenaMap;
 use edgepkg_quantize::drop_dead_channels::{DeadChannels, Macs};
 use edgepkg_quantize::emit::{self, Layer};
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::import_worker::{Worker, WorkerError};
+use crate::samples::ModelInputs;
 use edgepkg_quantize::package::{
     Element, Manifest, Package, PackageError, PackageName, Port, TestVectors, Version,
 };
@@ -81,6 +83,8 @@ pub struct BoardModel {
     pub version: String,
     /// What goes in.
     pub inputs: Vec<Port>,
+    /// Of each input, how many elements it chooses among, where it holds indices and that is known.
+    pub index_extents: Vec<Option<usize>>,
     /// What comes out.
     pub outputs: Vec<Port>,
     /// The artifact.
@@ -344,6 +348,7 @@ impl ArtifactFile {
             name: info.name.to_owned(),
             version: info.version.to_owned(),
             inputs: ports(info.inputs),
+            index_extents: info.inputs.iter().map(|port| index_extent(&artifact, port?.tensor)).collect(),
             outputs: ports(info.outputs),
             artifact: artifact.bytes().to_vec(),
             arena_bytes: artifact.arena_bytes(),
@@ -353,6 +358,15 @@ impl ArtifactFile {
             layers: Vec::new(),
         }
     }
+}
+
+/// The least extent that records choose from by indices at `tensor`.
+fn index_extent(artifact: &Artifact<'_>, tensor: TensorRef) -> Option<usize> {
+    let extent = |entry: PlanEntry| match entry.record {
+        Record::Gather(gather) if gather.indices == tensor => Some(gather.extent as usize),
+        _ => None,
+    };
+    artifact.plan().flatten().filter_map(extent).min()
 }
 
 /// The port; `None` where it cannot be read, or has a type that ports do not have.
@@ -405,6 +419,7 @@ impl BoardModel {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),
             inputs: manifest.inputs.clone(),
+            index_extents: package.graph.index_extents(),
             outputs: manifest.outputs.clone(),
             artifact: emitted.artifact,
             arena_bytes: emitted.arena_bytes,
@@ -413,6 +428,11 @@ impl BoardModel {
             macs: emitted.macs,
             layers: emitted.layers,
         })
+    }
+
+    /// What goes in, as samples are read for it.
+    pub fn inputs(&self) -> ModelInputs<'_> {
+        ModelInputs { ports: &self.inputs, index_extents: &self.index_extents }
     }
 
     /// The digest that the artifact states.

@@ -155,7 +155,9 @@ impl ModelFile {
     }
 
     fn float(format: &'static str, graph: FloatGraph, path: &Path) -> Self {
-        let file = Self { quantized: Some(false), ..Self::of(format, &graph, |_| "float32".to_owned()) };
+        let indices = graph.index_tensors();
+        let element = |id| if indices.contains(&id) { "int32" } else { "float32" }.to_owned();
+        let file = Self { quantized: Some(false), ..Self::of(format, &graph, element) };
         match quantize_with_made_up_ranges(graph) {
             Ok(graph) => file.with_needs(&graph, path, DeadChannels::Keep),
             Err(error) => Self { int8_problem: Some(error.to_string()), ..file },

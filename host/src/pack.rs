@@ -18,8 +18,10 @@ use thiserror::Error;
 
 use crate::device::{Device as _, DeviceError, HostDevice};
 use crate::model::{self, BoardModel, Choices, Importer, ModelError};
-use crate::samples::{self, InputError, Units};
-use edgepkg_quantize::package::{Manifest, Package, PackageName, Source, TestVector, TestVectors, Version};
+use crate::samples::{self, InputError, ModelInputs, Units};
+use edgepkg_quantize::package::{
+    Manifest, Package, PackageName, Port, Source, TestVector, TestVectors, Version,
+};
 
 /// The most test vectors that are packed.
 const MAX_VECTORS: usize = 8;
@@ -238,14 +240,15 @@ fn check_head(head: &[String], graph: &QuantizedGraph) -> Result<(), PackError> 
 /// outputs that the model has for them in this process; and the accuracy, where the test samples have labels
 /// and there was no float model to be compared with.
 fn add_vectors(package: &mut Package, request: &Request) -> Result<(), PackError> {
-    let ports = &package.manifest.inputs;
+    let index_extents = package.graph.index_extents();
+    let model_inputs = ModelInputs { ports: &package.manifest.inputs, index_extents: &index_extents };
     let (role, files) = match (&request.test[..], &request.calibration[..]) {
         ([], []) => ("", None),
         ([], calibration) => ("calibration", Some(calibration)),
         (test, _) => ("test", Some(test)),
     };
     let inputs = match files {
-        Some(files) => samples::read_inputs(files, ports, Units::Real)
+        Some(files) => samples::read_inputs(files, model_inputs, Units::Real)
             .map_err(|source| PackError::Samples { role, source })?,
         None => made_up_inputs(package, MAX_VECTORS),
     };
@@ -302,7 +305,7 @@ fn accuracy(
 }
 
 /// `count` inputs of the package's model, `[sample][input]`: bytes of a fixed sequence, the same on every
-/// machine.
+/// machine, and indices of what is there.
 pub fn made_up_inputs(package: &Package, count: usize) -> Vec<Vec<Vec<u8>>> {
     // Knuth's MMIX generator.
     let mut state = 1u64;
@@ -310,9 +313,18 @@ pub fn made_up_inputs(package: &Package, count: usize) -> Vec<Vec<Vec<u8>>> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     };
-    let mut input = |bytes: usize| (0..bytes).map(|_| byte()).collect();
+    let index_extents = package.graph.index_extents();
+    let mut input = |(port, extent): (&Port, &Option<usize>)| {
+        let bytes: Vec<u8> = (0..port.bytes()).map(|_| byte()).collect();
+        match extent {
+            Some(extent) => {
+                port.to_bytes(port.elements(&bytes).map(|index| index.rem_euclid(*extent as i32)))
+            }
+            None => bytes,
+        }
+    };
     let ports = &package.manifest.inputs;
-    (0..count).map(|_| ports.iter().map(|port| input(port.bytes())).collect()).collect()
+    (0..count).map(|_| ports.iter().zip(&index_extents).map(&mut input).collect()).collect()
 }
 
 /// Quantizes a float model with the request's samples.

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use edgepkg_quantize::graph::{FloatGraph, FloatTensor, TensorId};
-use edgepkg_quantize::samples::{Array, Samples, SamplesError};
+use edgepkg_quantize::samples::{Array, InputForm, Samples, SamplesError};
 use thiserror::Error;
 
 use edgepkg_quantize::package::{Element, Port};
@@ -53,6 +52,26 @@ pub enum Units {
     Raw,
 }
 
+/// A model's inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelInputs<'a> {
+    /// What they are.
+    pub ports: &'a [Port],
+    /// Of each, how many elements it chooses among, where it holds indices and that is known.
+    pub index_extents: &'a [Option<usize>],
+}
+
+impl<'a> ModelInputs<'a> {
+    fn forms(self) -> impl Iterator<Item = InputForm<'a>> {
+        let form = |(port, &index_extent): (&'a Port, &Option<usize>)| InputForm {
+            name: &port.name,
+            shape: &port.shape,
+            index_extent,
+        };
+        self.ports.iter().zip(self.index_extents).map(form)
+    }
+}
+
 /// Reads the files as they are, one for each input.
 ///
 /// # Errors
@@ -72,7 +91,12 @@ fn array(file: TensorFile) -> Array {
 ///
 /// When a file cannot be read, has another shape than its input, NaN, or, with [`Units::Raw`], another
 /// type.
-pub fn read_inputs(files: &[PathBuf], ports: &[Port], units: Units) -> Result<Vec<Vec<Vec<u8>>>, InputError> {
+pub fn read_inputs(
+    files: &[PathBuf],
+    inputs: ModelInputs<'_>,
+    units: Units,
+) -> Result<Vec<Vec<Vec<u8>>>, InputError> {
+    let ports = inputs.ports;
     let mut arrays = Vec::new();
     for (index, file) in files.iter().enumerate() {
         let tensor = tensor_file::read(file)?;
@@ -81,7 +105,7 @@ pub fn read_inputs(files: &[PathBuf], ports: &[Port], units: Units) -> Result<Ve
         }
         arrays.push(array(tensor));
     }
-    let samples = fit(files, ports, arrays)?;
+    let samples = fit(files, inputs, arrays)?;
     let bytes = |values: &[f32], port: &Port| match units {
         Units::Real => port.quantize(values),
         Units::Raw => port.to_bytes(values.iter().map(|&value| value as i32)),
@@ -93,7 +117,9 @@ pub fn read_inputs(files: &[PathBuf], ports: &[Port], units: Units) -> Result<Ve
 }
 
 fn check_raw(tensor: &TensorFile, port: &Port, file: &std::path::Path) -> Result<(), InputError> {
-    if tensor.element_type() == port.element.name() {
+    // Indices stand for themselves, whatever type holds them.
+    let is_index = port.element == Element::Int32 && !tensor.element_type().starts_with("float");
+    if tensor.element_type() == port.element.name() || is_index {
         return Ok(());
     }
     Err(InputError::RawType {
@@ -104,17 +130,9 @@ fn check_raw(tensor: &TensorFile, port: &Port, file: &std::path::Path) -> Result
     })
 }
 
-fn fit(files: &[PathBuf], ports: &[Port], arrays: Vec<Array>) -> Result<Samples, InputError> {
-    let tensor = |port: &Port| FloatTensor { name: port.name.clone(), shape: port.shape.clone(), data: None };
-    let graph = FloatGraph {
-        name: String::new(),
-        tensors: ports.iter().map(tensor).collect(),
-        nodes: Vec::new(),
-        inputs: (0..ports.len()).map(TensorId).collect(),
-        outputs: Vec::new(),
-        rounding: (),
-    };
-    Samples::new(&graph, arrays).map_err(|source| InputError::Samples { files: files.into(), source })
+fn fit(files: &[PathBuf], inputs: ModelInputs<'_>, arrays: Vec<Array>) -> Result<Samples, InputError> {
+    let forms: Vec<InputForm<'_>> = inputs.forms().collect();
+    Samples::of(&forms, arrays).map_err(|source| InputError::Samples { files: files.into(), source })
 }
 
 /// The labels in a file: for each sample the index of the right class.
@@ -129,19 +147,19 @@ pub fn read_labels(file: &std::path::Path) -> Result<Vec<usize>, InputError> {
     labels.ok_or_else(|| InputError::Labels(file.into()))
 }
 
-/// The file for an output of `samples`: a leading axis of samples, in place of a leading 1 where the
+/// The file for an output of `samples`, int32 where that is indices: a leading axis of samples, in place of a leading 1 where the
 /// model has one. `outputs` are its raw bytes in each sample.
 pub fn output_file(port: &Port, outputs: &[&[u8]], units: Units) -> TensorFile {
     let mut shape = vec![outputs.len()];
     shape.extend(port.shape.strip_prefix(&[1]).unwrap_or(&port.shape));
     let elements = || outputs.iter().flat_map(|bytes| port.elements(bytes));
     let values = match (units, port.element) {
+        (_, Element::Int32) => Values::Int32(elements().collect()),
         (Units::Real, _) => {
             Values::Float32(outputs.iter().flat_map(|bytes| port.dequantize(bytes)).collect())
         }
         (Units::Raw, Element::Int8) => Values::Int8(elements().map(|q| q as i8).collect()),
         (Units::Raw, Element::Int16) => Values::Int16(elements().map(|q| q as i16).collect()),
-        (Units::Raw, Element::Int32) => Values::Int32(elements().collect()),
     };
     TensorFile { shape, values }
 }

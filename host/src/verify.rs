@@ -176,6 +176,7 @@ mod tests {
             name: String::new(),
             version: String::new(),
             inputs: vec![],
+            index_extents: vec![],
             outputs: vec![],
             artifact: vec![],
             arena_bytes: 0,

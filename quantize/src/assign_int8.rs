@@ -121,7 +121,7 @@ pub fn assign_int8(
             rounding,
         },
         activations: HashMap::new(),
-        indices: indices(&shared.graph),
+        indices: shared.graph.index_tensors(),
     };
     assignment.graph.inputs = shared.graph.inputs.iter().map(|&id| assignment.activation(id)).collect();
     for node in &shared.graph.nodes {
@@ -132,17 +132,6 @@ pub fn assign_int8(
     let activations =
         float_tensors.map(|index| assignment.activations.get(&TensorId(index)).copied()).collect();
     Ok(Assigned { graph: assignment.graph, activations })
-}
-
-/// The tensors that hold indices.
-fn indices(graph: &FloatGraph) -> HashSet<TensorId> {
-    let of = |node: &Node| {
-        let read = node.inputs.iter().enumerate().filter(|&(position, _)| node.op.reads_indices(position));
-        let mut ids: Vec<TensorId> = read.map(|(_, &id)| id).collect();
-        ids.extend(node.op.writes_indices().then(|| node.output()));
-        ids
-    };
-    graph.nodes.iter().flat_map(of).collect()
 }
 
 fn check(graph: &FloatGraph) -> Result<(), AssignError> {

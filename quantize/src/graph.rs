@@ -4,6 +4,7 @@
 //! which they can run. What is known before the first inference (shapes, axes, paddings) stands in
 //! the operator, never in a tensor.
 
+mod indices;
 mod recurrent;
 mod stateful;
 mod unary_function;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use edgepkg_format::DType;
 pub use edgepkg_format::plan::{BinaryFunction, Direction, Extreme, Rounding, Running};
+pub use indices::MAX_INDEXED_ELEMENTS;
 pub use recurrent::{Recurrent, RecurrentCell, Shown, Start};
 use serde::{Deserialize, Serialize};
 pub use stateful::{LSTM_GATES, SequenceOrder, Stateful};
@@ -64,7 +66,7 @@ impl Node {
     }
 }
 
-/// A float tensor. Constants have data; index tensors do not exist here.
+/// A float tensor. Constants have data; indices are floats here, too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FloatTensor {
     /// Its name in the model file.
@@ -565,6 +567,7 @@ impl Op {
                 | Op::Transpose { .. }
                 | Op::Slice { .. }
                 | Op::Take { .. }
+                | Op::Gather { .. }
                 | Op::Requantize
                 | Op::Stateful(_)
                 | Op::Recurrent(_)

@@ -63,6 +63,34 @@ pub enum SamplesError {
         /// NaN or an infinity.
         value: f32,
     },
+    /// A value that is no index, for an input of indices.
+    #[error(
+        "sample {sample} of input `{input}` has {value} at element {element}; its values are indices, whole numbers from 0 to {}",
+        extent - 1
+    )]
+    Index {
+        /// The input.
+        input: String,
+        /// Index of the sample.
+        sample: usize,
+        /// Index of the element in the sample, row-major.
+        element: usize,
+        /// What is there.
+        value: f32,
+        /// How many elements the input chooses among.
+        extent: usize,
+    },
+}
+
+/// What an input of a model takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputForm<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Extents, outermost first.
+    pub shape: &'a [usize],
+    /// How many elements it chooses among, where it holds indices.
+    pub index_extent: Option<usize>,
 }
 
 impl SamplesError {
@@ -75,6 +103,9 @@ impl SamplesError {
                 Some("the first axis counts samples, the rest is the shape of the model's input")
             }
             SamplesError::Empty => Some("give at least one"),
+            SamplesError::Index { .. } => {
+                Some("count from the start, and give what the model has no element for an index of its own")
+            }
             SamplesError::SampleCount { .. } => None,
         }
     }
@@ -90,38 +121,56 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Takes `arrays`, in the order of the graph's inputs.
+    /// Takes `arrays`, in the order of the graph's inputs; see [`Self::of`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::of`].
+    pub fn new<T: Tensor>(graph: &Graph<T>, arrays: Vec<Array>) -> Result<Self, SamplesError> {
+        let form = |(&id, index_extent)| {
+            let tensor: &T = graph.tensor(id);
+            InputForm { name: tensor.name(), shape: tensor.shape(), index_extent }
+        };
+        let forms: Vec<InputForm<'_>> = graph.inputs.iter().zip(graph.index_extents()).map(form).collect();
+        Self::of(&forms, arrays)
+    }
+
+    /// Takes `arrays`, in the order of `forms`.
     ///
     /// An array is one sample, or has a first axis that counts them. Extents of 1 need not agree: a model
     /// of `[1, 28, 28, 1]` takes samples of `[100, 28, 28]`.
     ///
     /// # Errors
     ///
-    /// When shapes or counts do not fit, when there is no sample, when a value is NaN or infinite.
-    pub fn new<T: Tensor>(graph: &Graph<T>, arrays: Vec<Array>) -> Result<Self, SamplesError> {
-        if arrays.len() != graph.inputs.len() {
-            return Err(SamplesError::InputCount { expected: graph.inputs.len(), found: arrays.len() });
+    /// When shapes or counts do not fit, when there is no sample, when a value is NaN or infinite, or is no index where
+    /// one must be.
+    pub fn of(forms: &[InputForm<'_>], arrays: Vec<Array>) -> Result<Self, SamplesError> {
+        if arrays.len() != forms.len() {
+            return Err(SamplesError::InputCount { expected: forms.len(), found: arrays.len() });
         }
         let mut count = None;
-        for (&id, array) in graph.inputs.iter().zip(&arrays) {
-            let tensor = graph.tensor(id);
-            let input = || tensor.name().to_owned();
-            let found = count_samples(&array.shape, tensor.shape()).ok_or_else(|| SamplesError::Shape {
+        for (form, array) in forms.iter().zip(&arrays) {
+            let input = || form.name.to_owned();
+            let found = count_samples(&array.shape, form.shape).ok_or_else(|| SamplesError::Shape {
                 input: input(),
-                expected: tensor.shape().to_vec(),
+                expected: form.shape.to_vec(),
                 found: array.shape.clone(),
             })?;
             let expected = *count.get_or_insert(found);
             if found != expected {
                 return Err(SamplesError::SampleCount { input: input(), expected, found });
             }
+            let elements: usize = form.shape.iter().product();
+            let place = |index: usize| (index / elements, index % elements, array.elements[index]);
             if let Some(index) = array.elements.iter().position(|value| !value.is_finite()) {
-                return Err(SamplesError::NotFinite {
-                    input: input(),
-                    sample: index / tensor.len(),
-                    element: index % tensor.len(),
-                    value: array.elements[index],
-                });
+                let (sample, element, value) = place(index);
+                return Err(SamplesError::NotFinite { input: input(), sample, element, value });
+            }
+            let Some(extent) = form.index_extent else { continue };
+            let is_index = |value: &f32| value.fract() == 0.0 && (0.0..extent as f32).contains(value);
+            if let Some(index) = array.elements.iter().position(|value| !is_index(value)) {
+                let (sample, element, value) = place(index);
+                return Err(SamplesError::Index { input: input(), sample, element, value, extent });
             }
         }
         match count.unwrap_or(0) {

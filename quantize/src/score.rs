@@ -1,6 +1,8 @@
 //! How much of the float model is left in the quantized one.
 
-use crate::graph::{FloatGraph, QuantizedGraph, TensorId};
+use edgepkg_format::DType;
+
+use crate::graph::{FloatGraph, QuantizedGraph, QuantizedTensor, TensorId};
 use crate::interpret::Interpreter;
 use crate::lower::LowerError;
 use crate::samples::Samples;
@@ -61,7 +63,7 @@ impl Answers {
 /// The float model and the int8 model, compared over samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// Of each output of the model.
+    /// Of each output of the model; zeros for those that are indices.
     pub outputs: Vec<SignalToNoise>,
     /// Of each tensor of [`Layers::graph`]; zeros for those that are not compared.
     pub activations: Vec<SignalToNoise>,
@@ -128,6 +130,7 @@ pub fn score(
             let compare = |id: TensorId, reference: &[f32]| {
                 if let Some(same) = same.get(id.0).copied().flatten()
                     && let Some(values) = simulator.activation(same)
+                    && is_signal(quantized.tensor(same))
                 {
                     score.activations[id.0]
                         .add(reference, &dequantize_values(values, quantized.tensor(same)));
@@ -142,13 +145,21 @@ pub fn score(
             .zip(&quantized.outputs)
             .map(|(values, &id)| dequantize_values(values, quantized.tensor(id)))
             .collect();
-        for ((sum, reference), values) in score.outputs.iter_mut().zip(&outputs).zip(&int8_outputs) {
-            sum.add(reference, values);
+        let sums = score.outputs.iter_mut().zip(&quantized.outputs);
+        for ((sum, &id), (reference, values)) in sums.zip(outputs.iter().zip(&int8_outputs)) {
+            if is_signal(quantized.tensor(id)) {
+                sum.add(reference, values);
+            }
         }
         score.answers.add(top_1(&outputs[0]), top_1(&int8_outputs[0]), labels.get(index).copied());
         progress(index + 1, samples.count());
     }
     Ok(score)
+}
+
+/// Whether noise in it means something: not where indices are.
+fn is_signal(tensor: &QuantizedTensor) -> bool {
+    tensor.dtype != DType::Int32
 }
 
 /// The index of the greatest value, the first of equals; 0 without any.

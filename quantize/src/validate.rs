@@ -90,6 +90,7 @@ pub fn validate<T: Operand>(graph: &Graph<T>) -> Result<(), GraphError> {
             problem: problem.into(),
         })?;
     }
+    let indices = graph.index_tensors();
     let mut known: Vec<bool> = graph.tensors.iter().map(T::is_constant).collect();
     for &id in &graph.inputs {
         let tensor = find(graph, "an input", id)?;
@@ -120,6 +121,14 @@ pub fn validate<T: Operand>(graph: &Graph<T>) -> Result<(), GraphError> {
             .map_err(problem)?;
         let inputs: Vec<&T> = node.inputs.iter().map(|&id| graph.tensor(id)).collect();
         operator::check(&node.op, &inputs, graph.tensor(output)).map_err(problem)?;
+        let computes = |(position, id): (usize, &TensorId)| {
+            indices.contains(id) && !node.op.reads_indices(position) && !node.op.moves_elements()
+        };
+        ensure(
+            !node.inputs.iter().enumerate().any(computes),
+            "computes with indices, which only choose elements",
+        )
+        .map_err(problem)?;
         known[output.0] = true;
     }
     for &id in &graph.outputs {

@@ -10,6 +10,8 @@ pub mod kind {
     pub const INT32: i8 = 2;
     /// uint8.
     pub const UINT8: i8 = 3;
+    /// int64.
+    pub const INT64: i8 = 4;
     /// int8.
     pub const INT8: i8 = 9;
     /// int4, two in a byte.
@@ -62,6 +64,12 @@ pub mod code {
     pub const SIGN: i32 = 158;
     /// From integers to floats.
     pub const DEQUANTIZE: i32 = 6;
+    /// Rows of a table.
+    pub const EMBEDDING_LOOKUP: i32 = 7;
+    /// To another type.
+    pub const CAST: i32 = 53;
+    /// Another shape.
+    pub const RESHAPE: i32 = 22;
     /// Weights times the input; its options are table 8.
     pub const FULLY_CONNECTED: i32 = 9;
     /// The logistic function.

@@ -1,9 +1,11 @@
 //! The less usual forms of TensorFlow Lite files: floats and integers in one model, several graphs, weights of
 //! four bits, uint8 at the edge.
 
+use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_quantize::graph::FloatGraph;
 use edgepkg_quantize::import::{Imported, tflite};
 use edgepkg_quantize::interpret::Interpreter;
+use edgepkg_runtime::{Model, TensorError};
 use edgepkg_tests::host_session::HostSession;
 use edgepkg_tests::tflite_file::{FileGraph, FileOperator, FileTensor, code, file, kind};
 
@@ -152,4 +154,63 @@ fn uint8_at_the_edge_with_other_reals_is_rescaled() {
     // -127, 0, 1, 2 as int8 are 2 more inside, and what is less than 1 there becomes 1.
     let outputs = HostSession::new(&graph).expect("it runs").run(&[vec![0x81, 0, 1, 0x7f]]);
     assert_eq!(outputs, [[0xff, 0, 1, 0x7d]]);
+}
+
+/// Rows of `table` at indices that come as `kind`.
+fn lookup(index_kind: i8, table: FileTensor, rows: FileTensor) -> FileGraph {
+    let index = |name, kind, shape: &[i32]| FileTensor::new(name, kind, shape);
+    let tensors = vec![
+        index("x", index_kind, &[2, 1]),
+        index("cast", kind::INT32, &[2, 1]),
+        index("indices", kind::INT32, &[2]),
+        table,
+        rows,
+    ];
+    let operators = vec![
+        FileOperator::new(code::CAST, &[0], 1),
+        FileOperator::new(code::RESHAPE, &[1], 2),
+        FileOperator::new(code::EMBEDDING_LOOKUP, &[2, 3], 4),
+    ];
+    FileGraph { name: "lookup", tensors, inputs: vec![0], outputs: vec![4], operators }
+}
+
+#[test]
+fn indices_are_cast_and_moved_on_their_way_to_a_table() {
+    let values: Vec<f32> = (0..12).map(|value| value as f32 / 4.0).collect();
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let table = FileTensor::new("table", kind::FLOAT32, &[3, 4]).holding(&bytes);
+    for index_kind in [kind::INT64, kind::INT32, kind::FLOAT32] {
+        let rows = FileTensor::new("rows", kind::FLOAT32, &[2, 4]);
+        let graph = read(&[lookup(index_kind, table.clone(), rows)]).into_float().expect("a float model");
+        assert_eq!(graph.index_extents(), [Some(3)]);
+        let outputs = Interpreter::new(&graph).run(&[&[2.0, 0.0]], |_, _| ());
+        assert_eq!(outputs, [[&values[8..], &values[..4]].concat()]);
+    }
+}
+
+#[test]
+fn rows_of_an_int8_table_are_its_bytes_and_none_is_read_beyond_it() {
+    let table: Vec<u8> = (0..12).collect();
+    let int8 = |name, shape: &[i32]| FileTensor::new(name, kind::INT8, shape).scaled(&[0.5], 1);
+    for index_kind in [kind::INT64, kind::INT32] {
+        let graph = lookup(index_kind, int8("table", &[3, 4]).holding(&table), int8("rows", &[2, 4]));
+        let graph = read(&[graph]).into_quantized().expect("an int8 model");
+        let mut session = HostSession::new(&graph).expect("it runs");
+        let mut run = |indices: [i32; 2]| session.run(&[indices.map(i32::to_le_bytes).concat()]).remove(0);
+        assert_eq!(run([2, 0]), [&table[8..], &table[..4]].concat());
+        assert_eq!(run([i32::MAX, i32::MIN]), run([2, 0]));
+        let artifact = AlignedBytes::from(&session.emitted().artifact[..]);
+        let model = Model::parse(&artifact).expect("a model");
+        let mut arena = AlignedBytes::from(&vec![0; model.arena_bytes()][..]);
+        let mut session =
+            model.session(bytemuck::cast_slice_mut(&mut arena)).expect("the arena is as large as stated");
+        let mut input = session.input(0).expect("there is one");
+        let too_few = TensorError::Length { tensor_bytes: 8, data_bytes: 4 };
+        assert_eq!(input.copy_from_i32(&[1]), Err(too_few));
+        input.copy_from_i32(&[1, 2]).expect("there are two");
+        assert!(input.values_i32().eq([1, 2]));
+        session.run().expect("every input is set");
+        let rows = session.output(0).expect("there is one").values_i8();
+        assert!(rows.eq(table[4..].iter().map(|&byte| byte as i8)));
+    }
 }

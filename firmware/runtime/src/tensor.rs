@@ -54,6 +54,15 @@ impl<'s> Tensor<'s> {
         self.cells.iter().map(Cell::get)
     }
 
+    /// Its elements, if they are indices: boxes that were chosen, classes that are most likely.
+    pub fn values_i32(&self) -> impl ExactSizeIterator<Item = i32> + 's {
+        self.cells
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| i32::from_le_bytes(bytes.each_ref().map(|byte| byte.get() as u8)))
+    }
+
     /// Copies its bytes from `offset` on.
     ///
     /// # Errors
@@ -83,6 +92,21 @@ impl<'s> TensorMut<'s> {
             return Err(TensorError::Length { tensor_bytes: self.cells.len(), data_bytes: data.len() });
         }
         self.write_i8(0, data)
+    }
+
+    /// Sets all of an input of indices. One that chooses what is not there is taken for the nearest that is.
+    ///
+    /// # Errors
+    ///
+    /// When it has another length than `indices`, or elements of another width.
+    pub fn copy_from_i32(&mut self, indices: &[i32]) -> Result<(), TensorError> {
+        let data_bytes = size_of_val(indices);
+        if data_bytes != self.cells.len() {
+            return Err(TensorError::Length { tensor_bytes: self.cells.len(), data_bytes });
+        }
+        let bytes = indices.iter().flat_map(|index| index.to_le_bytes());
+        self.cells.iter().zip(bytes).for_each(|(cell, byte)| cell.set(byte as i8));
+        Ok(())
     }
 
     /// Sets the bytes from `offset` on.

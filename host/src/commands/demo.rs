@@ -115,7 +115,7 @@ fn request(files: &data::Files) -> Request {
 }
 
 fn answers(package: &Package, model: &BoardModel, files: &data::Files) -> Result<Vec<Answer>, Error> {
-    let inputs = samples::read_inputs(std::slice::from_ref(&files.test), &model.inputs, Units::Real)?;
+    let inputs = samples::read_inputs(std::slice::from_ref(&files.test), model.inputs(), Units::Real)?;
     let right = samples::read_labels(&files.labels)?;
     let names = &package.manifest.outputs[0].labels;
     let mut device = HostDevice::open(&model.artifact)?;

@@ -78,7 +78,7 @@ pub fn execute(arguments: &RunArguments, out: &mut dyn Write) -> Result<Outcome,
     if !files.is_empty() && files.len() != model.outputs.len() {
         return Err(Error::OutputCount { expected: model.outputs.len(), given: files.len() });
     }
-    let inputs = samples::read_inputs(&arguments.input, &model.inputs, units)?;
+    let inputs = samples::read_inputs(&arguments.input, model.inputs(), units)?;
     let mut device = arguments.board.open(&board, &model.artifact, "run")?;
     let progress = Progress::new("running");
     let mut outputs = Vec::with_capacity(inputs.len());

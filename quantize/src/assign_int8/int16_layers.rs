@@ -1,10 +1,10 @@
 //! Layers that compute in int16, with requantizes between them and the others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::AssignError;
 use crate::calibrate::CalibratedGraph;
-use crate::graph::{FloatGraph, FloatTensor, Node, Op, Recurrent, Start, TensorId};
+use crate::graph::{FloatGraph, FloatTensor, Node, Op, Recurrent, Start, Tensor, TensorId};
 
 /// Which layers have activations of int16. Their weights are int8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,11 +49,15 @@ fn choose(graph: &FloatGraph, layers: &Int16Layers) -> Result<Vec<bool>, AssignE
     }
     let mut is_int16 = vec![false; graph.tensors.len()];
     let mut chosen = Vec::new();
+    let indices = graph.index_tensors();
     for node in &graph.nodes {
         let moves =
             matches!(node.op, Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } | Op::Take { .. });
         // Who else reads or assigns a variable has its width, so they have one together or none.
         let is_named = match (names, &node.op) {
+            // Indices have no width of activations, and tables are weights.
+            (None, op) if op.moves_elements() && indices.contains(&node.output()) => false,
+            (None, Op::Gather { .. }) if graph.tensor(node.inputs[0]).is_constant() => false,
             (None, _) => true,
             (Some(_), Op::Stateful(_)) => false,
             (Some(names), _) => names.contains(&node.name),
@@ -72,6 +76,8 @@ struct Separation {
     widths: Widths,
     /// The tensors of the other width that requantizes make, by what they read.
     converted: HashMap<TensorId, TensorId>,
+    /// The tensors that hold indices.
+    indices: HashSet<TensorId>,
 }
 
 impl Separation {
@@ -92,14 +98,15 @@ impl Separation {
         }
         let nodes = Vec::new();
         let graph = CalibratedGraph { graph: FloatGraph { nodes, ..graph.clone() }, ..calibrated.clone() };
-        Self { widths: Widths { graph, is_int16 }, converted: HashMap::new() }
+        let indices = calibrated.graph.index_tensors();
+        Self { widths: Widths { graph, is_int16 }, converted: HashMap::new(), indices }
     }
 
     fn node(&mut self, mut node: Node, is_int16: bool) {
         let activations = activations(&node).len();
         for position in 0..activations {
             let input = node.inputs[position];
-            if self.widths.is_int16[input.0] != is_int16 {
+            if !self.indices.contains(&input) && self.widths.is_int16[input.0] != is_int16 {
                 node.inputs[position] = self.convert(input, is_int16);
             }
         }

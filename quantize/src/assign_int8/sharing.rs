@@ -64,7 +64,11 @@ impl Sharing {
         let dtype = |&is_int16: &bool| if is_int16 { DType::Int16 } else { DType::Int8 };
         let dtypes = is_int16.iter().map(dtype).collect();
         let states = calibrated.states.clone();
-        Self { graph, dtypes, ranges, states, parents: (0..count).collect(), prescribed: vec![None; count] }
+        let mut prescribed = vec![None; count];
+        for id in calibrated.graph.index_tensors() {
+            prescribed[id.0] = Some(indices());
+        }
+        Self { graph, dtypes, ranges, states, parents: (0..count).collect(), prescribed }
     }
 
     /// Drops from the range of a tensor what its only reader would drop anyway.
@@ -124,10 +128,7 @@ impl Sharing {
                 self.prescribed[input.0] = self.ranges[input.0].map(symmetric);
                 node.inputs[0] = input;
             }
-            Op::Gather { .. } => {
-                self.prescribed[node.inputs[1].0] = Some(indices());
-                self.tie(node.inputs[0], node.output());
-            }
+            Op::Gather { .. } => self.tie(node.inputs[0], node.output()),
             Op::Recurrent(op) => {
                 let op = *op;
                 for &state in &node.inputs[Recurrent::HIDDEN..] {

@@ -132,15 +132,17 @@ impl Lowering<'_> {
         let shape = &self.tensor(node.inputs[0]).shape;
         let batches: usize = shape[..batch_dimensions].iter().product();
         let [outer, extent, inner] = around(shape, axis);
+        let input = self.place(node.inputs[0])?;
+        let of_bytes = |tensor| TensorRef { dtype: DType::Int8, ..tensor };
         let record = Gather {
-            input: self.place(node.inputs[0])?,
+            input: of_bytes(input),
             indices: self.place(node.inputs[1])?,
-            output: self.allocate(node.output())?,
+            output: of_bytes(self.allocate(node.output())?),
             batches: word(batches),
             outer: word(outer / batches),
             extent: word(extent),
             count: word(self.tensor(node.inputs[1]).len() / batches),
-            inner: word(inner),
+            inner: word(inner * element_bytes(input)),
         };
         self.push(record);
         Ok(())

@@ -2,23 +2,26 @@
 
 use super::operand::Operand;
 use super::{Checked, MAX_IMAGE_EXTENT, ensure, stateful};
-use crate::graph::{Activation, Conv, MatrixLayout, Op, Padding, Pool};
+use crate::graph::{Activation, Conv, MAX_INDEXED_ELEMENTS, MatrixLayout, Op, Padding, Pool};
 
 const ARITY: &str = "has the wrong number of inputs";
 const SHAPE: &str = "has an output whose shape is not that of its result";
 
 /// Checks one operator. Extents and element counts are within [`super::validate`]'s limits already.
 pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
-    if op.writes_indices() {
+    let x = *inputs.first().ok_or(ARITY)?;
+    let moves_indices = op.moves_elements() && x.check_activation().is_err() && x.check_indices().is_ok();
+    if op.writes_indices() || moves_indices {
         output.check_indices().map_err(|_| "has an output that is not int32")?;
     } else {
         output.check_activation().map_err(|_| "has an output that is not int8 or int16 with one scale")?;
     }
-    let x = *inputs.first().ok_or(ARITY)?;
-    x.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
+    if !moves_indices {
+        x.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
+    }
     let changes_type = op.writes_indices() || matches!(op, Op::Requantize | Op::Softmax { .. });
     ensure(changes_type || x.has_type_of(output), "has an output of another type than its input")?;
-    ensure(op.has_int16() || x.is_narrow(), "has an input that is not int8")?;
+    ensure(moves_indices || op.has_int16() || x.is_narrow(), "has an input that is not int8")?;
     match op {
         Op::Conv2d(conv) => check_conv(conv, inputs, output),
         Op::DepthwiseConv2d(conv) => check_depthwise(conv, inputs, output),
@@ -222,6 +225,7 @@ fn check_gather<T: Operand>(axis: usize, batch_dimensions: usize, inputs: &[&T],
     indices.check_indices().map_err(|_| "has indices that are not int32")?;
     let (from, list) = (x.shape(), indices.shape());
     ensure(axis < from.len(), "takes along a dimension that is not there")?;
+    ensure(from[axis] <= MAX_INDEXED_ELEMENTS, "takes from more than 2^24 elements")?;
     ensure(batch_dimensions <= axis && batch_dimensions <= list.len(), "has more batches than dimensions")?;
     ensure(
         from[..batch_dimensions] == list[..batch_dimensions],
@@ -304,7 +308,9 @@ fn check_concat<T: Operand>(axis: usize, inputs: &[&T], output: &T) -> Checked {
     ensure(axis < output.shape().len(), "joins along a dimension that is not there")?;
     let mut joined = 0usize;
     for x in inputs {
-        x.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
+        x.check_activation()
+            .or_else(|_| x.check_indices())
+            .map_err(|_| "has an input that is not int8 or int16 with one scale, and holds no indices")?;
         ensure(x.has_type_of(output), "has inputs of different types")?;
         ensure(x.shape().len() == output.shape().len(), SHAPE)?;
         let others_agree =

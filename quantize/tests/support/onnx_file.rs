@@ -31,6 +31,15 @@ impl OnnxFile {
         self.open_input(name, &shape, "");
     }
 
+    /// An input of int64.
+    pub fn index_input(&mut self, name: &str, shape: &[usize]) {
+        self.input(name, shape);
+        let kind = self.graph.input.last_mut().and_then(|input| input.r#type.as_mut());
+        if let Some(type_proto::Value::TensorType(tensor)) = kind.and_then(|kind| kind.value.as_mut()) {
+            tensor.elem_type = DataType::Int64 as i32;
+        }
+    }
+
     pub fn output(&mut self, name: &str) {
         let info = ValueInfoProto { name: name.into(), ..ValueInfoProto::default() };
         self.graph.output.push(info);

@@ -1,6 +1,6 @@
 //! From an ONNX file: quantizing, and what can be wrong with the file and its samples.
 
-use edgepkg_quantize::tensor_file::{self, TensorFile};
+use edgepkg_quantize::tensor_file::{self, TensorFile, Values};
 use std::path::Path;
 
 use crate::check;
@@ -97,5 +97,41 @@ fn state_that_is_none() {
          quantize gru.onnx --calibration row.npy --state h_in -o x.edgepkg
          quantize gru.onnx --calibration row.npy --reset-every 8 -o x.edgepkg
          quantize kws.tflite --state a=b -o x.edgepkg"
+    );
+}
+
+#[test]
+fn indices_as_inputs() {
+    let file = |name: &str| {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/digits/recommender");
+        std::fs::read(data.join(name)).expect("the repository has it")
+    };
+    let integers = |shape: &[usize], values: &[i64]| {
+        TensorFile { shape: shape.to_vec(), values: Values::Int64(values.to_vec()) }.to_bytes()
+    };
+    let within: Vec<i64> = (0..128).collect();
+    let beyond: Vec<i64> = within.iter().map(|index| if *index == 70 { 256 } else { *index }).collect();
+    let sandbox = Sandbox::new()
+        .file("model.onnx", &file("model.onnx"))
+        .file("history.npy", &file("calibration_history.npy"))
+        .file("candidate.npy", &file("calibration_candidate.npy"))
+        .file("within.npy", &integers(&[2, 64], &within))
+        .file("beyond.npy", &integers(&[2, 64], &beyond))
+        .file("digits.npy", &integers(&[2, 1], &[3, 9]))
+        .tensor("half.npy", &[2, 1], 0.5);
+    check!(
+        "indices",
+        sandbox,
+        "inspect model.onnx
+         quantize model.onnx --calibration history.npy --calibration candidate.npy -o model.edgepkg
+         run model.edgepkg --input within.npy --input digits.npy
+         run model.edgepkg --input within.npy --input digits.npy --raw
+         run model.edgepkg --input beyond.npy --input digits.npy
+         run model.edgepkg --input within.npy --input half.npy
+         run model.edgepkg --input within.npy --input half.npy --raw
+         test model.edgepkg
+         quantize model.onnx --calibration beyond.npy --calibration digits.npy -o model.edgepkg
+         build model.edgepkg --board host -o out
+         run out/model.epa --input beyond.npy --input digits.npy"
     );
 }

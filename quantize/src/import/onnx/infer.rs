@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use tract_onnx::tract_core::internal::{
-    Datum, DatumType, DimLike, IntoArcTensor, IntoTValue, OutletId, TValue, TVec, Tensor, TractError, tvec,
+    DatumType, DimLike, IntoArcTensor, IntoTValue, OutletId, TValue, TVec, Tensor, TractError, tvec,
 };
 use tract_onnx::tract_hir::infer::{Factoid, GenericFactoid, InferenceFact, InferenceModel};
 use tract_onnx::tract_hir::ops::konst::Const;
@@ -50,9 +50,9 @@ impl Inference {
             let value = value.ok_or_else(|| unreadable(format!("`{}` is no constant", initializer.name)))?;
             facts.insert(initializer.name.clone(), Fact::constant(value));
         }
-        for (name, shape) in &model.inputs {
-            let fact = Fact { shape: shape.clone(), datum_type: f32::datum_type(), value: None };
-            facts.insert(name.clone(), fact);
+        for input in &model.inputs {
+            let fact = Fact { shape: input.shape.clone(), datum_type: input.datum_type, value: None };
+            facts.insert(input.name.clone(), fact);
         }
         Ok((inference, facts))
     }
@@ -142,7 +142,7 @@ impl Fact {
 /// The model with only these nodes, inputs without shapes, and nothing that only describes it.
 fn with_nodes(model: &mut Model, nodes: Vec<NodeProto>) -> ModelProto {
     let initializer = model.take_initializers();
-    let is_input = |input: &&ValueInfoProto| model.inputs.iter().any(|(name, _)| *name == input.name);
+    let is_input = |input: &&ValueInfoProto| model.inputs.iter().any(|known| known.name == input.name);
     let graph = GraphProto {
         node: nodes.into_iter().flat_map(with_stand_ins).collect(),
         initializer,

@@ -8,6 +8,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, ValueInfoProto};
+use tract_onnx::tract_core::internal::DatumType;
 
 use super::{constants, unreadable};
 use crate::import::{DynamicInput, ImportError, ImportOptions};
@@ -27,6 +28,7 @@ enum Extent {
 struct Declared<'a> {
     name: &'a str,
     extents: Option<Vec<Extent>>,
+    datum_type: DatumType,
 }
 
 /// What the symbols stand for, each with the input that says so.
@@ -38,11 +40,18 @@ pub(super) fn element_type(input: &ValueInfoProto) -> Option<DataType> {
     DataType::try_from(tensor.elem_type).ok()
 }
 
+/// An input that is no constant.
+pub(super) struct Input {
+    /// Its name in the file.
+    pub name: String,
+    /// Extents, outermost first.
+    pub shape: Vec<usize>,
+    /// Type of its elements as operators see them: floats where they are dequantized.
+    pub datum_type: DatumType,
+}
+
 /// The inputs that are no initializers, with concrete shapes.
-pub(super) fn inputs(
-    graph: &GraphProto,
-    options: &ImportOptions,
-) -> Result<Vec<(String, Vec<usize>)>, ImportError> {
+pub(super) fn inputs(graph: &GraphProto, options: &ImportOptions) -> Result<Vec<Input>, ImportError> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| &*tensor.name).collect();
     let inputs = graph.input.iter().filter(|input| !constants.contains(&*input.name));
     let inputs = inputs.map(Declared::of).collect::<Result<Vec<_>, _>>()?;
@@ -60,7 +69,7 @@ pub(super) fn inputs(
     let named = inputs.iter().zip(shapes.into_iter().flatten());
     named
         .map(|(input, shape)| match elements(&shape) {
-            Some(_) => Ok((input.name.to_owned(), shape)),
+            Some(_) => Ok(Input { name: input.name.to_owned(), shape, datum_type: input.datum_type }),
             None => Err(input.error(format!("has more than {MAX_ELEMENTS} elements"))),
         })
         .collect()
@@ -72,13 +81,18 @@ impl<'a> Declared<'a> {
         else {
             return Err(unreadable(format!("input `{}` has no tensor type", input.name)));
         };
-        if !matches!(element_type(input), Some(DataType::Float | DataType::Int8 | DataType::Uint8)) {
-            return Err(ImportError::TensorType {
-                tensor: input.name.clone(),
-                found: constants::type_name(tensor.elem_type),
-                expected: "inputs must be float32".into(),
-            });
-        }
+        let datum_type = match element_type(input) {
+            Some(DataType::Float | DataType::Int8 | DataType::Uint8) => DatumType::F32,
+            Some(DataType::Int32) => DatumType::I32,
+            Some(DataType::Int64) => DatumType::I64,
+            _ => {
+                return Err(ImportError::TensorType {
+                    tensor: input.name.clone(),
+                    found: constants::type_name(tensor.elem_type),
+                    expected: "inputs must be float32, or int32 or int64 where they are indices".into(),
+                });
+            }
+        };
         let extent = |value: &Option<Dimension>| match value {
             Some(Dimension::DimValue(extent)) => match usize::try_from(*extent) {
                 Ok(extent) if extent > 0 => Extent::Fixed(extent),
@@ -92,7 +106,8 @@ impl<'a> Declared<'a> {
                 .map(|dim: &tract_onnx::pb::tensor_shape_proto::Dimension| extent(&dim.value))
                 .collect()
         };
-        Ok(Self { name: &input.name, extents: tensor.shape.as_ref().map(|shape| extents(&shape.dim)) })
+        let extents = tensor.shape.as_ref().map(|shape| extents(&shape.dim));
+        Ok(Self { name: &input.name, extents, datum_type })
     }
 
     fn error(&self, problem: String) -> ImportError {

@@ -25,8 +25,8 @@ use tract_onnx::tract_core::internal::{DatumType, Tensor as Values};
 use super::infer::Facts;
 use super::operators;
 use super::protobuf::Model;
-use super::shapes::writes_indices;
-use super::site::{Fact, Refusal, Site, floats, unsupported};
+use super::shapes::{moves_integers, writes_indices};
+use super::site::{Fact, Refusal, Site, floats, is_integer, unsupported};
 use super::unreadable;
 use crate::graph::{Extreme as Place, FloatGraph, FloatTensor, Node, Op, Tensor, TensorId};
 use crate::import::ImportError;
@@ -93,10 +93,10 @@ impl Lowering {
             rounding: (),
         };
         let mut lowering = Self { graph, ids: HashMap::new(), layers: HashMap::new(), read };
-        for (name, shape) in &model.inputs {
-            let id = lowering.tensor(name, shape.clone());
+        for input in &model.inputs {
+            let id = lowering.tensor(&input.name, input.shape.clone());
             lowering.graph.inputs.push(id);
-            lowering.ids.insert(name.clone(), id);
+            lowering.ids.insert(input.name.clone(), id);
         }
         lowering
     }
@@ -136,7 +136,8 @@ impl Lowering {
         lower: impl FnOnce(&mut Self, &[usize]) -> Result<TensorId, Refusal>,
     ) -> Result<(), Refusal> {
         let Some(fact) = fact.filter(|fact| fact.value.is_none()) else { return Ok(()) };
-        if fact.datum_type != DatumType::F32 && !writes_indices(site.node) {
+        let has_indices = writes_indices(site.node) || is_integer(fact.datum_type) && moves_integers(site);
+        if fact.datum_type != DatumType::F32 && !has_indices {
             return unsupported(format!("values of type {:?} that are not constant", fact.datum_type));
         }
         site.ensure(!fact.shape.contains(&0), format!("makes a tensor of shape {:?}", fact.shape))?;
@@ -177,9 +178,7 @@ impl Lowering {
             "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" | "Dropout" => {
                 self.unary(site, Op::Reshape, shape)
             }
-            "Cast" if *shape == *site.x().shape && site.x().datum_type == DatumType::F32 => {
-                self.unary(site, Op::Reshape, shape)
-            }
+            "Cast" if *shape == *site.x().shape => self.unary(site, Op::Reshape, shape),
             "ArgMax" => self.place_of_extreme(site, [Place::Greatest, Place::LastGreatest], shape),
             "ArgMin" => self.place_of_extreme(site, [Place::Least, Place::LastLeast], shape),
             "CumSum" => self.running_sum(site, shape),

@@ -5,7 +5,8 @@
 use tract_onnx::tract_core::internal::DatumType;
 
 use super::geometry::{Window, broadcast};
-use super::site::{Fact, Refusal, Site, unsupported};
+use super::site::{Fact, Refusal, Site, is_integer, unsupported};
+use crate::graph::MAX_INDEXED_ELEMENTS;
 use crate::validate::{MAX_IMAGE_EXTENT, elements};
 
 /// The greatest step of a slice: tract keeps steps in 32 bits.
@@ -206,13 +207,16 @@ fn check_gather(site: &Site<'_>) -> Checked {
     let shape = &site.x().shape;
     let axis = site.axis(site.int("axis").unwrap_or(0), shape.len())?;
     let taken = operand(site, 1)?;
-    let Some(Ok(indices)) = taken.value.as_ref().map(|value| value.cast_to::<i64>()) else {
-        return unsupported("indices that are not constant");
-    };
-    let extent = shape[axis] as i64;
-    let view = indices.to_plain_array_view::<i64>();
-    let inside = view.is_ok_and(|view| view.iter().all(|index| (-extent..extent).contains(index)));
-    site.ensure(inside, format!("takes indices outside of {extent} elements"))?;
+    site.ensure(is_integer(taken.datum_type), "has indices that are neither int32 nor int64")?;
+    if let Some(indices) = site.all_ints(1) {
+        let extent = shape[axis] as i64;
+        let inside = indices.iter().all(|index| (-extent..extent).contains(index));
+        site.ensure(inside, format!("takes indices outside of {extent} elements"))?;
+    } else if is_integer(site.x().datum_type) {
+        return unsupported("integers of a table at indices that are not constant");
+    } else if shape[axis] > MAX_INDEXED_ELEMENTS {
+        return unsupported(format!("indices that choose among more than {MAX_INDEXED_ELEMENTS} elements"));
+    }
     let result = [&shape[..axis], &taken.shape, &shape[axis + 1..]].concat();
     check_size(site, &result)
 }

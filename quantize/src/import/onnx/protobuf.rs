@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::Framework;
 
-use super::inputs::inputs;
+use super::inputs::{Input, inputs};
 use super::{constants, external, operators, unreadable};
 use crate::import::{ImportError, ImportOptions};
 
@@ -20,8 +20,8 @@ pub(super) struct Model {
     pub proto: ModelProto,
     /// The version of the operator set.
     pub opset: i64,
-    /// Inputs that are no constants, with their shapes.
-    pub inputs: Vec<(String, Vec<usize>)>,
+    /// Inputs that are no constants.
+    pub inputs: Vec<Input>,
 }
 
 impl Model {

@@ -60,7 +60,7 @@ impl Quantized {
             };
             Some((name.to_owned(), stored))
         };
-        let inputs = model.inputs.iter().filter_map(|(name, _)| integer(name)).collect();
+        let inputs = model.inputs.iter().filter_map(|input| integer(&input.name)).collect();
         Self { inputs, marks: HashMap::new(), integers: HashMap::new(), constants: HashMap::new() }
     }
 

@@ -2,13 +2,13 @@
 //! in every operator set.
 
 use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_core::internal::{Datum, DatumType};
+use tract_onnx::tract_core::internal::DatumType;
 
 use super::geometry::{MAX_RANK, broadcast};
 use super::operands::{check_size, check_softmax, operand, padded, stated_shape};
 use super::recurrence::Recurrence;
 use super::resampling;
-use super::site::{Fact, Refusal, Site, unsupported};
+use super::site::{Fact, Refusal, Site, is_integer, unsupported};
 use super::spreading;
 
 /// Checks a node's operands and gives the shapes of its outputs, or of the first of them.
@@ -91,7 +91,8 @@ pub(super) fn infer(site: &Site<'_>) -> Result<Option<Vec<Option<Fact>>>, Refusa
         All => usize::MAX,
         First => 1,
     };
-    if let Some(fact) = site.inputs().take(checked).find(|fact| fact.datum_type != DatumType::F32) {
+    let wrong = |fact: &&Fact| fact.datum_type != DatumType::F32;
+    if let Some(fact) = site.inputs().take(checked).find(wrong).filter(|_| !moves_integers(site)) {
         return unsupported(format!("operands of type {:?}", fact.datum_type));
     }
     let filled = site.inputs().take(checked).all(|fact| fact.len() > 0);
@@ -102,12 +103,37 @@ pub(super) fn infer(site: &Site<'_>) -> Result<Option<Vec<Option<Fact>>>, Refusa
         site.ensure(shape.len() <= MAX_RANK, problem)?;
         check_size(site, shape)?;
     }
-    let datum_type = if writes_indices(site.node) { i64::datum_type() } else { f32::datum_type() };
+    let datum_type = match writes_indices(site.node) {
+        true => DatumType::I64,
+        false if moves_integers(site) => site.x().datum_type,
+        false => DatumType::F32,
+    };
     let fact = |shape| Fact { shape, datum_type, value: None };
     let names = site.node.output.iter();
     Ok(Some(
         shapes.into_iter().zip(names).map(|(shape, name)| (!name.is_empty()).then(|| fact(shape))).collect(),
     ))
+}
+
+/// Whether the node gives integers that it reads, in other places or of other types: indices that come from an input.
+pub(super) fn moves_integers(site: &Site<'_>) -> bool {
+    let moves = matches!(
+        &*site.node.op_type,
+        "Cast"
+            | "Concat"
+            | "Expand"
+            | "Flatten"
+            | "Gather"
+            | "Identity"
+            | "Reshape"
+            | "Slice"
+            | "Split"
+            | "Squeeze"
+            | "Tile"
+            | "Transpose"
+            | "Unsqueeze"
+    );
+    moves && is_integer(site.x().datum_type)
 }
 
 /// Whether what a node writes says where elements are.

@@ -28,6 +28,11 @@ impl Fact {
     }
 }
 
+/// Whether elements of this type can be indices.
+pub(super) fn is_integer(datum_type: DatumType) -> bool {
+    matches!(datum_type, DatumType::I32 | DatumType::I64)
+}
+
 /// Why a node is not read.
 pub(super) enum Refusal {
     /// It contradicts itself: the file is wrong.

@@ -18,8 +18,10 @@ pub(super) enum Arithmetic {
 impl Arithmetic {
     /// That of the operators at the places `needed`; of the outputs, where there are none.
     pub(super) fn of(file: &File<'_>, boundary: &Boundary, needed: &[usize]) -> Self {
-        let floats =
-            needed.iter().filter(|&&index| writes_floats(file, &file.graph.operators[index])).count();
+        let needed: Vec<&Operator> = needed.iter().map(|&index| &file.graph.operators[index]).collect();
+        let needed: Vec<&Operator> =
+            needed.into_iter().filter(|operator| !moves_indices(file, operator)).collect();
+        let floats = needed.iter().filter(|operator| writes_floats(file, operator)).count();
         let float_outputs =
             || file.graph.outputs.iter().any(|&output| is_float(file, boundary.inside(output)));
         if 2 * floats > needed.len() || needed.is_empty() && float_outputs() {
@@ -64,7 +66,11 @@ impl Arithmetic {
     }
 
     fn builtin(self, file: &File<'_>, operator: &Operator) -> Result<Builtin, &'static str> {
-        match (self, writes_floats(file, operator)) {
+        let writes_floats = match moves_indices(file, operator) {
+            true => self == Self::Float,
+            false => writes_floats(file, operator),
+        };
+        match (self, writes_floats) {
             (Self::Float, false) if !operator.outputs.is_empty() => {
                 Err("it writes integers, and most of the model floats")
             }
@@ -76,6 +82,12 @@ impl Arithmetic {
             }
         }
     }
+}
+
+/// Whether it is the same in files of either arithmetic.
+fn moves_indices(file: &File<'_>, operator: &Operator) -> bool {
+    let moved = file.moved(operator).map(|(_, to)| to);
+    moved.is_some_and(|to| to.iter().any(|&tensor| file.holds_indices(tensor)))
 }
 
 /// Whether it computes with floats: indices count as what they are found in.

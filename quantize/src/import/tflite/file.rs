@@ -10,6 +10,7 @@ use crate::tflite_schema::Builtin;
 use crate::tflite_schema::tensor_type::{INT32, INT64};
 
 const GATHER: i32 = Builtin::Gather as i32;
+const EMBEDDING_LOOKUP: i32 = Builtin::EmbeddingLookup as i32;
 const ARG_MAX: i32 = Builtin::ArgMax as i32;
 const ARG_MIN: i32 = Builtin::ArgMin as i32;
 
@@ -20,7 +21,7 @@ pub(super) struct File<'b> {
     pub(super) graph: &'b SubGraph,
     /// The constant that a DEQUANTIZE writes as floats, by its output.
     dequantized: HashMap<i32, i32>,
-    /// Tensors of indices that are computed.
+    /// Tensors that hold indices.
     indices: HashSet<i32>,
 }
 
@@ -42,6 +43,7 @@ impl<'b> File<'b> {
         for operator in &graph.operators {
             match file.code(operator).builtin {
                 GATHER => file.indices.extend(operator.inputs.get(1)),
+                EMBEDDING_LOOKUP => file.indices.extend(operator.inputs.first()),
                 ARG_MAX | ARG_MIN => file.indices.extend(&operator.outputs),
                 _ => {}
             }
@@ -51,7 +53,44 @@ impl<'b> File<'b> {
                 file.dequantized.insert(to, from);
             }
         }
+        file.follow_indices();
         Ok(file)
+    }
+
+    /// Finds the tensors that indices come from and go to, moved or of another type.
+    fn follow_indices(&mut self) {
+        let moves: Vec<(&[i32], &[i32])> =
+            self.graph.operators.iter().filter_map(|operator| self.moved(operator)).collect();
+        let mut known = 0;
+        while known != self.indices.len() {
+            known = self.indices.len();
+            for (from, to) in moves.iter().rev().chain(&moves) {
+                if from.iter().chain(*to).any(|tensor| self.indices.contains(tensor)) {
+                    self.indices.extend(from.iter().chain(*to));
+                }
+            }
+        }
+    }
+
+    /// What `operator` reads and writes, where it only moves elements or gives them another type.
+    pub(super) fn moved(&self, operator: &'b Operator) -> Option<(&'b [i32], &'b [i32])> {
+        let builtin = Builtin::of(self.code(operator), &operator.options).ok()?;
+        let moves = matches!(
+            builtin,
+            Builtin::Cast
+                | Builtin::Concatenation
+                | Builtin::ExpandDims
+                | Builtin::Pack
+                | Builtin::Reshape
+                | Builtin::Slice
+                | Builtin::Split
+                | Builtin::SplitV
+                | Builtin::Squeeze
+                | Builtin::StridedSlice
+                | Builtin::Transpose
+                | Builtin::Unpack
+        );
+        moves.then(|| (builtin.values(operator), &operator.outputs[..]))
     }
 
     /// The code of one of the graph's operators.
@@ -105,7 +144,7 @@ impl<'b> File<'b> {
         self.dequantized.get(&index).copied().unwrap_or(index)
     }
 
-    /// Whether an operator reads or writes indices in the tensor `index`.
+    /// Whether the tensor `index` holds indices.
     pub(super) fn holds_indices(&self, index: i32) -> bool {
         self.indices.contains(&index)
     }

@@ -9,7 +9,7 @@ use super::{Element, Importer, names, number};
 use crate::graph::{Activation, FloatTensor, Op, TensorId, UnaryFunction};
 use crate::import::ImportError;
 use crate::tflite_schema::Builtin;
-use crate::tflite_schema::tensor_type::{FLOAT32, INT32, UINT8};
+use crate::tflite_schema::tensor_type::{FLOAT32, INT32, INT64, UINT8};
 
 impl Element for FloatTensor {
     /// Constants may be stored as something else; what is computed must be float32.
@@ -26,7 +26,7 @@ impl Element for FloatTensor {
             // Between floats, old files hold int8 under this type.
             return Err(refused(number::FLOAT_CONSTANTS));
         }
-        let is_index = tensor.kind == INT32 && file.holds_indices(index);
+        let is_index = matches!(tensor.kind, INT32 | INT64) && file.holds_indices(index);
         if !is_constant && tensor.kind != FLOAT32 && !is_index {
             return Err(refused("what a float model computes must be float32"));
         }

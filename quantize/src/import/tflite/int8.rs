@@ -17,7 +17,18 @@ pub(super) const UINT8_OFFSET: i32 = 128;
 
 impl Element for QuantizedTensor {
     fn convert(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
-        Self::of(file, file.readable(index)?)
+        let tensor = file.readable(index)?;
+        if !file.holds_indices(index) || file.is_constant(index) {
+            return Self::of(file, tensor);
+        }
+        // Indices are int32, whatever type the file casts them from.
+        Ok(Self {
+            name: tensor.name.clone(),
+            shape: tensor.extents().ok_or_else(|| tensor.problem("has a negative extent"))?,
+            dtype: DType::Int32,
+            quantization: Quantization::per_tensor(1.0, 0),
+            data: None,
+        })
     }
 
     /// Weights have the zero point 0; those of a uint8 file may have another.

@@ -22,6 +22,13 @@ impl<T: Element> Importer<'_, T> {
             Builtin::MirrorPad => self.mirror_pad(operator),
             Builtin::ResizeNearestNeighbor => self.resize_nearest(operator),
             Builtin::Gather => self.gather(operator),
+            Builtin::Cast => {
+                let &x =
+                    operator.inputs.first().ok_or_else(|| self.file.problem(operator, "lacks an input"))?;
+                let (x, output) = (self.tensor(x)?, self.output(operator)?);
+                self.push(operator, Op::Reshape, vec![x], output)
+            }
+            Builtin::EmbeddingLookup => self.embedding_lookup(operator),
             Builtin::ReduceMax => self.reduce_max(operator),
             Builtin::Tile | Builtin::BroadcastTo => self.tile(operator),
             Builtin::ReverseV2 => self.reverse(operator),

@@ -310,6 +310,16 @@ impl<T: Element> Importer<'_, T> {
         self.push(operator, Op::Gather { axis, batch_dimensions }, inputs, output)
     }
 
+    /// Rows of a table, at indices that stand before it.
+    pub(super) fn embedding_lookup(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let &[indices, table] = &operator.inputs[..] else {
+            return Err(self.file.problem(operator, "lacks an input"));
+        };
+        let inputs = vec![self.tensor(table)?, self.tensor(indices)?];
+        let output = self.output(operator)?;
+        self.push(operator, Op::Gather { axis: 0, batch_dimensions: 0 }, inputs, output)
+    }
+
     fn gather_constant(&mut self, operator: &Operator) -> Result<(), ImportError> {
         self.moved(operator, |importer, from, to| {
             let (&[x, indices], Options::Gather(options)) = (&operator.inputs[..], &operator.options) else {

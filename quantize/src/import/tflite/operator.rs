@@ -65,6 +65,9 @@ impl Builtin {
             Self::Div if arithmetic == Arithmetic::Float && !is_constant(1) => {
                 Err("its second operand is not constant")
             }
+            Self::Cast if operator.outputs.first().is_none_or(|&output| !file.holds_indices(output)) => {
+                Err("what it writes is no index")
+            }
             _ => self.is_read(arithmetic),
         }
     }
@@ -101,7 +104,7 @@ impl Builtin {
             Self::TransposeConv => (1, 3),
             Self::Add | Self::Mul | Self::Sub | Self::Div => (0, 2),
             Self::SquaredDifference | Self::Maximum | Self::Minimum | Self::PRelu => (0, 2),
-            Self::BatchMatMul | Self::Gather => (0, 2),
+            Self::BatchMatMul | Self::Gather | Self::EmbeddingLookup => (0, 2),
             Self::Split | Self::AssignVariable => (1, 1),
             Self::ReadVariable | Self::CallOnce | Self::VarHandle => (0, 0),
             _ => (0, 1),

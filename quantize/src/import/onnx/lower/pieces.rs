@@ -2,7 +2,7 @@
 
 use super::super::operands::stated_shape;
 use super::super::shapes::{block, parts};
-use super::super::site::{Refusal, Site, unsupported};
+use super::super::site::{Refusal, Site};
 use super::Lowering;
 use crate::graph::{Op, TensorId};
 
@@ -52,7 +52,8 @@ impl Lowering {
         let from = &site.x().shape;
         let axis = site.axis(site.int("axis").unwrap_or(0), from.len())?;
         let Some(indices) = site.all_ints(1) else {
-            return unsupported("indices that are not constant");
+            let inputs = vec![self.operand(site, 0)?, self.operand(site, 1)?];
+            return Ok(self.emit(site, Op::Gather { axis, batch_dimensions: 0 }, inputs, shape.to_vec()));
         };
         let from_start = |index: i64| if index < 0 { index + from[axis] as i64 } else { index };
         let indices: Vec<usize> = indices.into_iter().map(|index| from_start(index) as usize).collect();
