@@ -86,7 +86,8 @@ impl Channels {
                 | Op::CumulativeSum { .. }
                 | Op::BatchMatMul { .. }
                 | Op::ArgExtreme { .. }
-                | Op::Gather { .. } => false,
+                | Op::Gather { .. }
+                | Op::NonMaxSuppression(_) => false,
                 _ => graph.tensor(node.inputs[0]).shape() == graph.tensor(to).shape(),
             };
             if kept {
@@ -162,6 +163,7 @@ impl Channels {
             | Op::CumulativeSum { .. }
             | Op::ArgExtreme { .. }
             | Op::Gather { .. }
+            | Op::NonMaxSuppression(_)
             | Op::Transpose { .. }
             | Op::Slice { .. }
             | Op::Stateful(_)

@@ -7,6 +7,7 @@
 mod indices;
 mod recurrent;
 mod stateful;
+mod suppression;
 mod unary_function;
 
 use std::fmt::Debug;
@@ -18,6 +19,7 @@ pub use indices::MAX_INDEXED_ELEMENTS;
 pub use recurrent::{Recurrent, RecurrentCell, Shown, Start};
 use serde::{Deserialize, Serialize};
 pub use stateful::{LSTM_GATES, SequenceOrder, Stateful};
+pub use suppression::{BoxForm, Suppression};
 pub use unary_function::UnaryFunction;
 
 /// A model whose tensors are `T`.
@@ -403,6 +405,8 @@ pub enum Op {
     Stateful(Stateful),
     /// A recurrent layer: see [`Recurrent`].
     Recurrent(Recurrent),
+    /// Boxes that are chosen by their scores: see [`Suppression`].
+    NonMaxSuppression(Suppression),
 }
 
 /// Parameters of a convolution.
@@ -534,7 +538,7 @@ impl Op {
 
     /// Whether its output holds indices.
     pub fn writes_indices(&self) -> bool {
-        matches!(self, Op::ArgExtreme { .. })
+        matches!(self, Op::ArgExtreme { .. } | Op::NonMaxSuppression(_))
     }
 
     /// Whether it is computed of int16, too.
@@ -571,6 +575,7 @@ impl Op {
                 | Op::Requantize
                 | Op::Stateful(_)
                 | Op::Recurrent(_)
+                | Op::NonMaxSuppression(_)
         )
     }
 
@@ -618,6 +623,7 @@ impl Op {
             Op::Requantize => "Requantize",
             Op::Stateful(op) => op.name(),
             Op::Recurrent(op) => op.name(),
+            Op::NonMaxSuppression(_) => "NonMaxSuppression",
         }
     }
 }

@@ -11,6 +11,7 @@ mod product;
 mod recurrent;
 mod reduction;
 mod resampling;
+mod suppression;
 
 pub(crate) use elementwise::logistic;
 
@@ -275,6 +276,9 @@ impl<'a> Interpreter<'a> {
             }
             Op::Gather { axis, batch_dimensions } => {
                 layout::gather((*axis, *batch_dimensions), (in_shape(0), view(0)), view(1), output)
+            }
+            Op::NonMaxSuppression(op) => {
+                suppression::suppress(op, view(0), (in_shape(1), view(1)), output);
             }
             Op::Take { axis, indices } => layout::take(*axis, indices, view(0), in_shape(0), output),
             Op::Requantize | Op::Stateful(_) | Op::Recurrent(_) => {

@@ -19,6 +19,7 @@ mod reduction;
 mod requirements;
 mod running;
 mod stateful;
+mod suppression;
 #[cfg(test)]
 mod tests;
 mod weighted;
@@ -289,6 +290,7 @@ impl<'g> Lowering<'g> {
             Op::Requantize => self.requantize(node),
             Op::Stateful(op) => self.stateful(node, op),
             Op::Recurrent(op) => self.recurrent(node, op),
+            Op::NonMaxSuppression(op) => self.suppression(node, op),
         }
     }
 

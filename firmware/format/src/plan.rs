@@ -25,8 +25,8 @@ mod sequences;
 
 pub use channel_parameters::{ChannelParameters, WideChannelParameters};
 pub use choices::{
-    Accumulation, BinaryFunction, Direction, Extreme, PackedRounding, RecurrentCell, Running, SequenceOrder,
-    Shown, Sigmoid, Traversal,
+    Accumulation, BinaryFunction, BoxForm, Direction, Extreme, PackedRounding, RecurrentCell, Running,
+    SequenceOrder, Shown, Sigmoid, Traversal,
 };
 pub use entry::{PlanEntry, PlanError, PlanReader};
 pub use geometry::GeometryError;
@@ -607,6 +607,32 @@ records! {
         inner: u32,
         /// Of which element.
         extreme: Extreme,
+    }
+
+    /// Of each class the boxes with the best scores, without those that overlap a better one.
+    NonMaxSuppression = 30 {
+        /// int8 or int16, `[batches, count, 4]`.
+        boxes: TensorRef,
+        /// int8 or int16, `[batches, classes, count]`.
+        scores: TensorRef,
+        /// int32, `[batches * classes * most, 3]`: batch, class and box of each that is taken, then -1.
+        output: TensorRef,
+        /// Lists of boxes.
+        batches: u32,
+        /// Scores of a box.
+        classes: u32,
+        /// Boxes of a list.
+        count: u32,
+        /// Boxes taken of a class, at most.
+        most: u32,
+        /// What a box is given by.
+        form: BoxForm,
+        /// Zero point of `boxes`.
+        boxes_zero_point: i32,
+        /// The least value of `scores` that is taken.
+        least_score: i32,
+        /// Boxes overlap that have more than this of what they cover together in common, in steps of `2^-30`.
+        overlap: u32,
     }
 
     /// Convolution of int16, grouped, depthwise or transposed; fully connected layers are windows of one pixel.

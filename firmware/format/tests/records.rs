@@ -2,13 +2,13 @@
 //! it.
 
 use edgepkg_format::plan::{
-    Accumulation, Add, ArgExtreme, AveragePool2d, BatchMatMul, Binary, BinaryFunction, ChannelParameters,
-    Clamp, Conv2d, Conv2d16, CumulativeSum, DepthwiseConv2d, Direction, Extreme, Fill, FullyConnected,
-    GateScales, Gather, Image, Interpolate16, LeakyRelu16, LogSoftmax, Lookup, Lstm, MaxPool2d, Mean, Mul,
-    PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding, PlanEntry, PlanError,
-    PlanReader, RECORD_HEADER_BYTES, Recurrent, RecurrentCell, Requantize, ResizeBilinear, Rounding, Running,
-    Scale, SequenceOrder, Shown, Sigmoid, Sigmoid16, Softmax, Softmax16, StridedCopy, Svdf, TransposeConv2d,
-    Traversal, WideChannelParameters, Window,
+    Accumulation, Add, ArgExtreme, AveragePool2d, BatchMatMul, Binary, BinaryFunction, BoxForm,
+    ChannelParameters, Clamp, Conv2d, Conv2d16, CumulativeSum, DepthwiseConv2d, Direction, Extreme, Fill,
+    FullyConnected, GateScales, Gather, Image, Interpolate16, LeakyRelu16, LogSoftmax, Lookup, Lstm,
+    MaxPool2d, Mean, Mul, NonMaxSuppression, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected,
+    PackedRounding, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Recurrent, RecurrentCell,
+    Requantize, ResizeBilinear, Rounding, Running, Scale, SequenceOrder, Shown, Sigmoid, Sigmoid16, Softmax,
+    Softmax16, StridedCopy, Svdf, TransposeConv2d, Traversal, WideChannelParameters, Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -530,6 +530,24 @@ fn arg_extreme() {
 }
 
 #[test]
+fn non_max_suppression() {
+    let record = NonMaxSuppression {
+        boxes: tensor(0),
+        scores: tensor(2),
+        output: tensor(4),
+        batches: 6,
+        classes: 7,
+        count: 8,
+        most: 9,
+        form: BoxForm::Center,
+        boxes_zero_point: 11,
+        least_score: 12,
+        overlap: 13,
+    };
+    check_with_choices(record, 30, 14, &[0, 2, 4], &[Choice { at: 10, value: 1, count: 2 }]);
+}
+
+#[test]
 fn conv2d_of_int16() {
     let record = Conv2d16 {
         input: tensor(0),
@@ -663,7 +681,7 @@ fn kinds_of_int16_have_the_fields_of_those_of_int8() {
 fn every_kind_is_known_by_its_code_and_specified() {
     let mut codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
     codes.sort_unstable();
-    assert_eq!(codes, (1..=24).chain(40..=55).chain([60]).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=24).chain([30]).chain(40..=55).chain([60]).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
     assert_eq!(
         SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),

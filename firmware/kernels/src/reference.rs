@@ -20,6 +20,7 @@ pub mod lookup;
 pub mod lstm;
 pub mod mean;
 pub mod movement;
+pub mod non_max_suppression;
 pub mod pool2d;
 pub mod recurrent;
 pub mod requantize;

@@ -290,6 +290,66 @@ fn places_of_extremes() {
     }
 }
 
+/// Whether two boxes, each from its first two values to its last two, have more in common than `overlap` of 2^30 of what they
+/// cover together.
+fn boxes_overlap(a: &[i64], b: &[i64], overlap: u32) -> bool {
+    let area = |a: &[i64]| (a[2] - a[0]) * (a[3] - a[1]);
+    let common = [a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])];
+    let is_there = common[2] > common[0] && common[3] > common[1];
+    is_there && area(&common) << 30 > (area(a) + area(b) - area(&common)) * i64::from(overlap)
+}
+
+#[test]
+fn boxes_with_the_best_scores() {
+    let mut random = Random(30);
+    for _ in 0..200 {
+        let [batches, classes, count] = [2, 3, 12].map(|greatest| random.extent(greatest));
+        let most = random.extent(count);
+        let op = NonMaxSuppression {
+            boxes: arena(DType::Int8),
+            scores: arena(DType::Int8),
+            output: arena(DType::Int32),
+            batches,
+            classes,
+            count,
+            most,
+            form: BoxForm::Corners,
+            boxes_zero_point: random.zero_point(),
+            least_score: random.one_of(&[-128, -1, 0]),
+            overlap: random.one_of(&[0, 1 << 28, 1 << 29, 1 << 30]),
+        };
+        let record = Record::from(op);
+        let boxes: Vec<i8> = random.bytes(lengths(&record).0[0]).iter().map(|value| value / 10).collect();
+        let scores: Vec<i8> = random.bytes(lengths(&record).0[1]).iter().map(|value| value / 20).collect();
+        let bounds = |batch: u32, index: u32| -> Vec<i64> {
+            let values: Vec<i64> =
+                boxes[4 * (batch * count + index) as usize..][..4].iter().map(|&v| v.into()).collect();
+            let (low, high) =
+                (|at: usize| values[at].min(values[at + 2]), |at: usize| values[at].max(values[at + 2]));
+            vec![low(0), low(1), high(0), high(1)]
+        };
+        let mut rows: Vec<[i32; 3]> = Vec::new();
+        for (batch, class) in (0..batches).flat_map(|batch| (0..classes).map(move |class| (batch, class))) {
+            let score = |index: u32| i32::from(scores[((batch * classes + class) * count + index) as usize]);
+            let mut order: Vec<u32> = (0..count).filter(|&index| score(index) >= op.least_score).collect();
+            order.sort_by_key(|&index| (-score(index), index));
+            let mut taken: Vec<u32> = Vec::new();
+            for index in order {
+                let overlaps =
+                    |&other: &u32| boxes_overlap(&bounds(batch, index), &bounds(batch, other), op.overlap);
+                if taken.len() < most as usize && !taken.iter().any(overlaps) {
+                    taken.push(index);
+                    rows.push([batch, class, index].map(|value| value as i32));
+                }
+            }
+        }
+        rows.resize((batches * classes * most) as usize, [-1; 3]);
+        let expected: Vec<i8> =
+            rows.iter().flatten().flat_map(|value| value.to_le_bytes()).map(|byte| byte as i8).collect();
+        check(&record, &[boxes, scores], &expected);
+    }
+}
+
 #[test]
 fn images_of_another_size() {
     let mut random = Random(20);

@@ -307,6 +307,23 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             extreme: random.one_of(&[Extreme::Greatest, Extreme::Least]),
         }
         .into(),
+        OperatorKind::NonMaxSuppression => {
+            let count = random.extent(6);
+            NonMaxSuppression {
+                boxes: arena(random.one_of(&[DType::Int8, DType::Int16])),
+                scores: arena(random.one_of(&[DType::Int8, DType::Int16])),
+                output: arena(DType::Int32),
+                batches: random.extent(3),
+                classes: random.extent(3),
+                count,
+                most: random.extent(8),
+                form: random.one_of(&[BoxForm::Corners, BoxForm::Center]),
+                boxes_zero_point: random.word(),
+                least_score: random.one_of(&[i32::MIN, -10, 0, i32::MAX]),
+                overlap: random.word() as u32,
+            }
+            .into()
+        }
         OperatorKind::Conv2d16 => {
             let groups = random.extent(3);
             input_image.channels *= groups;

@@ -2,7 +2,7 @@
 
 use super::operand::Operand;
 use super::{Checked, MAX_IMAGE_EXTENT, ensure, stateful};
-use crate::graph::{Activation, Conv, MAX_INDEXED_ELEMENTS, MatrixLayout, Op, Padding, Pool};
+use crate::graph::{Activation, Conv, MAX_INDEXED_ELEMENTS, MatrixLayout, Op, Padding, Pool, Suppression};
 
 const ARITY: &str = "has the wrong number of inputs";
 const SHAPE: &str = "has an output whose shape is not that of its result";
@@ -41,6 +41,7 @@ pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
             check_pool(pool, x, output)
         }
         Op::Concat { axis } => check_concat(*axis, inputs, output),
+        Op::NonMaxSuppression(op) => check_suppression(op, inputs, output),
         Op::Stateful(op) => stateful::check(op, inputs, output),
         Op::Recurrent(op) => stateful::check_recurrent(op, inputs, output),
         _ => {
@@ -233,6 +234,19 @@ fn check_gather<T: Operand>(axis: usize, batch_dimensions: usize, inputs: &[&T],
     )?;
     let taken = [&from[..axis], &list[batch_dimensions..], &from[axis + 1..]].concat();
     ensure(output.shape() == taken, SHAPE)
+}
+
+fn check_suppression<T: Operand>(op: &Suppression, inputs: &[&T], output: &T) -> Checked {
+    let [boxes, scores] = *inputs else { return Err(ARITY) };
+    scores.check_activation().map_err(|_| "has scores that are not int8 or int16 with one scale")?;
+    let ([batches, count, 4], [score_batches, classes, score_count]) = (boxes.shape(), scores.shape()) else {
+        return Err("has no boxes of 4 numbers, or no scores of classes");
+    };
+    ensure(batches == score_batches && count == score_count, "has scores of other boxes")?;
+    ensure((1..=*count).contains(&op.most), "chooses no box, or more than there are")?;
+    ensure((0.0..=1.0).contains(&op.overlap), "has an overlap that is not within 0 to 1")?;
+    ensure(op.score.is_none_or(f32::is_finite), "has a score that is not finite")?;
+    ensure(output.shape() == [batches * classes * op.most, 3], SHAPE)
 }
 
 fn check_fully_connected<T: Operand>(inputs: &[&T], output: &T) -> Checked {

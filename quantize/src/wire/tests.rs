@@ -4,9 +4,9 @@ use edgepkg_format::DType;
 
 use super::*;
 use crate::graph::{
-    Activation, BinaryFunction, Conv, Direction, Extreme, MatrixLayout, Node, Op, Padding, Pool,
+    Activation, BinaryFunction, BoxForm, Conv, Direction, Extreme, MatrixLayout, Node, Op, Padding, Pool,
     Quantization, QuantizedTensor, Recurrent, RecurrentCell, Rounding, Running, Sampling, SequenceOrder,
-    Shown, Start, Stateful, TensorId, UnaryFunction,
+    Shown, Start, Stateful, Suppression, TensorId, UnaryFunction,
 };
 
 const STRUCTURE: &[u8] = include_bytes!("golden/v1.structure");
@@ -189,6 +189,21 @@ fn later_operators_keep_their_numbers() {
     assert_eq!(bytes, golden);
     let read: Vec<v1::Op> = postcard::from_bytes(golden).unwrap();
     assert_eq!(read.into_iter().map(v1::Op::into_graph).collect::<Vec<_>>(), later_operators());
+}
+
+#[test]
+fn non_max_suppression_keeps_its_number() {
+    let any = Suppression { form: BoxForm::Center, most: 300, overlap: 0.5, score: Some(0.25) };
+    let all = Suppression { form: BoxForm::Corners, score: None, ..any };
+    let operators = [any, all].map(Op::NonMaxSuppression);
+    let written: Vec<v1::Op> = operators.iter().map(v1::Op::from_graph).collect();
+    let golden: &[u8] = &[
+        2, 34, 1, 172, 2, 0, 0, 0, 63, 1, 0, 0, 128, 62, // with a least score
+        34, 0, 172, 2, 0, 0, 0, 63, 0,
+    ];
+    assert_eq!(postcard::to_allocvec(&written).unwrap(), golden);
+    let read: Vec<v1::Op> = postcard::from_bytes(golden).unwrap();
+    assert_eq!(read.into_iter().map(v1::Op::into_graph).collect::<Vec<_>>(), operators);
 }
 
 /// A graph with every function of one element.

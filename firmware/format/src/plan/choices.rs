@@ -47,6 +47,16 @@ choice! {
 }
 
 choice! {
+    /// What a box is given by.
+    BoxForm {
+        /// Two opposite corners, each as a place along the first axis and one along the second.
+        Corners = 0,
+        /// Its centre, then its extents, along the first axis and the second.
+        Center = 1,
+    }
+}
+
+choice! {
     /// Which way along a dimension.
     Direction {
         /// From the first element on.

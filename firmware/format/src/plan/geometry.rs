@@ -457,6 +457,14 @@ impl Record {
                 regions.read(op.input, product(&[op.outer, op.count, op.inner]))?;
                 regions.words(op.output, product(&[op.outer, op.inner]), Access::Write)
             }
+            Record::NonMaxSuppression(op) => {
+                ensure(op.output.space != Space::Const, WrongSpace)?;
+                let is_narrow = |tensor: TensorRef| matches!(tensor.dtype, DType::Int8 | DType::Int16);
+                ensure(is_narrow(op.boxes) && is_narrow(op.scores), WrongType)?;
+                regions.any_type(op.boxes, product(&[op.batches, op.count, 4]), Access::Read)?;
+                regions.any_type(op.scores, product(&[op.batches, op.classes, op.count]), Access::Read)?;
+                regions.words(op.output, product(&[op.batches, op.classes, op.most, 3]), Access::Write)
+            }
             Record::Conv2d16(op) => {
                 let taps = taps(&op.window, &op.output_image)?;
                 let (from, to) = (&op.input_image, &op.output_image);

@@ -14,6 +14,7 @@ mod recurrent;
 mod reduction;
 mod resize;
 mod spread;
+pub(super) mod suppression;
 mod together;
 
 use std::collections::{HashMap, HashSet};
@@ -192,6 +193,7 @@ impl Lowering {
             "Max" => self.extreme_of_all(site, Extreme::Greatest),
             "Mean" => self.mean_of_all(site),
             "Min" => self.extreme_of_all(site, Extreme::Least),
+            "NonMaxSuppression" => self.suppression(site, shape),
             "PRelu" => self.parametric_relu(site, shape),
             "Pow" => self.power(site, shape),
             "ReduceMax" => self.reduce_extreme(site, Extreme::Greatest, shape),

@@ -212,6 +212,7 @@ static OPERATORS: &[Operator] = &[
     operator("Mish", 1..=1, &[]),
     operator("Mul", 2..=2, &[]),
     operator("Neg", 1..=1, &[]),
+    operator("NonMaxSuppression", 2..=5, &[("center_point_box", FLAG)]),
     operator("PRelu", 2..=2, &[]),
     operator(
         "Pad",

@@ -5,6 +5,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::internal::DatumType;
 
 use super::geometry::{MAX_RANK, broadcast};
+use super::lower::suppression;
 use super::operands::{check_size, check_softmax, operand, padded, stated_shape};
 use super::recurrence::Recurrence;
 use super::resampling;
@@ -51,6 +52,7 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("Min", All, broadcast_together),
     ("Mish", All, unchanged),
     ("Neg", All, unchanged),
+    ("NonMaxSuppression", First, |site| Ok(vec![suppression::shape(site)?])),
     ("PRelu", All, broadcast_to_first),
     ("Pad", First, |site| Ok(vec![padded(site)?])),
     ("Pow", First, broadcast_together),
@@ -138,7 +140,7 @@ pub(super) fn moves_integers(site: &Site<'_>) -> bool {
 
 /// Whether what a node writes says where elements are.
 pub(super) fn writes_indices(node: &NodeProto) -> bool {
-    matches!(&*node.op_type, "ArgMax" | "ArgMin")
+    matches!(&*node.op_type, "ArgMax" | "ArgMin" | "NonMaxSuppression")
 }
 
 fn unchanged(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {

@@ -70,6 +70,29 @@ pub enum Op {
     Gather { axis: u32, batch_dimensions: u32 },
     Stateful(Stateful),
     Recurrent(Recurrent),
+    NonMaxSuppression(Suppression),
+}
+
+/// Boxes that are chosen by their scores.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are those of `graph::Suppression`")]
+pub struct Suppression {
+    pub form: BoxForm,
+    pub most: u32,
+    pub overlap: f32,
+    pub score: Option<f32>,
+}
+
+impl Suppression {
+    fn from_graph(op: &graph::Suppression) -> Self {
+        let graph::Suppression { form, most, overlap, score } = *op;
+        Self { form: BoxForm::from_graph(form), most: narrow(most), overlap, score }
+    }
+
+    fn into_graph(self) -> graph::Suppression {
+        let Self { form, most, overlap, score } = self;
+        graph::Suppression { form: form.into_graph(), most: widen(most), overlap, score }
+    }
 }
 
 /// What keeps something from run to run.
@@ -104,6 +127,7 @@ choices! {
     RecurrentCell { Lstm, GruResetAfter, GruResetBefore, Tanh, Relu }
     Shown { EveryStep, LastStep, LastCells }
     Start { Anew, Kept }
+    BoxForm { Corners, Center }
 }
 
 /// Parameters of a convolution.
@@ -197,6 +221,7 @@ impl Op {
             }
             graph::Op::Stateful(op) => Op::Stateful(Stateful::from_graph(*op)),
             graph::Op::Recurrent(op) => Op::Recurrent(Recurrent::from_graph(*op)),
+            graph::Op::NonMaxSuppression(op) => Op::NonMaxSuppression(Suppression::from_graph(op)),
             graph::Op::Take { axis, indices } => {
                 Op::Take { axis: narrow(*axis), indices: narrow_all(indices) }
             }
@@ -252,6 +277,7 @@ impl Op {
             }
             Op::Stateful(op) => graph::Op::Stateful(op.into_graph()),
             Op::Recurrent(op) => graph::Op::Recurrent(op.into_graph()),
+            Op::NonMaxSuppression(op) => graph::Op::NonMaxSuppression(op.into_graph()),
             Op::Take { axis, indices } => graph::Op::Take { axis: widen(axis), indices: widen_all(indices) },
         }
     }
