@@ -50,7 +50,7 @@ fn the_arena_is_what_the_device_uses() {
             device::open(board, &model.artifact(board.isa), OpenOptions::default()).expect("it starts");
         let description = device.description().unwrap();
         assert_eq!(stated.arena_bytes, u64::from(description.arena_bytes));
-        let memory = board.memory.unwrap();
+        let memory = board.memory.as_ref().unwrap();
         let beside_arena = stated.static_bytes + memory.stack_bytes;
         assert_eq!(memory.ram.length - beside_arena, description.arena_limit_bytes, "{}", board.name);
     });
