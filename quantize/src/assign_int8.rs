@@ -7,6 +7,7 @@
 mod compensate;
 mod correct;
 mod int16_layers;
+mod masked;
 pub(crate) mod parameters;
 mod recurrent;
 mod sharing;

@@ -6,7 +6,7 @@
 //! NCHW becomes one in NHWC, with its inputs and outputs as they were.
 //!
 //! A rule looks at one node and rewrites around it; rules are applied until none applies. This ends:
-//! every rule removes an operator, or moves a transpose or reshape past one towards the outputs, or makes
+//! every rule removes an operator, brings a constant nearer to 0 once, or moves a transpose or reshape past one towards the outputs, or makes
 //! a reshape of a transpose, and none adds operators of another kind.
 
 mod editor;
@@ -14,6 +14,7 @@ mod fold;
 mod function;
 mod fuse;
 mod identity;
+mod mask;
 mod reshape;
 mod transpose;
 mod weights;
@@ -39,6 +40,7 @@ const RULES: &[Rule] = &[
     weights::without_transpose,
     weights::depthwise,
     function::recognize,
+    mask::bound,
     fuse::scale,
     fuse::bias,
     fuse::activation,

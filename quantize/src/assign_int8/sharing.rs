@@ -3,6 +3,7 @@
 use edgepkg_format::DType;
 
 use super::int16_layers::Widths;
+use super::masked::unmasked;
 use super::parameters::{
     indices, of_lattice, of_range, of_range_int16, of_state, prescribed, prescribed_int16, range_of,
     symmetric,
@@ -92,6 +93,9 @@ impl Sharing {
                     | Op::Transpose { .. },
                     _,
                 ) => kept,
+                (Op::Softmax { .. } | Op::LogSoftmax, Some(range)) => {
+                    Some(unmasked(graph, &self.ranges, input, range))
+                }
                 (Op::Relu, Some(range)) => Some(clamped(&Activation::RELU, range)),
                 (Op::Relu6, Some(range)) => Some(clamped(&Activation::RELU6, range)),
                 (Op::Clamp(activation), Some(range)) => Some(clamped(activation, range)),
