@@ -147,9 +147,10 @@ pub fn write_firmware(
     let firmware = Firmware { folder: parent.join(&name), name, target, flags };
     let flags_in_toml: Vec<String> = firmware.flags.iter().map(|flag| format!("\"{flag}\"")).collect();
     let flags_in_toml = format!("[{}]", flags_in_toml.join(", "));
-    let features: Vec<String> =
-        board.image_features().iter().map(|feature| format!("\"{feature}\"")).collect();
-    let features = format!("[{}]", features.join(", "));
+    let features = match board.image_features() {
+        [] => "default".to_owned(),
+        features => features.join("\", \""),
+    };
     let isa = board.isa.to_string();
     let sources_in_toml = sources.display().to_string().replace('\\', "/");
     let fill_in = |template: &str| {
