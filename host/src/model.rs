@@ -8,8 +8,8 @@ use edgepkg_boards::Board;
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact::{DIGEST_RANGE, Digest};
 use edgepkg_format::info::Ports;
-use edgepkg_format::plan::{PlanEntry, Record};
-use edgepkg_format::{Artifact, ArtifactError, Isa, TensorRef};
+use edgepkg_format::plan::{Access, Operand, PlanEntry, Record};
+use edgepkg_format::{Artifact, ArtifactError, Isa};
 use edgepkg_quantize::arena_map::ArenaMap;
 use edgepkg_quantize::drop_dead_channels::{DeadChannels, Macs};
 use edgepkg_quantize::emit::{self, Layer};
@@ -18,6 +18,7 @@ use edgepkg_quantize::import::{self, ImportError, ImportOptions, Imported};
 use edgepkg_quantize::lower::LowerError;
 use edgepkg_quantize::optimize::Optimize;
 use edgepkg_quantize::report::Report;
+use edgepkg_quantize::samples::index_extents;
 use edgepkg_quantize::wire::graph_digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -83,8 +84,8 @@ pub struct BoardModel {
     pub version: String,
     /// What goes in.
     pub inputs: Vec<Port>,
-    /// Of each input, how many elements it chooses among, where it holds indices and that is known.
-    pub index_extents: Vec<Option<usize>>,
+    /// Of each input that holds indices, for each element how many elements it chooses among, where that is known.
+    pub index_extents: Vec<Option<Vec<usize>>>,
     /// What comes out.
     pub outputs: Vec<Port>,
     /// The artifact.
@@ -348,7 +349,7 @@ impl ArtifactFile {
             name: info.name.to_owned(),
             version: info.version.to_owned(),
             inputs: ports(info.inputs),
-            index_extents: info.inputs.iter().map(|port| index_extent(&artifact, port?.tensor)).collect(),
+            index_extents: info.inputs.iter().map(|port| stated_extents(&artifact, &port?)).collect(),
             outputs: ports(info.outputs),
             artifact: artifact.bytes().to_vec(),
             arena_bytes: artifact.arena_bytes(),
@@ -360,13 +361,23 @@ impl ArtifactFile {
     }
 }
 
-/// The least extent that records choose from by indices at `tensor`.
-fn index_extent(artifact: &Artifact<'_>, tensor: TensorRef) -> Option<usize> {
+/// For each element of an input of indices, how many elements records choose among by it; `None` where that is not known,
+/// as indices are moved first.
+fn stated_extents(artifact: &Artifact<'_>, port: &edgepkg_format::Port<'_>) -> Option<Vec<usize>> {
+    let own = Operand { tensor: port.tensor, bytes: port.bytes()?, access: Access::Read };
+    // Behind what writes there, it is not the input any more.
+    let keeps = |entry: &PlanEntry| {
+        let operands = entry.record.operands();
+        operands
+            .is_ok_and(|all| all.iter().all(|other| other.access == Access::Read || !other.overlaps(&own)))
+    };
     let extent = |entry: PlanEntry| match entry.record {
-        Record::Gather(gather) if gather.indices == tensor => Some(gather.extent as usize),
+        Record::Gather(gather) if gather.indices == port.tensor => Some(gather.extent as usize),
         _ => None,
     };
-    artifact.plan().flatten().filter_map(extent).min()
+    let elements: usize = port.shape.iter().map(|&extent| extent as usize).product();
+    let least = artifact.plan().flatten().take_while(keeps).filter_map(extent).min()?;
+    Some(vec![least; elements])
 }
 
 /// The port; `None` where it cannot be read, or has a type that ports do not have.
@@ -419,7 +430,7 @@ impl BoardModel {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),
             inputs: manifest.inputs.clone(),
-            index_extents: package.graph.index_extents(),
+            index_extents: index_extents(&package.graph),
             outputs: manifest.outputs.clone(),
             artifact: emitted.artifact,
             arena_bytes: emitted.arena_bytes,

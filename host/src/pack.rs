@@ -11,7 +11,7 @@ use edgepkg_quantize::import::{ImportOptions, ImportedGraph};
 use edgepkg_quantize::keep_state::{KeepStateError, StatePair, keep_state};
 use edgepkg_quantize::pipeline::{self, Progress, QuantizeError, Quantized, TestSet};
 use edgepkg_quantize::report::{Accuracy, Report};
-use edgepkg_quantize::samples::Samples;
+use edgepkg_quantize::samples::{Samples, index_extents};
 use edgepkg_quantize::score::top_1;
 use edgepkg_quantize::simplify::simplify;
 use thiserror::Error;
@@ -240,7 +240,7 @@ fn check_head(head: &[String], graph: &QuantizedGraph) -> Result<(), PackError> 
 /// outputs that the model has for them in this process; and the accuracy, where the test samples have labels
 /// and there was no float model to be compared with.
 fn add_vectors(package: &mut Package, request: &Request) -> Result<(), PackError> {
-    let index_extents = package.graph.index_extents();
+    let index_extents = index_extents(&package.graph);
     let model_inputs = ModelInputs { ports: &package.manifest.inputs, index_extents: &index_extents };
     let (role, files) = match (&request.test[..], &request.calibration[..]) {
         ([], []) => ("", None),
@@ -313,12 +313,15 @@ pub fn made_up_inputs(package: &Package, count: usize) -> Vec<Vec<Vec<u8>>> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     };
-    let index_extents = package.graph.index_extents();
-    let mut input = |(port, extent): (&Port, &Option<usize>)| {
+    let index_extents = index_extents(&package.graph);
+    let mut input = |(port, extents): (&Port, &Option<Vec<usize>>)| {
         let bytes: Vec<u8> = (0..port.bytes()).map(|_| byte()).collect();
-        match extent {
-            Some(extent) => {
-                port.to_bytes(port.elements(&bytes).map(|index| index.rem_euclid(*extent as i32)))
+        match extents {
+            Some(extents) => {
+                let within = |(index, &extent): (i32, &usize)| {
+                    index.rem_euclid(i32::try_from(extent).unwrap_or(i32::MAX))
+                };
+                port.to_bytes(port.elements(&bytes).zip(extents).map(within))
             }
             None => bytes,
         }

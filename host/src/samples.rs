@@ -57,16 +57,16 @@ pub enum Units {
 pub struct ModelInputs<'a> {
     /// What they are.
     pub ports: &'a [Port],
-    /// Of each, how many elements it chooses among, where it holds indices and that is known.
-    pub index_extents: &'a [Option<usize>],
+    /// Of each that holds indices, for each element how many elements it chooses among, where that is known.
+    pub index_extents: &'a [Option<Vec<usize>>],
 }
 
 impl<'a> ModelInputs<'a> {
     fn forms(self) -> impl Iterator<Item = InputForm<'a>> {
-        let form = |(port, &index_extent): (&'a Port, &Option<usize>)| InputForm {
+        let form = |(port, extents): (&'a Port, &'a Option<Vec<usize>>)| InputForm {
             name: &port.name,
             shape: &port.shape,
-            index_extent,
+            index_extents: extents.as_deref(),
         };
         self.ports.iter().zip(self.index_extents).map(form)
     }

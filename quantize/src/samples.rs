@@ -1,7 +1,10 @@
 //! Inputs for the model: one array for each input, its first axis counting samples.
 
+mod index_extents;
+
 use std::num::NonZeroUsize;
 
+pub use index_extents::index_extents;
 use thiserror::Error;
 
 use crate::graph::{Graph, Tensor};
@@ -77,7 +80,7 @@ pub enum SamplesError {
         element: usize,
         /// What is there.
         value: f32,
-        /// How many elements the input chooses among.
+        /// How many elements it chooses among.
         extent: usize,
     },
 }
@@ -89,8 +92,8 @@ pub struct InputForm<'a> {
     pub name: &'a str,
     /// Extents, outermost first.
     pub shape: &'a [usize],
-    /// How many elements it chooses among, where it holds indices.
-    pub index_extent: Option<usize>,
+    /// For each of its elements, how many elements it chooses among, where it holds indices: see [`index_extents`].
+    pub index_extents: Option<&'a [usize]>,
 }
 
 impl SamplesError {
@@ -127,11 +130,15 @@ impl Samples {
     ///
     /// As [`Self::of`].
     pub fn new<T: Tensor>(graph: &Graph<T>, arrays: Vec<Array>) -> Result<Self, SamplesError> {
-        let form = |(&id, index_extent)| {
-            let tensor: &T = graph.tensor(id);
-            InputForm { name: tensor.name(), shape: tensor.shape(), index_extent }
-        };
-        let forms: Vec<InputForm<'_>> = graph.inputs.iter().zip(graph.index_extents()).map(form).collect();
+        let extents = index_extents(graph);
+        let inputs = graph.inputs.iter().map(|&id| graph.tensor(id)).zip(&extents);
+        let forms: Vec<InputForm<'_>> = inputs
+            .map(|(tensor, extents)| InputForm {
+                name: tensor.name(),
+                shape: tensor.shape(),
+                index_extents: extents.as_deref(),
+            })
+            .collect();
         Self::of(&forms, arrays)
     }
 
@@ -166,10 +173,14 @@ impl Samples {
                 let (sample, element, value) = place(index);
                 return Err(SamplesError::NotFinite { input: input(), sample, element, value });
             }
-            let Some(extent) = form.index_extent else { continue };
-            let is_index = |value: &f32| value.fract() == 0.0 && (0.0..extent as f32).contains(value);
-            if let Some(index) = array.elements.iter().position(|value| !is_index(value)) {
+            let Some(extents) = form.index_extents else { continue };
+            let is_index = |(value, &extent): (&f32, &usize)| {
+                extent == usize::MAX || value.fract() == 0.0 && (0.0..extent as f32).contains(value)
+            };
+            let mut checked = array.elements.iter().zip(extents.iter().cycle());
+            if let Some(index) = checked.position(|pair| !is_index(pair)) {
                 let (sample, element, value) = place(index);
+                let extent = extents[element];
                 return Err(SamplesError::Index { input: input(), sample, element, value, extent });
             }
         }

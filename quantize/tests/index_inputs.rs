@@ -7,7 +7,7 @@ mod support;
 use edgepkg_quantize::assign_int8::Int16Layers;
 use edgepkg_quantize::graph::FloatGraph;
 use edgepkg_quantize::pipeline::{Options, quantize};
-use edgepkg_quantize::samples::{Array, Samples};
+use edgepkg_quantize::samples::{Array, Samples, SamplesError, index_extents};
 use edgepkg_quantize::simplify::simplify;
 use support::Random;
 use support::onnx_file::{OnnxFile, int};
@@ -138,18 +138,21 @@ fn rows_and_bags_of_any_tables() {
         let mut random = Random::new(seed);
         let model = Recommender::any(&mut random);
         let graph = simplify(read(&model.file));
-        let extents: Vec<Option<usize>> = graph.index_extents();
-        let least = model.tables.iter().map(|table| table.rows).min();
-        assert!(extents[0].is_some() && extents[0] >= least, "{extents:?}");
-        assert_eq!(extents[1], Some(model.tables[0].rows));
+        let rows = model.tables.iter().map(|table| table.rows).collect();
+        assert_eq!(index_extents(&graph), [Some(rows), Some(vec![model.tables[0].rows; model.bag])]);
         let arrays = model.inputs(&mut random, 10);
-        // What several tables have in common is checked against the least of them.
-        let least = extents[0].unwrap_or_default() as f32;
-        let clamped = Array {
-            elements: arrays[0].elements.iter().map(|index| index.min(least - 1.0)).collect(),
-            ..arrays[0].clone()
+        let samples = Samples::new(&graph, arrays.clone()).expect("they fit");
+        let last = model.tables.len() - 1;
+        let mut beyond = arrays;
+        beyond[0].elements[last] = model.tables[last].rows as f32;
+        let refused = SamplesError::Index {
+            input: "x".into(),
+            sample: 0,
+            element: last,
+            value: model.tables[last].rows as f32,
+            extent: model.tables[last].rows,
         };
-        let samples = Samples::new(&graph, vec![clamped, arrays[1].clone()]).expect("they fit");
+        assert_eq!(Samples::new(&graph, beyond), Err(refused));
         for sample in samples.iter() {
             let inputs: Vec<Vec<f32>> = sample.iter().map(|values| values.to_vec()).collect();
             let found = support::interpret(&graph, &inputs);
@@ -178,7 +181,7 @@ fn integers_that_only_become_floats_are_no_indices() {
     let y = file.node("Mul", &[&real, &minus], vec![]);
     file.output(&y);
     let graph = read(&file);
-    assert_eq!(graph.index_extents(), [None]);
+    assert_eq!(index_extents(&graph), [None]);
     assert_eq!(support::interpret(&graph, &[vec![0.0, 1.0, 1.0, 0.0]]), [[0.0, -1e4, -1e4, 0.0]]);
 }
 

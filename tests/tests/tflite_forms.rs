@@ -5,6 +5,7 @@ use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_quantize::graph::FloatGraph;
 use edgepkg_quantize::import::{Imported, tflite};
 use edgepkg_quantize::interpret::Interpreter;
+use edgepkg_quantize::samples::index_extents;
 use edgepkg_runtime::{Model, TensorError};
 use edgepkg_tests::host_session::HostSession;
 use edgepkg_tests::tflite_file::{FileGraph, FileOperator, FileTensor, code, file, kind};
@@ -182,7 +183,7 @@ fn indices_are_cast_and_moved_on_their_way_to_a_table() {
     for index_kind in [kind::INT64, kind::INT32, kind::FLOAT32] {
         let rows = FileTensor::new("rows", kind::FLOAT32, &[2, 4]);
         let graph = read(&[lookup(index_kind, table.clone(), rows)]).into_float().expect("a float model");
-        assert_eq!(graph.index_extents(), [Some(3)]);
+        assert_eq!(index_extents(&graph), [Some(vec![3; 2])]);
         let outputs = Interpreter::new(&graph).run(&[&[2.0, 0.0]], |_, _| ());
         assert_eq!(outputs, [[&values[8..], &values[..4]].concat()]);
     }

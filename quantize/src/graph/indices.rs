@@ -44,29 +44,6 @@ impl<T: Tensor> Graph<T> {
         }
         indices
     }
-
-    /// For each input, how many elements it chooses among, where it holds indices: every one is at least 0 and
-    /// less than that.
-    pub fn index_extents(&self) -> Vec<Option<usize>> {
-        let mut least: Vec<Option<usize>> = vec![None; self.tensors.len()];
-        let narrow = |least: &mut Option<usize>, extent: usize| {
-            *least = Some(least.map_or(extent, |least| least.min(extent)));
-        };
-        for node in self.nodes.iter().rev() {
-            match &node.op {
-                Op::Gather { axis, .. } => {
-                    narrow(&mut least[node.inputs[1].0], self.tensor(node.inputs[0]).shape()[*axis]);
-                }
-                op if op.moves_elements() => {
-                    if let Some(extent) = least[node.output().0] {
-                        node.inputs.iter().for_each(|id| narrow(&mut least[id.0], extent));
-                    }
-                }
-                _ => {}
-            }
-        }
-        self.inputs.iter().map(|id| least[id.0]).collect()
-    }
 }
 
 #[cfg(test)]
@@ -114,10 +91,5 @@ mod tests {
         let mut found: Vec<usize> = graph.index_tensors().into_iter().map(|id| id.0).collect();
         found.sort_unstable();
         assert_eq!(found, [0, 3, 4]);
-    }
-
-    #[test]
-    fn an_input_of_several_tables_has_the_extent_of_the_least() {
-        assert_eq!(two_tables().index_extents(), [Some(3), None, None]);
     }
 }
