@@ -3,7 +3,7 @@
 mod shapes;
 mod state;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -12,19 +12,35 @@ use edgepkg_quantize::optimize::Optimize;
 
 pub use self::shapes::ShapeArguments;
 pub use self::state::StateArguments;
+use crate::commands::add::AddArguments;
+use crate::commands::audit::{AuditArguments, VerifyArguments};
 use crate::commands::bench::BenchArguments;
 use crate::commands::boards::BoardsArguments;
 use crate::commands::build::BuildArguments;
+use crate::commands::cache::CacheArguments;
+use crate::commands::check::CheckArguments;
 use crate::commands::demo::DemoArguments;
 use crate::commands::export::ExportArguments;
 use crate::commands::flash::FlashArguments;
 use crate::commands::import_worker::WorkerArguments;
 use crate::commands::inspect::InspectArguments;
+use crate::commands::install::{InstallArguments, UpdateArguments};
+use crate::commands::key::KeyArguments;
+use crate::commands::login::LoginArguments;
+use crate::commands::new::NewArguments;
+use crate::commands::publish::PublishArguments;
 use crate::commands::quantize::QuantizeArguments;
+use crate::commands::registry_queries::{InfoArguments, SearchArguments, VersionsArguments};
+use crate::commands::remove::RemoveArguments;
 use crate::commands::run::RunArguments;
 use crate::commands::test::TestArguments;
+use crate::commands::vendor::VendorArguments;
+use crate::commands::yank::YankArguments;
 use crate::import_worker::{Limits, SUBCOMMAND, Worker};
+use crate::installed;
 use crate::model::{Choices, Importer, Model, ModelError};
+use crate::project::{PROJECT_FILE, Project, Requirement};
+use edgepkg_quantize::package::Package;
 
 /// Put neural networks on microcontrollers and Arm boards.
 ///
@@ -51,6 +67,10 @@ pub struct Cli {
 pub enum Command {
     /// Take a shipped keyword-spotting model the whole way, on this computer
     Demo(DemoArguments),
+    /// Make a project: a folder whose edgepkg.toml says what its package is made from
+    New(NewArguments),
+    /// Compare a project with what its edgepkg.toml says
+    Check(CheckArguments),
     /// Make a package of a trained model: ONNX, or int8 TensorFlow Lite
     Quantize(Box<QuantizeArguments>),
     /// Show what is in a package or a model file: layers, memory, accuracy, where the error comes from
@@ -67,6 +87,36 @@ pub enum Command {
     Bench(BenchArguments),
     /// Write a package's model for other tools: int8 TensorFlow Lite, or ONNX in the QDQ form
     Export(ExportArguments),
+    /// Add packages that the project needs
+    Add(AddArguments),
+    /// Remove packages that the project needs
+    Remove(RemoveArguments),
+    /// Install what a project needs, or packages by name
+    Install(InstallArguments),
+    /// Take newer versions of what a project needs
+    Update(UpdateArguments),
+    /// Search a registry
+    Search(SearchArguments),
+    /// Show what a registry says of a package
+    Info(InfoArguments),
+    /// List the versions of a package
+    Versions(VersionsArguments),
+    /// Publish a package in a registry
+    Publish(PublishArguments),
+    /// Keep a version from being chosen
+    Yank(YankArguments),
+    /// Copy what a project needs into a folder
+    Vendor(VendorArguments),
+    /// Compare installed packages with their digests and signatures
+    Verify(VerifyArguments),
+    /// Look for what is wrong with what a project needs: yanked, unsigned, changed, a licence not accepted
+    Audit(AuditArguments),
+    /// Make, list and export keys that sign packages
+    Key(KeyArguments),
+    /// Store the password of a registry
+    Login(LoginArguments),
+    /// Look after the store of installed packages
+    Cache(CacheArguments),
     /// List the boards
     Boards(BoardsArguments),
     /// Read one model file from standard input, for the process that started this one
@@ -77,9 +127,10 @@ pub enum Command {
 /// Which model.
 #[derive(Args, Debug)]
 pub struct PackageArgument {
-    /// A package (.edgepkg, or the folder of an unpacked one); an int8 .tflite or a built .epa will do too
+    /// A package (.edgepkg, or the folder of an unpacked one), an installed one by its name, or a project's folder; an
+    /// int8 .tflite or a built .epa will do too [default: the project one stands in]
     #[arg(value_name = "PKG")]
-    pub package: PathBuf,
+    package: Option<PathBuf>,
     /// Compute channels that change no output too, so that every layer has the file's shape
     #[arg(long)]
     pub keep_dead_channels: bool,
@@ -103,13 +154,36 @@ impl PackageArgument {
     ///
     /// When it cannot be used.
     pub fn read(&self) -> Result<Model, ModelError> {
-        Model::read(&self.package, &self.importer())
+        let importer = self.importer();
+        match &self.package {
+            None => Model::of_project(&Project::here()?, &importer),
+            Some(folder) if folder.join(PROJECT_FILE).is_file() && !Package::is_layout(folder) => {
+                Model::of_project(&Project::read(folder)?, &importer)
+            }
+            Some(path) => match installed_name(path) {
+                Some(requirement) => Ok(Model::Package(Box::new(installed::find(&requirement)?))),
+                None => Model::read(path, &importer),
+            },
+        }
+    }
+
+    /// The file, where one is named.
+    pub fn file(&self) -> Option<&Path> {
+        self.package.as_deref().filter(|path| !path.is_dir() && installed_name(path).is_none())
     }
 
     /// Where a model file is read.
     pub fn importer(&self) -> Importer {
         self.import.importer()
     }
+}
+
+/// What `path` says where it is no path: a package that was installed.
+fn installed_name(path: &Path) -> Option<Requirement> {
+    let text = path.to_str().filter(|_| !path.exists())?;
+    // A name has no dot, versions have.
+    text.split('@').next().filter(|name| !name.contains('.'))?;
+    text.parse().ok()
 }
 
 /// A parser of what is optimized for, which lists the choices.

@@ -1,18 +1,32 @@
 //! The commands: thin shells over the library's operations. Results go to the writer they are given,
 //! progress to standard error.
 
+pub mod add;
 pub mod bench;
+pub mod audit;
 pub mod boards;
 pub mod build;
+pub mod cache;
+pub mod check;
 mod costs;
 pub mod demo;
 pub mod export;
 pub mod flash;
 pub mod import_worker;
 pub mod inspect;
+pub mod install;
+pub mod key;
+pub mod login;
+pub mod new;
+pub mod publish;
 pub mod quantize;
+mod registry_arguments;
+pub mod registry_queries;
+pub mod remove;
 pub mod run;
 pub mod test;
+pub mod vendor;
+pub mod yank;
 
 use std::io::{self, Write};
 
@@ -45,6 +59,8 @@ pub enum Outcome {
 pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Outcome, Error> {
     match command {
         Command::Demo(arguments) => demo::execute(arguments, out),
+        Command::New(arguments) => new::execute(arguments, out),
+        Command::Check(arguments) => check::execute(arguments, out),
         Command::Quantize(arguments) => quantize::execute(arguments, out),
         Command::Inspect(arguments) => inspect::execute(arguments, out),
         Command::Build(arguments) => build::execute(arguments, out),
@@ -53,6 +69,21 @@ pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Outcome, Error>
         Command::Test(arguments) => test::execute(arguments, out),
         Command::Bench(arguments) => bench::execute(arguments, out),
         Command::Export(arguments) => export::execute(arguments, out),
+        Command::Add(arguments) => add::execute(arguments, out),
+        Command::Remove(arguments) => remove::execute(arguments, out),
+        Command::Install(arguments) => install::execute(arguments, out),
+        Command::Update(arguments) => install::execute_update(arguments, out),
+        Command::Search(arguments) => registry_queries::search(arguments, out),
+        Command::Info(arguments) => registry_queries::info(arguments, out),
+        Command::Versions(arguments) => registry_queries::versions(arguments, out),
+        Command::Publish(arguments) => publish::execute(arguments, out),
+        Command::Yank(arguments) => yank::execute(arguments, out),
+        Command::Vendor(arguments) => vendor::execute(arguments, out),
+        Command::Login(arguments) => login::execute(arguments, out),
+        Command::Verify(arguments) => audit::verify(arguments, out),
+        Command::Audit(arguments) => audit::audit(arguments, out),
+        Command::Key(arguments) => key::execute(arguments, out),
+        Command::Cache(arguments) => cache::execute(arguments, out),
         Command::Boards(arguments) => boards::execute(arguments, out),
         Command::ImportWorker(arguments) => import_worker::execute(arguments, out),
     }

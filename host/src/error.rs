@@ -13,14 +13,21 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::boot_folder::BootFolderError;
+use crate::configuration::ConfigurationError;
 use crate::device::DeviceError;
 use crate::embed::EmbedError;
 use crate::fit::FitError;
 use crate::import_worker::WorkerError;
+use crate::install::InstallError;
 use crate::model::ModelError;
 use crate::pack::PackError;
+use crate::project::{OutOfLimits, ProjectError};
+use crate::publish::PublishError;
+use crate::registry::{CredentialError, RegistryError};
 use crate::samples::InputError;
+use crate::store::{NoHome, StoreError};
 use crate::table::counted;
+use crate::trust::KeyError;
 use edgepkg_quantize::package::PackageError;
 use edgepkg_quantize::tensor_file::TensorFileError;
 use edgepkg_quantize::whole_file;
@@ -37,6 +44,58 @@ pub enum Error {
     /// A package file.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// A project.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// A package that its project's limits do not let pass.
+    #[error(transparent)]
+    OutOfLimits(#[from] OutOfLimits),
+    /// Installing.
+    #[error(transparent)]
+    Install(Box<InstallError>),
+    /// Publishing.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Registries and trust.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// A registry's password.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What an audit found.
+    #[error("{findings} in what {what} needs")]
+    Findings {
+        /// How many.
+        findings: String,
+        /// Whose.
+        what: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Where the store is.
+    #[error(transparent)]
+    Home(#[from] NoHome),
+    /// Blobs that were changed.
+    #[error("{blobs} of the store had been changed, and were removed")]
+    Damaged {
+        /// How many.
+        blobs: String,
+    },
+    /// A project that is not as its file says.
+    #[error("`{}` has {problems}", path.display())]
+    Problems {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        problems: String,
+    },
     /// Input files.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -129,6 +188,12 @@ fn were(files: usize) -> String {
     format!("{} {}", counted(files, "file"), if files == 1 { "is" } else { "are" })
 }
 
+impl From<InstallError> for Error {
+    fn from(error: InstallError) -> Self {
+        Error::Install(Box::new(error))
+    }
+}
+
 /// Whose fault it is: what the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -154,6 +219,17 @@ impl Error {
             Error::Model(error) => model_hint(error),
             Error::Pack(error) => pack_hint(error),
             Error::Package(error) => error.hint().map(str::to_owned),
+            Error::Project(error) => error.hint(),
+            Error::Install(error) => error.hint(),
+            Error::Publish(error) => error.hint(),
+            Error::Registry(error) => error.hint(),
+            Error::Configuration(error) => error.hint(),
+            Error::Credential(CredentialError::Registry(error)) => error.hint(),
+            Error::Key(error) => error.hint(),
+            Error::Store(error) => error.hint(),
+            Error::Home(_) => Some("set `EDGEPKG_HOME` to a folder of yours".to_owned()),
+            Error::Damaged { .. } => Some("`edgepkg install` fetches what projects need of them".to_owned()),
+            Error::OutOfLimits(limit) => Some(limit.hint().to_owned()),
             Error::Input(error) => input_hint(error),
             Error::TensorFile(error) => error.hint().map(str::to_owned),
             Error::Board(error) => Some(error.hint()),
@@ -178,7 +254,7 @@ impl Error {
                 "`edgepkg inspect` lists the layers; another `--format` may have words for this one".to_owned(),
             ),
             Error::Write { .. } => Some(whole_file::WRITE_HINT.to_owned()),
-            Error::Unreachable { .. } | Error::Output(_) => None,
+            Error::Credential(_) | Error::Findings { .. } | Error::Problems { .. } | Error::Unreachable { .. } | Error::Output(_) => None,
         }
     }
 }
@@ -196,6 +272,8 @@ fn model_hint(error: &ModelError) -> Option<String> {
         ModelError::FixedShapes(_) => Some("leave out `--shape` and `--batch`".to_owned()),
         ModelError::NoOnnx(_) => Some("install edgepkg with its default features".to_owned()),
         ModelError::Package(error) => error.hint().map(str::to_owned),
+        ModelError::Project(error) => error.hint(),
+        ModelError::Installed(error) => error.hint(),
         ModelError::Import { source, .. } => import_hint(source),
         ModelError::Worker { source, .. } => worker_hint(source),
         ModelError::Artifact { source, .. } => artifact_hint(source),
@@ -272,6 +350,10 @@ fn pack_hint(error: &PackError) -> Option<String> {
         PackError::LabelNames(_) => Some("the file has one name a line, as many as the model has classes".to_owned()),
         PackError::NoSuchNode(_) => Some("`edgepkg inspect` lists the layers of a package".to_owned()),
         PackError::Vectors(error) => error.hint(),
+        PackError::NoSuchPort { direction, names, .. } => {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            Some(format!("its {direction}s are {}", names.join(", ")))
+        }
         PackError::Quantize { .. } => None,
     }
 }

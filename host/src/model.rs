@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::import_worker::{Worker, WorkerError};
+use crate::installed::InstalledError;
+use crate::project::{Project, ProjectError};
 use crate::samples::ModelInputs;
 use edgepkg_quantize::package::{
     Element, Manifest, Package, PackageError, PackageName, Port, TestVectors, Version,
@@ -178,6 +180,12 @@ pub enum ModelError {
         /// The board's name.
         board: String,
     },
+    /// A project that has no package, or cannot be used.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// A package that was installed, or was not.
+    #[error(transparent)]
+    Installed(#[from] InstalledError),
     /// A graph that cannot be lowered.
     #[error("the model cannot be lowered")]
     Lower(#[from] LowerError),
@@ -303,6 +311,31 @@ impl Model {
         }
     }
 
+    /// Reads the package that was made of a project.
+    ///
+    /// # Errors
+    ///
+    /// When it was not made, is not sound, or is not of the name and version that the project has now.
+    pub fn of_project(project: &Project, importer: &Importer) -> Result<Self, ModelError> {
+        let path = project.package_path();
+        if project.schema.model.is_none() {
+            return Err(ProjectError::NoModel(project.path()).into());
+        }
+        if !path.is_file() {
+            return Err(ProjectError::NotMade { name: project.name().to_string(), path }.into());
+        }
+        let model = Self::read(&path, importer)?;
+        if let Model::Package(package) = &model {
+            let Manifest { name, version, .. } = &package.manifest;
+            if (name, version) != (project.name(), project.version()) {
+                let (found, expected) =
+                    (format!("{name} {version}"), format!("{} {}", project.name(), project.version()));
+                return Err(ProjectError::Outdated { path, found, expected }.into());
+            }
+        }
+        Ok(model)
+    }
+
     /// The model as `board` runs it.
     ///
     /// # Errors
@@ -390,6 +423,9 @@ fn port_of(port: Option<edgepkg_format::Port<'_>>) -> Option<Port> {
         scale: port.scale,
         zero_point: port.zero_point,
         labels: port.labels.iter().map(str::to_owned).collect(),
+        meaning: String::new(),
+        unit: String::new(),
+        preprocessing: String::new(),
     })
 }
 

@@ -59,6 +59,27 @@ pub struct Request {
     pub keep: Keep,
 }
 
+impl Request {
+    /// A request of nothing beyond `model`.
+    pub fn of_file(model: PathBuf, importer: Importer) -> Self {
+        Self {
+            model,
+            import: ImportOptions::default(),
+            importer,
+            calibration: Vec::new(),
+            test: Vec::new(),
+            labels: None,
+            options: pipeline::Options::default(),
+            state: State::default(),
+            name: None,
+            version: Version::initial(),
+            label_names: Vec::new(),
+            head: Vec::new(),
+            keep: Keep::Result,
+        }
+    }
+}
+
 /// Inputs of a float model that are outputs of the run before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -166,6 +187,16 @@ pub enum PackError {
     /// A head that names no node.
     #[error("the model has no layer `{0}` to be its head")]
     NoSuchNode(String),
+    /// Something is said of an input or output that there is not.
+    #[error("the model has no {direction} `{name}`")]
+    NoSuchPort {
+        /// `input` or `output`.
+        direction: &'static str,
+        /// The name.
+        name: String,
+        /// The names there are.
+        names: Vec<String>,
+    },
     /// The int8 model does not run here.
     #[error("the test vectors cannot be computed")]
     Vectors(#[from] DeviceError),

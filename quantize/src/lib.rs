@@ -31,6 +31,7 @@ pub mod score;
 pub mod report;
 pub mod pipeline;
 pub mod tensor_file;
+pub mod digest;
 pub mod package;
 pub mod whole_file;
 pub mod error_text;

@@ -3,9 +3,11 @@
 //! It is an OCI image layout in one tar file, so that any OCI registry holds it as it is. Everything
 //! in it is named by its digest, and every digest is checked when it is read.
 
+mod compression;
 mod layout;
+mod license;
 mod manifest;
-mod media_type;
+pub mod media_type;
 mod name;
 mod parts;
 mod port;
@@ -17,16 +19,20 @@ use std::path::{Path, PathBuf};
 use crate::graph::QuantizedGraph;
 use crate::report::Report;
 use crate::wire::{self, Split, WireError};
+use oci_spec::image::Descriptor;
 use thiserror::Error;
 
-pub use layout::digest_text;
-pub use manifest::Manifest;
+pub use compression::Compression;
+pub use layout::{LayoutWriter, digest_text};
+pub use license::{License, LicenseError};
+pub use manifest::{About, Base, Manifest};
 pub use name::{NameError, PackageName, Version};
+pub use parts::{Layer, add_layer};
 pub use port::{Element, Port};
 pub use vectors::{TestVector, TestVectors};
 
-use crate::whole_file;
-use layout::{Layout, LayoutWriter};
+use crate::{digest, whole_file};
+use layout::Layout;
 use parts::Parts;
 
 /// The end of a package's file name.
@@ -160,6 +166,11 @@ impl Package {
         Self::from_parts(Parts::read(&layout)?, path)
     }
 
+    /// Whether `folder` is one that a package was unpacked into.
+    pub fn is_layout(folder: &Path) -> bool {
+        folder.join(layout::INDEX_FILE).is_file()
+    }
+
     /// The package in a `.edgepkg` file's bytes; `path` is what errors call it.
     ///
     /// # Errors
@@ -168,6 +179,16 @@ impl Package {
     pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, PackageError> {
         let layout = Layout::from_tar(bytes, path)?;
         Self::from_parts(Parts::read(&layout)?, path)
+    }
+
+    /// Reads the package whose manifest `manifest` names in a store; `name` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn from_store(folder: &Path, manifest: Descriptor, name: &str) -> Result<Self, PackageError> {
+        let path = Path::new(name);
+        Self::from_parts(Parts::read(&Layout::in_store(folder, manifest, path))?, path)
     }
 
     fn from_parts(parts: Parts, path: &Path) -> Result<Self, PackageError> {
@@ -195,6 +216,22 @@ impl Package {
     ///
     /// When the manifest's head names a node that the graph does not have.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WireError> {
+        let mut layout = LayoutWriter::default();
+        let manifest = self.add_to(&mut layout, Compression::None)?;
+        layout.add_index(&digest::image_index(vec![manifest]));
+        Ok(layout.into_tar())
+    }
+
+    /// Its blobs with its manifest among them, for registries: compressed where that helps.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_bytes`](Self::to_bytes).
+    pub fn add_to(
+        &self,
+        layout: &mut LayoutWriter,
+        compression: Compression,
+    ) -> Result<Descriptor, WireError> {
         let split = match &self.manifest.head[..] {
             [] => Split::Whole,
             head => Split::Head(head),
@@ -208,9 +245,20 @@ impl Package {
             report: serde_json::to_vec_pretty(&self.report).expect("a report is plain values"),
             source: self.source.clone(),
         };
-        let mut layout = LayoutWriter::default();
-        parts.write(&mut layout, &self.manifest, &self.graph);
-        Ok(layout.into_tar())
+        Ok(parts.write(layout, &self.manifest, &self.graph, compression))
+    }
+
+    /// The digest of the weights of its base, which packages that stand on it share; `None` where it has no head.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_bytes`](Self::to_bytes).
+    pub fn base_digest(&self) -> Result<Option<digest::Digest>, WireError> {
+        if self.manifest.head.is_empty() {
+            return Ok(None);
+        }
+        let encoded = wire::encode(&self.graph, Split::Head(&self.manifest.head))?;
+        Ok(encoded.weights.first().map(|weights| digest::Digest::of(weights)))
     }
 
     /// Writes its `.edgepkg` file, or nothing at all.

@@ -15,6 +15,26 @@ pub const WRITE_HINT: &str = "see that the folder is there, has room, and is you
 ///
 /// When the system refuses; what stood at `path` is then as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_for(path, bytes, Readers::All)
+}
+
+/// As [`write`], so that only this user may read it.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_for(path, bytes, Readers::Owner)
+}
+
+/// Who may read a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    All,
+    Owner,
+}
+
+fn write_for(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
     if !is_replaceable(path) {
         return std::fs::write(path, bytes);
     }
@@ -27,7 +47,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = temporary.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    make_readable(file.as_file())?;
+    if readers == Readers::All {
+        make_readable(file.as_file())?;
+    }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

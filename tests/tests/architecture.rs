@@ -33,6 +33,11 @@ const CONFINED: &[Confined] = &[
         sources: &["quantize/src/import", "quantize/tests", "tests/src/bin/unvalidated-worker.rs"],
     },
     Confined {
+        dependency: "oci-client",
+        manifests: &["Cargo.toml", "host/Cargo.toml"],
+        sources: &["host/src/registry/oci.rs", "host/src/registry/oci"],
+    },
+    Confined {
         dependency: "probe-rs",
         manifests: &["Cargo.toml", "host/Cargo.toml", "host/vprobe/Cargo.toml"],
         sources: &["host/src/deploy", "host/vprobe"],

@@ -113,8 +113,9 @@ struct ArtifactResult<'a> {
 ///
 /// When it cannot be read.
 pub fn execute(arguments: &InspectArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
-    let path = &arguments.package.package;
-    if ModelFile::is_one(path)? {
+    if let Some(path) = arguments.package.file()
+        && ModelFile::is_one(path)?
+    {
         let options = arguments.shapes.import_options()?;
         let file = ModelFile::read(path, &options, &arguments.package.importer())?;
         match arguments.format.json {

@@ -1,23 +1,22 @@
 //! `edgepkg quantize`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use edgepkg_format::Isa;
-use edgepkg_quantize::assign_int8::Int16Layers;
 use edgepkg_quantize::calibrate::Calibrator;
-use edgepkg_quantize::graph::Rounding;
-use edgepkg_quantize::pipeline::{Options, Progress as Step};
+use edgepkg_quantize::pipeline::Progress as Step;
 use edgepkg_quantize::report::{Accuracy, Calibration, LayerReport};
 use serde::Serialize;
 
 use super::{Outcome, write_json};
 use crate::cli::{ImportArguments, OutputArguments, ShapeArguments, StateArguments};
 use crate::error::Error;
-use crate::model::{self, BoardModel, Choices, ModelError};
-use crate::pack::{Keep, PackError, Request, pack};
+use crate::model::{BoardModel, Choices, ModelError};
+use crate::pack::{Keep, Request, pack};
 use crate::progress::Progress;
+use crate::project::{self, CalibratorName, DEFAULT_PERCENTILE, Project, RoundingName};
 use crate::table::{Bytes, Percent, Shape, printable};
 use edgepkg_quantize::package::{EXTENSION, Package, PackageName, Version};
 
@@ -27,11 +26,13 @@ use edgepkg_quantize::package::{EXTENSION, Package, PackageName, Version};
 Examples:
   edgepkg quantize kws.onnx --calibration calib.npy -o kws.edgepkg
   edgepkg quantize kws.onnx --calibration calib.npy --test x.npy --labels y.npy -o kws.edgepkg
-  edgepkg quantize kws_int8.tflite -o kws.edgepkg")]
+  edgepkg quantize kws_int8.tflite -o kws.edgepkg
+  edgepkg quantize                                     in a project: as its edgepkg.toml says")]
 pub struct QuantizeArguments {
-    /// The trained model: ONNX or TensorFlow Lite; one that is int8 already passes through as it is
+    /// The trained model: ONNX or TensorFlow Lite; one that is int8 already passes through as it is. Left out, it is
+    /// what the edgepkg.toml one stands under names, with what that says; flags go before it
     #[arg(value_name = "MODEL")]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Typical inputs (.npy), from which value ranges are learnt; once for each input of the model
     #[arg(long, value_name = "X.npy")]
     calibration: Vec<PathBuf>,
@@ -41,15 +42,15 @@ pub struct QuantizeArguments {
     /// The right class of each test input (.npy, integers): gives the accuracy
     #[arg(long, value_name = "Y.npy")]
     labels: Option<PathBuf>,
-    /// How a value range is chosen from the values seen
-    #[arg(long, value_enum, default_value_t = CalibratorName::Minmax)]
-    calibrator: CalibratorName,
-    /// With `--calibrator percentile`: the percentile that ranges end at, on both sides
-    #[arg(long, value_name = "P", default_value_t = 99.99)]
-    percentile: f64,
-    /// How often each result of a float model's layers is rounded
-    #[arg(long, value_enum, default_value_t = RoundingName::Twice)]
-    rounding: RoundingName,
+    /// How a value range is chosen from the values seen [default: minmax]
+    #[arg(long, value_enum)]
+    calibrator: Option<CalibratorName>,
+    /// With `--calibrator percentile`: the percentile that ranges end at, on both sides [default: 99.99]
+    #[arg(long, value_name = "P")]
+    percentile: Option<f64>,
+    /// How often each result of a float model's layers is rounded [default: twice]
+    #[arg(long, value_enum)]
+    rounding: Option<RoundingName>,
     /// Layers of a float model that compute in int16, more exact and slower; `all` for every layer
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     int16_layers: Vec<String>,
@@ -59,9 +60,9 @@ pub struct QuantizeArguments {
     /// Name of the package [default: the model file's]
     #[arg(long)]
     name: Option<PackageName>,
-    /// Version of the package
-    #[arg(long, default_value = "0.1.0")]
-    version: Version,
+    /// Version of the package [default: 0.1.0]
+    #[arg(long)]
+    version: Option<Version>,
     /// A layer whose weights are kept apart, so that packages on one base share the base; may be repeated
     #[arg(long, value_name = "LAYER")]
     head: Vec<String>,
@@ -79,26 +80,6 @@ pub struct QuantizeArguments {
     import: ImportArguments,
     #[command(flatten)]
     format: OutputArguments,
-}
-
-/// Names of calibrators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum CalibratorName {
-    /// From the least value to the greatest
-    Minmax,
-    /// Leaves out the rarest values
-    Percentile,
-    /// The range with the least squared error
-    Mse,
-}
-
-/// Names of roundings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum RoundingName {
-    /// As TensorFlow Lite Micro does, which gives the same bytes for the exported .tflite file
-    Twice,
-    /// As ONNX Runtime does, which answers like the package for the exported .onnx file
-    Once,
 }
 
 /// With fewer calibration samples the user is asked for more.
@@ -121,43 +102,68 @@ struct QuantizeResult<'a> {
 }
 
 impl QuantizeArguments {
-    fn request(&self) -> Result<Request, Error> {
-        let calibrator = match self.calibrator {
-            CalibratorName::Minmax => Calibrator::MinMax,
-            CalibratorName::Percentile => Calibrator::Percentile(self.percentile),
-            CalibratorName::Mse => Calibrator::MeanSquaredError,
-        };
-        let rounding = match self.rounding {
-            RoundingName::Twice => Rounding::Twice,
-            RoundingName::Once => Rounding::Once,
-        };
-        let int16_layers = match &self.int16_layers[..] {
-            [] => Int16Layers::None,
-            [all] if all == "all" => Int16Layers::All,
-            names => Int16Layers::Named(names.to_vec()),
-        };
-        Ok(Request {
-            model: self.model.clone(),
-            import: self.shapes.import_options()?,
-            importer: self.import.importer(),
-            calibration: self.calibration.clone(),
-            test: self.test.clone(),
-            labels: self.labels.clone(),
-            options: Options { calibrator, rounding, int16_layers, ..Options::default() },
-            state: self.state.state(),
-            name: self.name.clone(),
-            version: self.version.clone(),
-            label_names: self.label_names()?,
-            head: self.head.clone(),
-            keep: if self.keep_model { Keep::ModelFile } else { Keep::Result },
-        })
+    /// What is to be done with the model file that is named.
+    fn of_file(&self, model: &Path) -> Result<Request, Error> {
+        let mut request = Request::of_file(model.to_owned(), self.import.importer());
+        request.import = self.shapes.import_options()?;
+        request.state = self.state.state();
+        self.change(&mut request)?;
+        Ok(request)
     }
 
-    fn label_names(&self) -> Result<Vec<String>, Error> {
-        let Some(path) = &self.label_names else { return Ok(Vec::new()) };
-        let bytes = model::read_file(path)?;
-        let text = String::from_utf8(bytes).map_err(|_| PackError::LabelNames("it is not UTF-8".into()))?;
-        Ok(text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    /// What is to be done with the project one stands in.
+    fn of_project(&self, project: &Project) -> Result<Request, Error> {
+        let mut request = project::request(project, self.import.importer())?;
+        let shapes = self.shapes.import_options()?;
+        request.import.shapes.extend(shapes.shapes);
+        request.import.batch = shapes.batch.or(request.import.batch);
+        request.state = self.state.state();
+        self.change(&mut request)?;
+        Ok(request)
+    }
+
+    /// Puts what the flags say in the place of what `request` says.
+    fn change(&self, request: &mut Request) -> Result<(), Error> {
+        fn replace<T: Clone>(old: &mut Vec<T>, new: &[T]) {
+            if !new.is_empty() {
+                *old = new.to_vec();
+            }
+        }
+        replace(&mut request.calibration, &self.calibration);
+        replace(&mut request.test, &self.test);
+        replace(&mut request.head, &self.head);
+        if let Some(labels) = &self.labels {
+            request.labels = Some(labels.clone());
+        }
+        let options = &mut request.options;
+        match (self.calibrator, self.percentile) {
+            (Some(name), percentile) => {
+                options.calibrator = project::calibrator(name, percentile.unwrap_or(DEFAULT_PERCENTILE));
+            }
+            (None, Some(percentile)) if matches!(options.calibrator, Calibrator::Percentile(_)) => {
+                options.calibrator = Calibrator::Percentile(percentile);
+            }
+            (None, _) => {}
+        }
+        if let Some(name) = self.rounding {
+            options.rounding = project::rounding(name);
+        }
+        if !self.int16_layers.is_empty() {
+            options.int16_layers = project::int16_layers(&self.int16_layers);
+        }
+        if let Some(name) = &self.name {
+            request.name = Some(name.clone());
+        }
+        if let Some(version) = &self.version {
+            request.version = version.clone();
+        }
+        if let Some(file) = &self.label_names {
+            request.label_names = project::label_names(file)?;
+        }
+        if self.keep_model {
+            request.keep = Keep::ModelFile;
+        }
+        Ok(())
     }
 }
 
@@ -167,12 +173,35 @@ impl QuantizeArguments {
 ///
 /// When the model or its samples cannot be used, or the package cannot be written.
 pub fn execute(arguments: &QuantizeArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
-    let request = arguments.request()?;
+    let project = match arguments.model {
+        Some(_) => None,
+        None => Some(Project::here()?),
+    };
+    let request = match (&arguments.model, &project) {
+        (Some(model), _) => arguments.of_file(model)?,
+        (None, Some(project)) => arguments.of_project(project)?,
+        (None, None) => unreachable!("without a model there is a project"),
+    };
     let progress = Progress::new("reading the model");
-    let package = pack(&request, &mut |step| show(&progress, step))?;
+    let mut package = pack(&request, &mut |step| show(&progress, step))?;
     drop(progress);
+    let mut exceeded = Vec::new();
+    if let Some(project) = &project {
+        project::describe(project, &mut package)?;
+        project::stand_on_base(project, &mut package)?;
+        exceeded = project::check_limits(project, &package.report);
+        exceeded.extend(project::check_budgets(project, &package)?);
+    }
     let name = package.manifest.name.as_str();
-    let path = arguments.output.clone().unwrap_or_else(|| format!("{name}.{EXTENSION}").into());
+    let default = || match &project {
+        Some(project) => project.package_path(),
+        None => format!("{name}.{EXTENSION}").into(),
+    };
+    // What exceeds the project's limits is written only where it is asked for by name: to be looked at.
+    if let (Some(limit), None) = (exceeded.first(), &arguments.output) {
+        return Err(limit.clone().into());
+    }
+    let path = arguments.output.clone().unwrap_or_else(default);
     package.write(&path)?;
     let lowered = BoardModel::lower(&package, Isa::Portable, Choices::default())?;
     let report = &package.report;
@@ -197,7 +226,10 @@ pub fn execute(arguments: &QuantizeArguments, out: &mut dyn Write) -> Result<Out
     } else {
         write_summary(out, &package, &result)?;
     }
-    Ok(Outcome::Good)
+    match exceeded.into_iter().next() {
+        Some(limit) => Err(limit.into()),
+        None => Ok(Outcome::Good),
+    }
 }
 
 /// Draws a step of the quantization.

@@ -9,13 +9,17 @@ use edgepkg_toolchain::{Toolchain, is_installed};
 use crate::command::Failure;
 use crate::{packages, toolchain};
 
-/// Toolchains for every board's target, and every board's emulator.
+/// What tests of registries start, and the Debian packages that have it: a registry, and an independent client.
+const REGISTRY_PROGRAMS: [(&str, &str); 2] = [("docker-registry", "docker-registry"), ("skopeo", "skopeo")];
+
+/// Toolchains for every board's target, every board's emulator, and what tests of registries start.
 pub fn setup() -> Result<(), Failure> {
     let mut needed = BTreeSet::<String>::new();
     for target in targets() {
         needed.extend(toolchain::prepare(&target)?.iter().map(|&package| package.to_owned()));
     }
-    for (program, package) in emulators() {
+    let registry = REGISTRY_PROGRAMS.map(|(program, package)| (program.to_owned(), package.to_owned()));
+    for (program, package) in emulators().into_iter().chain(registry) {
         if is_installed(&program) {
             eprintln!("{program}: installed");
         } else {

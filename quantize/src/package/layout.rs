@@ -7,13 +7,14 @@ use std::io::{self, Cursor, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{Descriptor, DigestAlgorithm, ImageIndex, ImageManifest, MediaType};
+use oci_spec::image::{Descriptor, DigestAlgorithm, ImageIndex, ImageManifest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{PackageError, media_type};
+use super::{PackageError, compression, media_type};
+use crate::digest::{self, canonical_json};
 
 /// The largest package file, and the largest blob.
 const MAX_BYTES: u64 = 512 << 20;
@@ -24,7 +25,7 @@ const MAX_FILES: usize = 4096;
 /// A tar file's unit.
 const TAR_BLOCK_BYTES: usize = 512;
 
-const INDEX_FILE: &str = "index.json";
+pub const INDEX_FILE: &str = "index.json";
 const LAYOUT_FILE: &str = "oci-layout";
 const LAYOUT_VERSION: &str = "1.0.0";
 
@@ -40,8 +41,16 @@ pub struct Layout {
 }
 
 enum Files {
-    Tar { bytes: Vec<u8>, ranges: BTreeMap<String, Range<usize>> },
-    Folder,
+    Tar {
+        bytes: Vec<u8>,
+        ranges: BTreeMap<String, Range<usize>>,
+    },
+    Folder(PathBuf),
+    /// A folder with many packages, of which the manifest names one.
+    Store {
+        folder: PathBuf,
+        manifest: Box<Descriptor>,
+    },
 }
 
 impl Layout {
@@ -57,13 +66,21 @@ impl Layout {
                 let reason = format!("the folder has no `{INDEX_FILE}`");
                 return Err(PackageError::NotAPackage { path: path.into(), reason });
             }
-            return Ok(Self { path: path.into(), files: Files::Folder });
+            return Ok(Self { path: path.into(), files: Files::Folder(path.into()) });
         }
         if metadata.len() > MAX_BYTES {
             let reason = format!("it has {} bytes, the limit is {MAX_BYTES}", metadata.len());
             return Err(PackageError::NotAPackage { path: path.into(), reason });
         }
         Self::from_tar(fs::read(path).map_err(failed)?, path)
+    }
+
+    /// The package whose manifest `manifest` names in a layout of many; `name` is what errors call it.
+    pub fn in_store(folder: &Path, manifest: Descriptor, name: &Path) -> Self {
+        Self {
+            path: name.into(),
+            files: Files::Store { folder: folder.into(), manifest: Box::new(manifest) },
+        }
     }
 
     /// A layout in a tar file's bytes.
@@ -75,6 +92,9 @@ impl Layout {
 
     /// The one manifest of the layout, its digest checked.
     pub fn manifest(&self) -> Result<ImageManifest, PackageError> {
+        if let Files::Store { manifest, .. } = &self.files {
+            return self.package_manifest(manifest);
+        }
         let index: ImageIndex = self.document(INDEX_FILE, &self.file(INDEX_FILE, MAX_DOCUMENT_BYTES)?)?;
         let layout: Value = self.document(LAYOUT_FILE, &self.file(LAYOUT_FILE, MAX_DOCUMENT_BYTES)?)?;
         if layout.get("imageLayoutVersion").and_then(Value::as_str) != Some(LAYOUT_VERSION) {
@@ -84,12 +104,31 @@ impl Layout {
             let count = index.manifests().len();
             return Err(self.not_a_package(format!("it holds {count} packages, there should be one")));
         };
+        self.package_manifest(descriptor)
+    }
+
+    fn package_manifest(&self, descriptor: &Descriptor) -> Result<ImageManifest, PackageError> {
         let bytes = self.blob(descriptor, "manifest")?;
         let manifest: ImageManifest = self.document("manifest", &bytes)?;
         match manifest.artifact_type() {
             Some(kind) if kind.to_string() == media_type::ARTIFACT_TYPE => Ok(manifest),
             _ => Err(self.not_a_package("it is another kind of OCI artifact".into())),
         }
+    }
+
+    /// The bytes of a layer: what `descriptor` names, decompressed where it is compressed.
+    pub fn layer(&self, descriptor: &Descriptor, name: &str) -> Result<Vec<u8>, PackageError> {
+        let bytes = self.blob(descriptor, name)?;
+        if !descriptor.media_type().as_ref().ends_with(media_type::ZSTD_SUFFIX) {
+            return Ok(bytes);
+        }
+        let annotations = descriptor.annotations().as_ref();
+        let size = annotations.and_then(|all| all.get(media_type::SIZE_ANNOTATION)?.parse().ok());
+        compression::decompress(&bytes, size, MAX_BYTES).map_err(|reason| PackageError::Malformed {
+            path: self.path.clone(),
+            blob: name.into(),
+            reason,
+        })
     }
 
     /// The bytes that `descriptor` names, their length and digest checked; `name` is what errors call
@@ -133,13 +172,13 @@ impl Layout {
                 let file = &bytes[range.clone()];
                 Ok(Cow::Borrowed(&file[..file.len().min(limit as usize)]))
             }
-            Files::Folder => {
+            Files::Folder(folder) | Files::Store { folder, .. } => {
                 let failed = |source: io::Error| match source.kind() {
                     io::ErrorKind::NotFound => self.missing(name),
-                    _ => PackageError::Io { action: "read", path: self.path.join(name), source },
+                    _ => PackageError::Io { action: "read", path: folder.join(name), source },
                 };
                 let mut bytes = Vec::new();
-                let file = fs::File::open(self.path.join(name)).map_err(failed)?;
+                let file = fs::File::open(folder.join(name)).map_err(failed)?;
                 file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
                 Ok(Cow::Owned(bytes))
             }
@@ -211,11 +250,9 @@ pub struct LayoutWriter {
 impl LayoutWriter {
     /// Adds a blob and gives the descriptor that names it.
     pub fn add_blob(&mut self, kind: &str, bytes: Vec<u8>) -> Descriptor {
-        let digest = digest_text(&Sha256::digest(&bytes));
-        let length = bytes.len() as u64;
-        self.files.insert(format!("blobs/{}", digest.replace(':', "/")), bytes);
-        let digest: oci_spec::image::Digest = digest.parse().expect("a SHA-256");
-        Descriptor::new(MediaType::Other(kind.into()), length, digest)
+        let descriptor = digest::descriptor_of(kind, &bytes);
+        self.files.insert(format!("blobs/sha256/{}", descriptor.digest().digest()), bytes);
+        descriptor
     }
 
     /// Adds a blob that holds a JSON document.
@@ -228,6 +265,11 @@ impl LayoutWriter {
         self.files.insert(INDEX_FILE.into(), canonical_json(index));
         let layout = BTreeMap::from([("imageLayoutVersion", LAYOUT_VERSION)]);
         self.files.insert(LAYOUT_FILE.into(), canonical_json(&layout));
+    }
+
+    /// The blobs.
+    pub fn into_blobs(self) -> Vec<Vec<u8>> {
+        self.files.into_values().collect()
     }
 
     /// The tar file's bytes: the files sorted by name, with no time and no owner.
@@ -243,11 +285,4 @@ impl LayoutWriter {
         }
         archive.into_inner().expect("writing to memory cannot fail")
     }
-}
-
-/// JSON without spaces, keys sorted.
-fn canonical_json(document: &impl Serialize) -> Vec<u8> {
-    let mut value = serde_json::to_value(document).expect("documents are plain values");
-    value.sort_all_objects();
-    serde_json::to_vec(&value).expect("documents are plain values")
 }

@@ -24,6 +24,11 @@ pub const TITLE_ANNOTATION: &str = "org.opencontainers.image.title";
 /// OCI's annotation for the tag a manifest has in a layout.
 pub const REF_NAME_ANNOTATION: &str = "org.opencontainers.image.ref.name";
 
+/// The end of the media type of a layer that is compressed.
+pub const ZSTD_SUFFIX: &str = "+zstd";
+/// Annotation of a compressed layer: its length before that, in bytes.
+pub const SIZE_ANNOTATION: &str = "dev.edgepkg.size";
+
 /// Where blobs are unpacked to, and what messages call them.
 pub const MANIFEST_FILE: &str = "edgepkg.toml";
 /// The graph's structure.

@@ -9,7 +9,7 @@ use thiserror::Error;
 const MAX_BYTES: usize = 64;
 
 /// A package's name: lower-case letters, digits, `-` and `_`, beginning with a letter or digit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PackageName(String);
 
@@ -59,6 +59,11 @@ impl Version {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its numbers, by which versions are ordered and matched.
+    pub fn number(&self) -> semver::Version {
+        semver::Version::parse(&self.0).expect("checked when it was made")
+    }
 }
 
 impl TryFrom<String> for PackageName {
@@ -79,32 +84,12 @@ impl TryFrom<String> for Version {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, NameError> {
-        if text.len() <= MAX_BYTES && is_semantic(&text) {
+        if text.len() <= MAX_BYTES && semver::Version::parse(&text).is_ok() {
             Ok(Self(text))
         } else {
             Err(NameError::Version(text))
         }
     }
-}
-
-/// Whether `text` is a version of Semantic Versioning 2.0.0.
-fn is_semantic(text: &str) -> bool {
-    let number = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|byte| byte.is_ascii_digit())
-            && (part == "0" || !part.starts_with('0'))
-    };
-    let identifier = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    let pre_release =
-        |part: &str| identifier(part) && (number(part) || part.bytes().any(|byte| !byte.is_ascii_digit()));
-    let (rest, build) = text.split_once('+').map_or((text, None), |(rest, build)| (rest, Some(build)));
-    let (core, pre) = rest.split_once('-').map_or((rest, None), |(core, pre)| (core, Some(pre)));
-    core.split('.').count() == 3
-        && core.split('.').all(number)
-        && pre.is_none_or(|pre| pre.split('.').all(pre_release))
-        && build.is_none_or(|build| build.split('.').all(identifier))
 }
 
 impl From<PackageName> for String {

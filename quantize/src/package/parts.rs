@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use crate::graph::{QuantizedGraph, Tensor as _};
-use oci_spec::image::{Descriptor, ImageIndexBuilder, ImageManifestBuilder, MediaType};
+use oci_spec::image::{Descriptor, ImageManifestBuilder, MediaType};
 use serde::Serialize;
 
+use super::compression::{self, Compression};
 use super::layout::{Layout, LayoutWriter};
 use super::{Manifest, PackageError, Source, media_type};
 
@@ -26,16 +27,15 @@ impl Parts {
     pub fn read(layout: &Layout) -> Result<Self, PackageError> {
         let manifest = layout.manifest()?;
         let one = |kind: &str, name: &str| {
-            let layer = manifest.layers().iter().find(|layer| layer.media_type().as_ref() == kind);
-            layer.map(|layer| layout.blob(layer, name))
+            let layer = manifest.layers().iter().find(|layer| kind_of(layer) == kind);
+            layer.map(|layer| layout.layer(layer, name))
         };
         let required = |kind: &str, name: &str| one(kind, name).unwrap_or_else(|| Err(layout.missing(name)));
         layout.blob(manifest.config(), "config")?;
-        let weights =
-            manifest.layers().iter().filter(|layer| layer.media_type().as_ref() == media_type::WEIGHTS);
+        let weights = manifest.layers().iter().filter(|layer| kind_of(layer) == media_type::WEIGHTS);
         let weights = weights.enumerate().map(|(index, layer)| {
             let name = media_type::WEIGHTS_FILES.get(index).copied().unwrap_or("weights");
-            layout.blob(layer, name)
+            layout.layer(layer, name)
         });
         Ok(Self {
             manifest: required(media_type::MANIFEST, media_type::MANIFEST_FILE)?,
@@ -47,13 +47,17 @@ impl Parts {
         })
     }
 
-    /// Adds the blobs, the manifest that names them, and the index that names it.
-    pub fn write(self, layout: &mut LayoutWriter, manifest: &Manifest, graph: &QuantizedGraph) {
+    /// Adds the blobs and the manifest that names them, and gives the descriptor of that.
+    pub fn write(
+        self,
+        layout: &mut LayoutWriter,
+        manifest: &Manifest,
+        graph: &QuantizedGraph,
+        compression: Compression,
+    ) -> Descriptor {
         let mut layers = Vec::new();
         let mut add = |kind: &str, file: &str, bytes: Vec<u8>| {
-            let mut descriptor = layout.add_blob(kind, bytes);
-            descriptor.set_annotations(Some(file_annotations(file)));
-            layers.push(descriptor);
+            layers.push(add_layer(layout, compression, Layer { kind, file, bytes }));
         };
         add(media_type::MANIFEST, media_type::MANIFEST_FILE, self.manifest);
         add(media_type::STRUCTURE, media_type::STRUCTURE_FILE, self.structure);
@@ -82,14 +86,42 @@ impl Parts {
         descriptor.set_artifact_type(Some(media_type::ARTIFACT_TYPE.into()));
         let version = manifest.version.as_str().replace('+', "_");
         descriptor.set_annotations(Some(HashMap::from([(media_type::REF_NAME_ANNOTATION.into(), version)])));
-        let index = ImageIndexBuilder::default()
-            .schema_version(2u32)
-            .media_type(MediaType::ImageIndex)
-            .manifests(vec![descriptor])
-            .build()
-            .expect("every required field is set");
-        layout.add_index(&index);
+        descriptor
     }
+}
+
+/// A layer to be added.
+pub struct Layer<'a> {
+    /// Its media type.
+    pub kind: &'a str,
+    /// The name under which tools unpack it.
+    pub file: &'a str,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// Adds a layer, compressed where that is wanted and helps.
+pub fn add_layer(layout: &mut LayoutWriter, compression: Compression, layer: Layer<'_>) -> Descriptor {
+    let mut annotations = file_annotations(layer.file);
+    let compressed = match compression {
+        Compression::None => None,
+        Compression::Zstd => compression::compress(&layer.bytes),
+    };
+    let mut descriptor = match compressed {
+        Some(compressed) => {
+            annotations.insert(media_type::SIZE_ANNOTATION.into(), layer.bytes.len().to_string());
+            layout.add_blob(&format!("{}{}", layer.kind, media_type::ZSTD_SUFFIX), compressed)
+        }
+        None => layout.add_blob(layer.kind, layer.bytes),
+    };
+    descriptor.set_annotations(Some(annotations));
+    descriptor
+}
+
+/// A layer's media type without what says that it is compressed.
+fn kind_of(layer: &Descriptor) -> &str {
+    let kind = layer.media_type().as_ref();
+    kind.strip_suffix(media_type::ZSTD_SUFFIX).unwrap_or(kind)
 }
 
 fn file_annotations(file: &str) -> HashMap<String, String> {
@@ -100,7 +132,7 @@ fn file_annotations(file: &str) -> HashMap<String, String> {
 }
 
 fn read_source(layout: &Layout, layers: &[Descriptor]) -> Result<Option<Source>, PackageError> {
-    let Some(layer) = layers.iter().find(|layer| layer.media_type().as_ref() == media_type::SOURCE) else {
+    let Some(layer) = layers.iter().find(|layer| kind_of(layer) == media_type::SOURCE) else {
         return Ok(None);
     };
     let annotations = layer.annotations().as_ref();
@@ -109,7 +141,7 @@ fn read_source(layout: &Layout, layers: &[Descriptor]) -> Result<Option<Source>,
     // The name comes from a stranger: it never becomes a path.
     let file_name = name.replace(['/', '\\'], "_");
     Ok(Some(Source {
-        bytes: layout.blob(layer, &format!("{}{file_name}", media_type::SOURCE_FOLDER))?,
+        bytes: layout.layer(layer, &format!("{}{file_name}", media_type::SOURCE_FOLDER))?,
         file_name,
     }))
 }

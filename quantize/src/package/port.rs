@@ -22,6 +22,15 @@ pub struct Port {
     /// Names of the classes; empty where it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// What it stands for; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub meaning: String,
+    /// The unit of its real values; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// What is done to raw data before it is this input; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub preprocessing: String,
 }
 
 /// The types that inputs and outputs have.
@@ -76,7 +85,26 @@ impl Port {
             scale: tensor.quantization.scale(),
             zero_point: tensor.quantization.zero_point(),
             labels: Vec::new(),
+            meaning: String::new(),
+            unit: String::new(),
+            preprocessing: String::new(),
         }
+    }
+
+    /// Whether it and `other` take the same values: all but what people say of them.
+    pub fn is_compatible(&self, other: &Port) -> bool {
+        let bare = |port: &Port| Port {
+            meaning: String::new(),
+            unit: String::new(),
+            preprocessing: String::new(),
+            ..port.clone()
+        };
+        bare(self) == bare(other)
+    }
+
+    /// Whether people say anything of it.
+    pub(super) fn is_described(&self) -> bool {
+        !(self.meaning.is_empty() && self.unit.is_empty() && self.preprocessing.is_empty())
     }
 
     /// Elements.

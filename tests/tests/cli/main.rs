@@ -3,12 +3,17 @@
 //! Each snapshot in `tests/cli/` is what a terminal shows. After a change that is meant, run the tests with
 //! `INSTA_UPDATE=always` and look at the difference.
 
+mod broken_wire;
 mod commands;
+mod docker_registry;
 mod errors;
 #[cfg(feature = "onnx")]
 mod import;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod oci;
+mod packages;
+mod project;
 mod sandbox;
 
 /// Runs commands, one a line, in a sandbox and compares what a terminal shows with `tests/cli/NAME.snap`.

@@ -16,6 +16,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_edgepkg-under-test");
 pub struct Sandbox {
     folder: TempDir,
     environment: Vec<(&'static str, PathBuf)>,
+    input: Option<PathBuf>,
     user: User,
 }
 
@@ -35,7 +36,7 @@ impl Sandbox {
     /// An empty folder.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { folder, environment: Vec::new(), user: User::Same }
+        Self { folder, environment: Vec::new(), input: None, user: User::Same }
     }
 
     /// A folder with the shipped int8 keyword-spotting model, `kws.tflite`, and inputs for it,
@@ -71,6 +72,12 @@ impl Sandbox {
     /// With an environment variable that names a path in it.
     pub fn environment(mut self, variable: &'static str, name: &str) -> Self {
         self.environment.push((variable, self.path(name)));
+        self
+    }
+
+    /// With a file of it as the standard input of commands.
+    pub fn input(mut self, name: &str) -> Self {
+        self.input = Some(self.path(name));
         self
     }
 
@@ -114,10 +121,15 @@ impl Sandbox {
     /// Runs commands, one a line, and gives what a terminal shows; an exit code that is not 0 stands before
     /// what was written.
     pub fn run(&self, commands: &str) -> String {
+        self.run_in("", commands)
+    }
+
+    /// As [`run`](Self::run), in a folder of it.
+    pub fn run_in(&self, folder: &str, commands: &str) -> String {
         let mut shown = String::new();
         for command in commands.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let output = self.output(command);
-            writeln!(shown, "$ edgepkg {command}").expect("memory");
+            let output = self.output_in(folder, command);
+            writeln!(shown, "{folder}$ edgepkg {command}").expect("memory");
             if output.status.code() != Some(0) {
                 writeln!(shown, "? {}", output.status.code().unwrap_or(-1)).expect("memory");
             }
@@ -132,6 +144,11 @@ impl Sandbox {
 
     /// Runs one command.
     pub fn output(&self, command: &str) -> Output {
+        self.output_in("", command)
+    }
+
+    /// Runs one command in a folder of it.
+    pub fn output_in(&self, folder: &str, command: &str) -> Output {
         let mut process = match self.user {
             User::Same => Command::new(PROGRAM),
             #[cfg(unix)]
@@ -149,8 +166,11 @@ impl Sandbox {
                 process
             }
         };
-        process.current_dir(self.folder.path()).args(command.split_whitespace());
+        process.current_dir(self.folder.path().join(folder)).args(command.split_whitespace());
         process.env("COLUMNS", "100");
+        if let Some(path) = &self.input {
+            process.stdin(fs::File::open(path).expect("the test has made it"));
+        }
         for (variable, path) in &self.environment {
             process.env(variable, path);
         }
