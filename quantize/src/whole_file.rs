@@ -18,11 +18,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_for(path, bytes, Readers::All)
 }
 
-/// As [`write`], so that only this user may read it.
+/// As [`write()`], so that only this user may read it.
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_for(path, bytes, Readers::Owner)
 }
