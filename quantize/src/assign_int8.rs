@@ -10,6 +10,7 @@ mod int16_layers;
 mod masked;
 pub(crate) mod parameters;
 mod recurrent;
+mod recurrent_rows;
 mod sharing;
 pub(crate) mod weights;
 
@@ -206,8 +207,8 @@ impl Assignment<'_> {
             let (weights, bias) = self.weights_and_bias(node);
             inputs.extend([self.graph.add_tensor(weights), self.graph.add_tensor(bias)]);
         }
-        if let Op::Recurrent(_) = node.op {
-            let operands = recurrent::operands(self, node);
+        if let Op::Recurrent(op) = node.op {
+            let operands = recurrent::operands(self, node, op);
             inputs.extend(operands.map(|operand| self.graph.add_tensor(operand)));
             inputs.extend(node.inputs[Recurrent::HIDDEN..].iter().map(|&id| self.activation(id)));
         }
@@ -219,17 +220,19 @@ impl Assignment<'_> {
     fn rounded_rows(
         &self,
         input: TensorId,
-        trust: Trust,
         values: &[f32],
         channels: &weights::Channels,
         scales: &[f32],
     ) -> Vec<i8> {
+        let depth = values.len() / channels.count;
         let moments = self.calibrated.moments.get(input.0).and_then(Option::as_deref);
         let moments = moments.filter(|_| self.dtypes[input.0] == DType::Int16);
-        match moments.and_then(|moments| Compensation::new(moments, trust)) {
+        match moments
+            .and_then(|moments| Compensation::new(&moments.covariance, &[(depth, Trust::OfActivations)]))
+        {
             Some(compensation) => {
-                let rows = values.chunks_exact(values.len() / channels.count).zip(scales);
-                rows.flat_map(|(row, &scale)| compensation.round(row, scale)).collect()
+                let rows = values.chunks_exact(depth).zip(scales);
+                rows.flat_map(|(row, &scale)| compensation.round(row, &vec![scale; depth])).collect()
             }
             None => weights::quantize(values, channels, scales),
         }
@@ -257,9 +260,7 @@ impl Assignment<'_> {
         let greatest_bias = weights::greatest_bias(bias_type);
         let scales = weights::scales(values, &channels, &bias, input_scale, greatest_bias);
         let quantized = match node.op {
-            Op::FullyConnected { .. } => {
-                self.rounded_rows(node.inputs[0], Trust::OfActivations, values, &channels, &scales)
-            }
+            Op::FullyConnected { .. } => self.rounded_rows(node.inputs[0], values, &channels, &scales),
             _ => weights::quantize(values, &channels, &scales),
         };
         if self.bias_correction == BiasCorrection::Mean

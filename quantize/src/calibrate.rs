@@ -5,7 +5,7 @@ mod histogram;
 mod lattice;
 mod second_moments;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub(crate) use extremes::Extremes;
@@ -14,8 +14,9 @@ pub use lattice::Lattice;
 pub use second_moments::{SecondMoments, add_second_moments};
 use thiserror::Error;
 
-use crate::graph::{FloatGraph, Tensor, TensorId};
-use crate::interpret::Interpreter;
+use crate::graph::{FloatGraph, Node, Recurrent, Tensor, TensorId};
+pub use crate::interpret::Step;
+use crate::interpret::{Interpreter, Trace};
 use crate::samples::Samples;
 
 /// Tensors of at most so many elements are small: a value that is clamped there is a large share of them.
@@ -96,9 +97,10 @@ pub struct CalibratedGraph {
     pub means: Vec<Option<Vec<f32>>>,
     /// For each operand that a recurrent layer's state starts with, the range of all its values; `None` elsewhere.
     pub states: Vec<Option<Range>>,
-    /// Of what enters a fully connected or recurrent layer, and of what the latter's state starts with, the moments of
-    /// all its rows: after [`add_second_moments`].
+    /// Of what enters a fully connected layer, the moments of all its rows: after [`add_second_moments`].
     pub moments: Vec<Option<Arc<SecondMoments>>>,
+    /// Of recurrent layers, by what they put out, steps of their sequences: after [`add_second_moments`].
+    pub steps: BTreeMap<TensorId, Arc<[Step]>>,
     /// For each input of the graph, the grid that all its values lie on, where there is one.
     pub lattices: Vec<Option<Lattice>>,
 }
@@ -178,7 +180,8 @@ pub fn calibrate(
     let means = seen.into_iter().map(mean).collect();
     let lattices = (0..graph.inputs.len()).map(|input| Lattice::of(samples.input(input))).collect();
     let moments = vec![None; graph.tensors.len()];
-    Ok(CalibratedGraph { graph, ranges, means, states, moments, lattices })
+    let steps = BTreeMap::new();
+    Ok(CalibratedGraph { graph, ranges, means, states, moments, steps, lattices })
 }
 
 /// What the first pass sees of a tensor.
@@ -239,12 +242,16 @@ fn observe(
         mean_wanted[node.inputs[0].0] = true;
     }
     let mut seen: Vec<Option<Seen>> = graph.tensors.iter().map(|_| None).collect();
-    let mut states: HashMap<TensorId, Seen> = HashMap::new();
+    let mut seen_states: HashMap<TensorId, Seen> = HashMap::new();
     let mut kept = interpreter.initial();
     let mut not_finite = None;
     for (sample, inputs) in samples.iter().enumerate() {
-        let within =
-            |id: TensorId, values: &[f32]| states.entry(id).or_insert_with(|| Seen::new(0)).add(values);
+        let within = |node: &Node, trace: Trace| {
+            let states = node.inputs[Recurrent::HIDDEN..].iter().zip([&trace.hidden, &trace.cells]);
+            for (&id, values) in states {
+                seen_states.entry(id).or_insert_with(|| Seen::new(0)).add(values);
+            }
+        };
         let observer = |id: TensorId, values: &[f32]| {
             if let Some(element) = values.iter().position(|value| !value.is_finite()) {
                 not_finite.get_or_insert((id, sample, element));
@@ -262,7 +269,7 @@ fn observe(
         }
         step();
     }
-    Ok(FirstPass { activations: seen, states })
+    Ok(FirstPass { activations: seen, states: seen_states })
 }
 
 /// The second pass: histograms within the ranges.

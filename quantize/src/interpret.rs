@@ -18,7 +18,8 @@ pub(crate) use elementwise::logistic;
 use std::collections::HashMap;
 
 use convolution::{PackedWeights, convolve, convolve_depthwise};
-use recurrent::{Layer, State, Trace};
+use recurrent::{Layer, State};
+pub use recurrent::{Step, Trace};
 
 use crate::graph::{FloatGraph, Node, Op, Recurrent, Stateful, Tensor, TensorId};
 
@@ -70,8 +71,7 @@ impl<'a> Interpreter<'a> {
 
     /// As [`Self::run`], with what the run before has left in `kept`.
     ///
-    /// `within` sees what recurrent layers make within a run: all values of a layer's hidden state and, if it has
-    /// some, of its cells, under the operands that it starts with.
+    /// `within` is given what each recurrent layer comes by within the run.
     ///
     /// # Panics
     ///
@@ -81,7 +81,7 @@ impl<'a> Interpreter<'a> {
         kept: &mut Kept,
         inputs: &[&[f32]],
         mut observer: impl FnMut(TensorId, &[f32]),
-        mut within: impl FnMut(TensorId, &[f32]),
+        mut within: impl FnMut(&Node, Trace),
     ) -> Vec<Vec<f32>> {
         let graph = self.graph;
         assert_eq!(inputs.len(), graph.inputs.len(), "the graph has another number of inputs");
@@ -99,11 +99,7 @@ impl<'a> Interpreter<'a> {
             match &node.op {
                 Op::Stateful(op) => self.move_variable(*op, node, kept, &buffers, &mut output),
                 Op::Recurrent(op) => {
-                    let trace = self.recurrent(*op, node, kept, &buffers, &mut output);
-                    within(node.inputs[Recurrent::HIDDEN], &trace.hidden);
-                    if op.cell.has_cells() {
-                        within(node.inputs[Recurrent::HIDDEN + 1], &trace.cells);
-                    }
+                    within(node, self.recurrent(*op, node, kept, &buffers, &mut output));
                 }
                 _ => self.compute(index, &buffers, &mut output),
             }

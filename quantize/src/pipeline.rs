@@ -1,5 +1,7 @@
 //! From a float graph to a quantized one with its report: every step in order.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::assign_int8::{AssignError, BiasCorrection, Int16Layers, assign_int8};
@@ -180,6 +182,7 @@ pub fn quantize_with_made_up_ranges(graph: FloatGraph) -> Result<QuantizedGraph,
         means: vec![None; graph.tensors.len()],
         states: vec![None; graph.tensors.len()],
         moments: vec![None; graph.tensors.len()],
+        steps: BTreeMap::new(),
         lattices: vec![None; graph.inputs.len()],
         graph,
     };

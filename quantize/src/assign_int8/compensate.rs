@@ -4,11 +4,15 @@
 //! its input says of theirs. After Frantar et al., "GPTQ", 2022; then single weights are moved by whole steps
 //! as long as that lessens the error.
 
+use std::ops::Range;
+
 use super::weights::WEIGHT_MAX;
-use crate::calibrate::SecondMoments;
 
 /// How often each row's weights are gone through again.
 const MOST_SWEEPS: usize = 8;
+
+/// The least damping, as a share of the mean variance of all elements.
+const LEAST_DAMPING: f64 = 1e-9;
 
 /// How far what the samples show of inputs holds for what they are later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +28,16 @@ impl Trust {
     fn damping(self) -> f64 {
         match self {
             Trust::OfActivations => 0.001,
-            Trust::OfStates => 0.03,
+            Trust::OfStates => 0.01,
         }
     }
 }
 
-/// How the inputs of rows of weights go together, made ready.
+/// How the inputs of rows of weights go together, made ready. Elements lie in the order in which they are rounded:
+/// those that count most first, as the others can make up for them.
 pub(super) struct Compensation {
-    depth: usize,
+    /// The place of each element in a row.
+    order: Vec<usize>,
     /// `[depth, depth]`, with damping.
     covariance: Vec<f64>,
     /// The upper triangle `u` with `transposed(u) * u` the covariance's inverse.
@@ -39,58 +45,79 @@ pub(super) struct Compensation {
 }
 
 impl Compensation {
-    /// `None` where the samples show nothing.
-    pub fn new(moments: &SecondMoments, trust: Trust) -> Option<Self> {
-        let depth = moments.mean.len();
-        let mut covariance = moments.covariance.clone();
-        let trace: f64 = (0..depth).map(|index| covariance[index * (depth + 1)]).sum();
-        let damping = trust.damping() * trace / depth as f64;
-        if !(damping > 0.0 && damping.is_finite()) {
+    /// `covariance` is `[depth, depth]`; `parts` are the elements of a row from the first on, by how far it holds for
+    /// them. `None` where the samples show nothing.
+    pub fn new(covariance: &[f64], parts: &[(usize, Trust)]) -> Option<Self> {
+        let depth: usize = parts.iter().map(|(elements, _)| elements).sum();
+        let variance = |index: usize| covariance[index * (depth + 1)];
+        let mean = |elements: Range<usize>| {
+            let count = elements.len() as f64;
+            elements.map(variance).sum::<f64>() / count
+        };
+        let least_damping = LEAST_DAMPING * mean(0..depth);
+        let mut damped: Vec<f64> = Vec::with_capacity(depth);
+        for &(elements, trust) in parts {
+            let damping = trust.damping() * mean(damped.len()..damped.len() + elements);
+            let damping = if damping > least_damping { damping } else { least_damping };
+            damped.extend((damped.len()..damped.len() + elements).map(|index| variance(index) + damping));
+        }
+        if !damped.iter().all(|&variance| variance > 0.0 && variance.is_finite()) {
             return None;
         }
-        for index in 0..depth {
-            covariance[index * (depth + 1)] += damping;
-        }
-        let lower = cholesky(&covariance, depth)?;
-        let inverse = inverse(&lower, depth);
+        let mut order: Vec<usize> = (0..depth).collect();
+        order.sort_by(|&a, &b| damped[b].total_cmp(&damped[a]));
+        let element = |index: usize| {
+            let (row, column) = (order[index / depth], order[index % depth]);
+            if row == column { damped[row] } else { covariance[row * depth + column] }
+        };
+        let covariance: Vec<f64> = (0..depth * depth).map(element).collect();
+        let inverse = inverse(&cholesky(&covariance, depth)?, depth);
         let factor = transposed(&cholesky(&inverse, depth)?, depth);
-        Some(Self { depth, covariance, factor })
+        Some(Self { order, covariance, factor })
     }
 
-    /// The integers of a row of weights whose step is `scale`.
-    pub fn round(&self, row: &[f32], scale: f32) -> Vec<i8> {
-        let (depth, scale) = (self.depth, f64::from(scale));
-        let exact: Vec<f64> = row.iter().map(|&weight| f64::from(weight) / scale).collect();
+    /// The integers of a row of weights with these steps.
+    pub fn round(&self, row: &[f32], steps: &[f32]) -> Vec<i8> {
+        let depth = self.order.len();
+        let in_order = |values: &[f32]| -> Vec<f64> {
+            self.order.iter().map(|&element| f64::from(values[element])).collect()
+        };
+        let (exact, steps) = (in_order(row), in_order(steps));
         let mut left = exact.clone();
         let mut rounded = vec![0.0; depth];
         for index in 0..depth {
-            rounded[index] = nearest(left[index]);
+            rounded[index] = nearest(left[index] / steps[index]);
             let factors = &self.factor[index * depth..][..depth];
-            let error = (left[index] - rounded[index]) / factors[index];
+            let error = (left[index] - rounded[index] * steps[index]) / factors[index];
             for (left, factor) in left[index + 1..].iter_mut().zip(&factors[index + 1..]) {
                 *left -= error * factor;
             }
         }
-        self.improve(&exact, &mut rounded);
-        rounded.into_iter().map(|weight| weight as i8).collect()
+        self.improve(&exact, &steps, &mut rounded);
+        let mut integers = vec![0; depth];
+        for (&element, weight) in self.order.iter().zip(rounded) {
+            integers[element] = weight as i8;
+        }
+        integers
     }
 
     /// Moves weights as long as the error gets less.
-    fn improve(&self, exact: &[f64], rounded: &mut [f64]) {
-        let depth = self.depth;
+    fn improve(&self, exact: &[f64], steps: &[f64], rounded: &mut [f64]) {
+        let depth = self.order.len();
         let row = |index: usize| &self.covariance[index * depth..][..depth];
+        let errors = rounded.iter().zip(steps).zip(exact);
+        let errors: Vec<f64> = errors.map(|((rounded, step), exact)| rounded * step - exact).collect();
         // Half the slope of the error along each weight.
-        let error: Vec<f64> = rounded.iter().zip(exact).map(|(rounded, exact)| rounded - exact).collect();
-        let dot = |index| row(index).iter().zip(&error).map(|(covariance, error)| covariance * error).sum();
+        let dot = |index| row(index).iter().zip(&errors).map(|(covariance, error)| covariance * error).sum();
         let mut slopes: Vec<f64> = (0..depth).map(dot).collect();
         for _ in 0..MOST_SWEEPS {
             let mut moved = false;
             for index in 0..depth {
-                let better = nearest(rounded[index] - slopes[index] / row(index)[index]);
-                let step = better - rounded[index];
-                if step != 0.0 {
+                let better = nearest(rounded[index] - slopes[index] / (row(index)[index] * steps[index]));
+                let by = (better - rounded[index]) * steps[index];
+                if by != 0.0 {
                     rounded[index] = better;
-                    slopes.iter_mut().zip(row(index)).for_each(|(slope, value)| *slope += step * value);
+                    slopes.iter_mut().zip(row(index)).for_each(|(slope, value)| *slope += by * value);
                     moved = true;
                 }
             }
@@ -159,7 +186,6 @@ fn transposed(matrix: &[f64], depth: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::{Compensation, Trust, cholesky, inverse};
-    use crate::calibrate::SecondMoments;
 
     #[test]
     fn a_matrix_times_its_inverse_is_one() {
@@ -177,13 +203,20 @@ mod tests {
     #[test]
     fn inputs_that_go_together_share_their_errors() {
         // Two inputs that are nearly the same: 0.4 and 0.4 are 0.8, for which one of them is rounded up.
-        let moments = SecondMoments { mean: vec![0.0; 2], covariance: vec![1.0, 0.99, 0.99, 1.0] };
-        let compensation = |moments| Compensation::new(moments, Trust::OfActivations);
-        let rounded = compensation(&moments).unwrap().round(&[0.4, 0.4], 1.0);
+        let compensation = |covariance| Compensation::new(covariance, &[(2, Trust::OfActivations)]);
+        let rounded = compensation(&[1.0, 0.99, 0.99, 1.0]).unwrap().round(&[0.4, 0.4], &[1.0, 1.0]);
         assert_eq!(rounded.iter().sum::<i8>(), 1, "{rounded:?}");
-        let apart = SecondMoments { mean: vec![0.0; 2], covariance: vec![1.0, 0.0, 0.0, 1.0] };
-        assert_eq!(compensation(&apart).unwrap().round(&[0.4, 0.4], 1.0), [0, 0]);
-        let nothing = SecondMoments { mean: vec![0.0; 2], covariance: vec![0.0; 4] };
-        assert!(compensation(&nothing).is_none());
+        assert_eq!(compensation(&[1.0, 0.0, 0.0, 1.0]).unwrap().round(&[0.4, 0.4], &[1.0, 1.0]), [0, 0]);
+        assert!(compensation(&[0.0; 4]).is_none());
+    }
+
+    #[test]
+    fn what_counts_most_is_made_up_for_by_the_others() {
+        // The second element counts most and its step is wide: the first, whose step is narrow, takes up what it is off.
+        let parts = [(1, Trust::OfActivations), (1, Trust::OfStates)];
+        let compensation = Compensation::new(&[1.0, 1.9, 1.9, 4.0], &parts).unwrap();
+        let [fine, coarse] = compensation.round(&[0.0, 0.4], &[0.01, 1.0])[..] else { panic!("two weights") };
+        assert_eq!(coarse, 0);
+        assert!((70..=84).contains(&fine), "{fine}");
     }
 }

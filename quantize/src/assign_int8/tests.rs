@@ -1,5 +1,6 @@
 //! Assignments of small graphs, and what they compute.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use edgepkg_format::DType;
@@ -222,6 +223,7 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
         means: vec![None; 2],
         states: vec![None; 2],
         moments: vec![None; 2],
+        steps: BTreeMap::new(),
         lattices: vec![None],
         graph: builder.0,
     };
@@ -238,6 +240,7 @@ fn refuses_weights_that_vary_or_are_not_numbers() {
         means: vec![None; 3],
         states: vec![None; 3],
         moments: vec![None; 3],
+        steps: BTreeMap::new(),
         lattices: vec![None],
         graph: builder.0,
     };

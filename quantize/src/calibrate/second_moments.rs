@@ -1,11 +1,11 @@
 //! How the elements that enter a product of matrices go together over the samples.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::CalibratedGraph;
-use crate::graph::{FloatGraph, Op, Recurrent, Tensor, TensorId};
-use crate::interpret::Interpreter;
+use crate::graph::{FloatGraph, Node, Op, Tensor, TensorId};
+use crate::interpret::{Interpreter, Step, Trace};
 use crate::samples::Samples;
 
 /// Rows with more elements are left out: their moments would take more memory and time than they are worth.
@@ -13,6 +13,9 @@ const GREATEST_DEPTH: usize = 1024;
 
 /// Fewer rows show how they go together themselves, and little of others.
 const FEWEST_ROWS: usize = 100;
+
+/// About so many steps of a recurrent layer are looked at.
+const MOST_STEPS: usize = 4096;
 
 /// Mean and covariance of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,51 +69,63 @@ impl Sums {
     }
 }
 
-/// Runs `samples` once more and adds the moments of what fully connected and recurrent layers read.
+/// Runs `samples` once more and adds the moments of what fully connected layers read, and the steps of recurrent ones.
 pub fn add_second_moments(calibrated: &mut CalibratedGraph, samples: &Samples) {
     let graph = &calibrated.graph;
-    let mut sums: HashMap<TensorId, Sums> =
-        depths(graph).into_iter().map(|(id, depth)| (id, Sums::new(depth))).collect();
-    let mut states: HashMap<TensorId, Sums> = HashMap::new();
-    for (id, depth) in depths_of_states(graph) {
-        states.insert(id, Sums::new(depth));
-    }
+    let mut sums: HashMap<TensorId, Sums> = depths(graph).map(|(id, depth)| (id, Sums::new(depth))).collect();
+    let mut steps: BTreeMap<TensorId, Choice> = BTreeMap::new();
     let interpreter = Interpreter::new(graph);
     let mut kept = interpreter.initial();
     for (index, inputs) in samples.iter().enumerate() {
         if samples.starts_anew(index) {
             kept = interpreter.initial();
         }
-        let add_to = |sums: &mut HashMap<TensorId, Sums>, id: TensorId, values: &[f32]| {
+        let observer = |id: TensorId, values: &[f32]| {
             if let Some(sums) = sums.get_mut(&id) {
                 sums.add(values);
             }
         };
-        let observer = |id: TensorId, values: &[f32]| add_to(&mut sums, id, values);
-        let within = |id: TensorId, values: &[f32]| add_to(&mut states, id, values);
+        let within = |node: &Node, trace: Trace| {
+            let of_all = trace.steps.len() * samples.count();
+            steps.entry(node.output()).or_insert_with(|| Choice::of(of_all)).add(trace.steps);
+        };
         interpreter.run_after(&mut kept, &inputs, observer, within);
     }
-    let all = sums.into_iter().chain(states);
     let moments: HashMap<TensorId, Arc<SecondMoments>> =
-        all.filter_map(|(id, sums)| Some((id, Arc::new(sums.moments()?)))).collect();
+        sums.into_iter().filter_map(|(id, sums)| Some((id, Arc::new(sums.moments()?)))).collect();
     let count = graph.tensors.len();
     calibrated.moments = (0..count).map(|index| moments.get(&TensorId(index)).cloned()).collect();
+    let enough = steps.into_iter().filter(|(_, choice)| choice.chosen.len() >= FEWEST_ROWS);
+    calibrated.steps = enough.map(|(id, choice)| (id, choice.chosen.into())).collect();
 }
 
-/// What layers read, with the elements of its rows.
-fn depths(graph: &FloatGraph) -> Vec<(TensorId, usize)> {
-    let of = |position: usize, inputs: &[TensorId]| (inputs[0], graph.tensor(inputs[position]).shape()[1]);
-    let layers = graph.nodes.iter().filter_map(|node| match node.op {
-        Op::FullyConnected { .. } => Some(of(1, &node.inputs)),
-        Op::Recurrent(_) => Some(of(Recurrent::INPUT_WEIGHTS, &node.inputs)),
-        _ => None,
-    });
-    layers.filter(|&(_, depth)| depth <= GREATEST_DEPTH).collect()
+/// What fully connected layers read, with the elements of its rows.
+fn depths(graph: &FloatGraph) -> impl Iterator<Item = (TensorId, usize)> {
+    let layers = graph.nodes.iter().filter(|node| matches!(node.op, Op::FullyConnected { .. }));
+    let of = |node: &Node| (node.inputs[0], graph.tensor(node.inputs[1]).shape()[1]);
+    layers.map(of).filter(|&(_, depth)| depth <= GREATEST_DEPTH)
 }
 
-/// What recurrent layers start with, with their units.
-fn depths_of_states(graph: &FloatGraph) -> Vec<(TensorId, usize)> {
-    let layers = graph.nodes.iter().filter(|node| matches!(node.op, Op::Recurrent(_)));
-    let hidden = layers.map(|node| node.inputs[Recurrent::HIDDEN]);
-    hidden.map(|id| (id, graph.tensor(id).shape()[1])).filter(|&(_, depth)| depth <= GREATEST_DEPTH).collect()
+/// Steps of a recurrent layer, about as many as are wanted, from all of its sequences.
+struct Choice {
+    seen: u64,
+    /// One of so many is chosen.
+    of: u64,
+    chosen: Vec<Step>,
+}
+
+impl Choice {
+    fn of(all: usize) -> Self {
+        Self { seen: 0, of: all.div_ceil(MOST_STEPS) as u64, chosen: Vec::new() }
+    }
+
+    fn add(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            // Multiples of the golden ratio meet no rhythm that sequences may have.
+            if (self.seen.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).is_multiple_of(self.of) {
+                self.chosen.push(step);
+            }
+            self.seen += 1;
+        }
+    }
 }
