@@ -86,6 +86,8 @@ impl Channels {
                 | Op::CumulativeSum { .. }
                 | Op::BatchMatMul { .. }
                 | Op::ArgExtreme { .. }
+                | Op::Compare { .. }
+                | Op::Select
                 | Op::Gather { .. }
                 | Op::NonMaxSuppression(_) => false,
                 _ => graph.tensor(node.inputs[0]).shape() == graph.tensor(to).shape(),
@@ -160,6 +162,8 @@ impl Channels {
             | Op::LogSoftmax
             | Op::TransposeConv2d(_)
             | Op::BatchMatMul { .. }
+            | Op::Compare { .. }
+            | Op::Select
             | Op::CumulativeSum { .. }
             | Op::ArgExtreme { .. }
             | Op::Gather { .. }

@@ -5,6 +5,7 @@
 //! the operator, never in a tensor.
 
 mod indices;
+mod of_two;
 mod recurrent;
 mod stateful;
 mod suppression;
@@ -14,8 +15,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use edgepkg_format::DType;
-pub use edgepkg_format::plan::{BinaryFunction, Direction, Extreme, Rounding, Running};
+pub use edgepkg_format::plan::{Direction, Extreme, Rounding, Running};
 pub use indices::MAX_INDEXED_ELEMENTS;
+pub use of_two::{BinaryFunction, Comparison, Precision};
 pub use recurrent::{Recurrent, RecurrentCell, Shown, Start};
 use serde::{Deserialize, Serialize};
 pub use stateful::{LSTM_GATES, SequenceOrder, Stateful};
@@ -354,6 +356,15 @@ pub enum Op {
         /// Fused into it.
         activation: Activation,
     },
+    /// `[a, b]`, broadcast as NumPy does: 1 where they compare so, else 0.
+    Compare {
+        /// How they compare.
+        comparison: Comparison,
+        /// How finely.
+        precision: Precision,
+    },
+    /// `[condition, a, b]`, broadcast as NumPy does: `b`'s element where the condition is 0, else `a`'s.
+    Select,
     /// `[x]`, over `axes` (ascending, each once), as [`Op::Mean`].
     Sum {
         /// Dimensions summed over.
@@ -541,6 +552,11 @@ impl Op {
         matches!(self, Op::ArgExtreme { .. } | Op::NonMaxSuppression(_))
     }
 
+    /// Whether its output is 0 or 1 throughout.
+    pub fn writes_truths(&self) -> bool {
+        matches!(self, Op::Compare { .. })
+    }
+
     /// Whether it is computed of int16, too.
     pub fn has_int16(&self) -> bool {
         matches!(
@@ -555,6 +571,8 @@ impl Op {
                 | Op::Mean { .. }
                 | Op::Sum { .. }
                 | Op::Binary { .. }
+                | Op::Compare { .. }
+                | Op::Select
                 | Op::BatchMatMul { .. }
                 | Op::TransposeConv2d(_)
                 | Op::Softmax { .. }
@@ -604,13 +622,9 @@ impl Op {
             Op::Transpose { .. } => "Transpose",
             Op::Slice { .. } => "Slice",
             Op::Take { .. } => "Take",
-            Op::Binary { function, .. } => match function {
-                BinaryFunction::Subtract => "Sub",
-                BinaryFunction::SquaredDifference => "SquaredDifference",
-                BinaryFunction::Maximum => "Maximum",
-                BinaryFunction::Minimum => "Minimum",
-                BinaryFunction::ParametricRelu => "PRelu",
-            },
+            Op::Binary { function, .. } => function.name(),
+            Op::Compare { comparison, .. } => comparison.name(),
+            Op::Select => "Select",
             Op::Sum { .. } => "Sum",
             Op::LogSoftmax => "LogSoftmax",
             Op::ResizeBilinear(_) => "ResizeBilinear",

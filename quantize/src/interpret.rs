@@ -21,7 +21,7 @@ use convolution::{PackedWeights, convolve, convolve_depthwise};
 use recurrent::{Layer, State};
 pub use recurrent::{Step, Trace};
 
-use crate::graph::{FloatGraph, Node, Op, Recurrent, Stateful, Tensor, TensorId};
+use crate::graph::{Activation, FloatGraph, Node, Op, Recurrent, Stateful, Tensor, TensorId};
 
 /// A float graph made ready to run: weights repacked, lifetimes known.
 pub struct Interpreter<'a> {
@@ -211,7 +211,7 @@ impl<'a> Interpreter<'a> {
             Op::Tanh => elementwise::unary(view(0), output, libm::tanhf),
             Op::Relu => elementwise::unary(view(0), output, |x| if x < 0.0 { 0.0 } else { x }),
             Op::Relu6 => {
-                let clamp = elementwise::Clamp::new(crate::graph::Activation::RELU6);
+                let clamp = elementwise::Clamp::new(Activation::RELU6);
                 elementwise::unary(view(0), output, |x| clamp.apply(x));
             }
             Op::Clamp(activation) => {
@@ -243,6 +243,17 @@ impl<'a> Interpreter<'a> {
                 *activation,
                 elementwise::function_of_two(*function),
             ),
+            Op::Compare { comparison, .. } => elementwise::binary(
+                (in_shape(0), view(0)),
+                (in_shape(1), view(1)),
+                (out_shape, output),
+                Activation::NONE,
+                |a, b| if comparison.holds(a, b) { 1.0 } else { 0.0 },
+            ),
+            Op::Select => {
+                let operands = [0, 1, 2].map(|position| (in_shape(position), view(position)));
+                elementwise::select(operands, (out_shape, output));
+            }
             Op::Sum { axes } => pooling::sum(axes, in_shape(0), view(0), output),
             Op::LogSoftmax => {
                 let depth = *out_shape.last().expect("softmax has a last dimension");

@@ -278,6 +278,8 @@ impl<'g> Lowering<'g> {
             Op::Take { axis, indices } => self.take(node, *axis, indices),
             Op::Gather { axis, batch_dimensions } => self.gather(node, *axis, *batch_dimensions),
             Op::Binary { function, activation } => self.binary(node, *function, activation),
+            Op::Compare { comparison, precision } => self.compare(node, *comparison, *precision),
+            Op::Select => self.select(node),
             Op::Sum { axes } => self.sum(node, axes),
             Op::LogSoftmax => self.log_softmax(node),
             Op::ResizeBilinear(sampling) => self.resize_bilinear(node, *sampling),

@@ -609,6 +609,27 @@ records! {
         extreme: Extreme,
     }
 
+    /// Elements of one tensor or the other, with broadcasting. Elements wider than a byte are a dimension of their own,
+    /// along which the condition is broadcast.
+    Select = 25 {
+        /// The first byte of each condition counts: 0 takes `b`'s element, anything else `a`'s.
+        condition: TensorRef,
+        /// The first byte read.
+        a: TensorRef,
+        /// The first byte read.
+        b: TensorRef,
+        /// Dense, shape `dims`.
+        output: TensorRef,
+        /// Extents in bytes.
+        dims: Dims,
+        /// Bytes between conditions; 0 where they are broadcast.
+        condition_strides: Dims,
+        /// Bytes between neighbours in `a`; 0 where it is broadcast.
+        a_strides: Dims,
+        /// Bytes between neighbours in `b`; 0 where it is broadcast.
+        b_strides: Dims,
+    }
+
     /// Of each class the boxes with the best scores, without those that overlap a better one.
     NonMaxSuppression = 30 {
         /// int8 or int16, `[batches, count, 4]`.

@@ -7,8 +7,8 @@ use edgepkg_format::plan::{
     FullyConnected, GateScales, Gather, Image, Interpolate16, LeakyRelu16, LogSoftmax, Lookup, Lstm,
     MaxPool2d, Mean, Mul, NonMaxSuppression, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected,
     PackedRounding, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Recurrent, RecurrentCell,
-    Requantize, ResizeBilinear, Rounding, Running, Scale, SequenceOrder, Shown, Sigmoid, Sigmoid16, Softmax,
-    Softmax16, StridedCopy, Svdf, TransposeConv2d, Traversal, WideChannelParameters, Window,
+    Requantize, ResizeBilinear, Rounding, Running, Scale, Select, SequenceOrder, Shown, Sigmoid, Sigmoid16,
+    Softmax, Softmax16, StridedCopy, Svdf, TransposeConv2d, Traversal, WideChannelParameters, Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -413,10 +413,10 @@ fn binary() {
         clamp: clamp(35),
         rounding: Rounding::Once,
     };
-    let function = Choice { at: 24, value: 3, count: 5 };
+    let function = Choice { at: 24, value: 3, count: 9 };
     let rounding = Choice { at: 37, value: 1, count: 2 };
     check_with_choices(record, 18, 38, &[0, 2, 4], &[function, rounding]);
-    let choices = [Choice { at: 24, value: 3, count: 5 }, Choice { at: 37, value: 1, count: 2 }];
+    let choices = [Choice { at: 24, value: 3, count: 9 }, Choice { at: 37, value: 1, count: 2 }];
     check_with_choices(Record::Binary16(record), 55, 38, &[0, 2, 4], &choices);
 }
 
@@ -527,6 +527,21 @@ fn arg_extreme() {
         extreme: Extreme::Least,
     };
     check_with_choices(record, 24, 8, &[0, 2], &[Choice { at: 7, value: 1, count: 4 }]);
+}
+
+#[test]
+fn select() {
+    let record = Select {
+        condition: tensor(0),
+        a: tensor(2),
+        b: tensor(4),
+        output: tensor(6),
+        dims: dims(8),
+        condition_strides: dims(14),
+        a_strides: dims(20),
+        b_strides: dims(26),
+    };
+    check(record, 25, 32, &[0, 2, 4, 6]);
 }
 
 #[test]
@@ -681,7 +696,7 @@ fn kinds_of_int16_have_the_fields_of_those_of_int8() {
 fn every_kind_is_known_by_its_code_and_specified() {
     let mut codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
     codes.sort_unstable();
-    assert_eq!(codes, (1..=24).chain([30]).chain(40..=55).chain([60]).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=25).chain([30]).chain(40..=55).chain([60]).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
     assert_eq!(
         SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),

@@ -32,7 +32,7 @@ use crate::reference::log_softmax::log_softmax_i8;
 use crate::reference::lookup::lookup_i8;
 use crate::reference::lstm::{Weights, lstm};
 use crate::reference::mean::{mean_i8, mean_i16};
-use crate::reference::movement::{fill_i8, strided_copy};
+use crate::reference::movement::{fill_i8, select, strided_copy};
 use crate::reference::non_max_suppression::non_max_suppression;
 #[cfg(not(dsp))]
 use crate::reference::pool2d::average_pool2d_i8;
@@ -100,6 +100,7 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         (Record::BatchMatMul(op), &[a, b]) => batch_mat_mul_i8(op, a, b, output),
         (Record::CumulativeSum(op), &[input]) => cumulative_sum_i8(op, input, output),
         (Record::ArgExtreme(op), &[input]) => arg_extreme_i8(op, input, output),
+        (Record::Select(op), &[condition, a, b]) => select(op, condition, a, b, output),
         (Record::NonMaxSuppression(op), &[boxes, scores]) => non_max_suppression(op, boxes, scores, output),
         (Record::Conv2d16(op), &[input, View::Const(weights), View::Const(channels)]) => {
             conv2d_i16(op, input.elements(), weights, cast_slice(channels), i16::cells(output));

@@ -86,11 +86,92 @@ fn functions_of_two() {
                     BinaryFunction::Minimum => scaled_x.min(scaled_y) * real(output_scale),
                     BinaryFunction::ParametricRelu if x >= 0.0 => scaled_x,
                     BinaryFunction::ParametricRelu => x * y * real(op.b_scale),
+                    _ => unreachable!("not one of these"),
                 };
                 value + f64::from(op.output_zero_point)
             })
             .collect();
         check_near(&record, &[a, b], &expected, 2.0);
+    }
+}
+
+/// A function, and whether it holds of two reals.
+type Comparison = (BinaryFunction, fn(f64, f64) -> bool);
+
+#[test]
+fn comparisons_are_of_the_reals_in_256ths() {
+    let mut random = Random(19);
+    let compared: [Comparison; 4] = [
+        (BinaryFunction::Equal, |x, y| x == y),
+        (BinaryFunction::NotEqual, |x, y| x != y),
+        (BinaryFunction::Greater, |x, y| x > y),
+        (BinaryFunction::GreaterOrEqual, |x, y| x >= y),
+    ];
+    for round in 0..100 {
+        let (function, holds) = compared[round % compared.len()];
+        let dims = random.dims();
+        let one = Scale { multiplier: 1 << 30, shift: 1 };
+        // Powers of two, of which no product is rounded.
+        let scale =
+            |random: &mut Random| Scale { multiplier: 1 << 30, shift: random.one_of(&[-3, -1, 0, 1]) };
+        let op = Binary {
+            a: arena(DType::Int8),
+            b: arena(DType::Int8),
+            output: arena(DType::Int8),
+            dims,
+            a_strides: dense(&dims),
+            b_strides: dense(&dims),
+            function,
+            a_zero_point: random.zero_point(),
+            b_zero_point: random.zero_point(),
+            left_shift: 8,
+            a_scale: scale(&mut random),
+            b_scale: scale(&mut random),
+            output_scale: one,
+            output_zero_point: 0,
+            clamp: INT8,
+            rounding: random.one_of(&Rounding::ALL),
+        };
+        let record = Record::from(op);
+        let (sizes, length) = lengths(&record);
+        let [a, b] = [sizes[0], sizes[1]].map(|bytes| random.bytes(bytes));
+        let real_of =
+            |q: i8, zero_point: i32, scale: Scale| f64::from(i32::from(q) - zero_point) * real(scale);
+        let expected: Vec<f64> = (0..length)
+            .map(|at| {
+                let x = real_of(a[at], op.a_zero_point, op.a_scale);
+                let y = real_of(b[at], op.b_zero_point, op.b_scale);
+                if holds(x, y) { 1.0 } else { 0.0 }
+            })
+            .collect();
+        check_near(&record, &[a, b], &expected, 0.0);
+    }
+}
+
+#[test]
+fn selections_take_an_element_of_either() {
+    let mut random = Random(20);
+    for _ in 0..100 {
+        let dims = random.dims();
+        let strides = |random: &mut Random| if random.one_of(&[true, false]) { dense(&dims) } else { [0; 6] };
+        let op = Select {
+            condition: arena(DType::Int8),
+            a: arena(DType::Int8),
+            b: arena(DType::Int8),
+            output: arena(DType::Int8),
+            dims,
+            condition_strides: strides(&mut random),
+            a_strides: strides(&mut random),
+            b_strides: strides(&mut random),
+        };
+        let record = Record::from(op);
+        let (sizes, length) = lengths(&record);
+        let condition: Vec<i8> = (0..sizes[0]).map(|_| random.one_of(&[0, 0, 1, 1, -128])).collect();
+        let [a, b] = [sizes[1], sizes[2]].map(|bytes| random.bytes(bytes));
+        let of = |values: &[i8], at: usize| values[if values.len() == 1 { 0 } else { at }];
+        let taken = |at| if of(&condition, at) != 0 { of(&a, at) } else { of(&b, at) };
+        let expected: Vec<f64> = (0..length).map(|at| taken(at).into()).collect();
+        check_near(&record, &[condition.clone(), a.clone(), b.clone()], &expected, 0.0);
     }
 }
 

@@ -206,6 +206,10 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
                     BinaryFunction::Maximum,
                     BinaryFunction::Minimum,
                     BinaryFunction::ParametricRelu,
+                    BinaryFunction::Equal,
+                    BinaryFunction::NotEqual,
+                    BinaryFunction::Greater,
+                    BinaryFunction::GreaterOrEqual,
                 ]),
                 a_zero_point: random.word(),
                 b_zero_point: random.word(),
@@ -219,6 +223,17 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             };
             if kind == OperatorKind::Binary { op.into() } else { Record::Binary16(op) }
         }
+        OperatorKind::Select => Select {
+            condition: input,
+            a: input,
+            b: input,
+            output,
+            dims,
+            condition_strides: any_strides(random),
+            a_strides: any_strides(random),
+            b_strides: any_strides(random),
+        }
+        .into(),
         OperatorKind::LogSoftmax => LogSoftmax {
             input,
             output,

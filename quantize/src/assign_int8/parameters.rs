@@ -42,6 +42,7 @@ pub(super) fn of_state(range: Range) -> Quantization {
 pub(super) fn prescribed_int16(op: &Op) -> Option<Quantization> {
     match op {
         Op::Softmax { .. } | Op::Logistic | Op::Tanh => Some(Quantization::per_tensor(1.0 / 32_768.0, 0)),
+        op if op.writes_truths() => Some(truths()),
         _ => None,
     }
 }
@@ -52,6 +53,7 @@ pub(crate) fn prescribed(op: &Op) -> Option<Quantization> {
         Op::Softmax { .. } | Op::Logistic => Some(Quantization::per_tensor(1.0 / 256.0, -128)),
         Op::LogSoftmax => Some(Quantization::per_tensor(1.0 / 16.0, 127)),
         op if op.writes_indices() => Some(indices()),
+        op if op.writes_truths() => Some(truths()),
         Op::Tanh => Some(Quantization::per_tensor(1.0 / 128.0, 0)),
         _ => None,
     }
@@ -60,6 +62,22 @@ pub(crate) fn prescribed(op: &Op) -> Option<Quantization> {
 /// What indices stand for: themselves.
 pub(super) fn indices() -> Quantization {
     Quantization::per_tensor(1.0, 0)
+}
+
+/// What 0 and 1 stand for where they say what is: themselves.
+pub(super) fn truths() -> Quantization {
+    Quantization::per_tensor(1.0, 0)
+}
+
+/// Whether `values` are integers of `dtype` in `quantization`, to a thousandth of a step.
+pub(super) fn holds_exactly(quantization: &Quantization, dtype: DType, values: &[f32]) -> bool {
+    let Clamp { min, max } = type_range(dtype);
+    values.iter().all(|&value| {
+        let steps = f64::from(value) / f64::from(quantization.scale());
+        let nearest = steps.round();
+        let raw = nearest + f64::from(quantization.zero_point());
+        (steps - nearest).abs() < 1e-3 && raw >= f64::from(min) && raw <= f64::from(max)
+    })
 }
 
 /// int8 over `range` and its negatives, with zero point 0.

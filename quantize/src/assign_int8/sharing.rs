@@ -3,10 +3,10 @@
 use edgepkg_format::DType;
 
 use super::int16_layers::Widths;
-use super::masked::unmasked;
+use super::masked::{narrow_selected, unmasked};
 use super::parameters::{
-    indices, of_lattice, of_range, of_range_int16, of_state, prescribed, prescribed_int16, range_of,
-    symmetric,
+    holds_exactly, indices, of_lattice, of_range, of_range_int16, of_state, prescribed, prescribed_int16,
+    range_of, symmetric, truths,
 };
 use crate::calibrate::{CalibratedGraph, Range};
 use crate::graph::{
@@ -31,6 +31,7 @@ pub(super) struct Shared {
 pub(super) fn share(widths: &Widths) -> Shared {
     let calibrated = &widths.graph;
     let mut sharing = Sharing::new(widths);
+    narrow_selected(&calibrated.graph, &mut sharing.ranges);
     sharing.narrow(&calibrated.graph);
     for node in &calibrated.graph.nodes {
         sharing.node(&calibrated.graph, node.clone());
@@ -151,13 +152,29 @@ impl Sharing {
             Op::ResizeBilinear(_) => self.tie(node.inputs[0], node.output()),
             Op::Concat { .. }
             | Op::Binary { function: BinaryFunction::Maximum | BinaryFunction::Minimum, .. } => {
-                for position in 0..node.inputs.len() {
-                    let input = node.inputs[position];
-                    if self.must_stay_apart(graph, &node, input) {
-                        node.inputs[position] = self.requantized(&node, input);
-                    }
-                }
+                let joint = self.ranges[node.output().0];
+                self.join(graph, &mut node, 0, joint);
                 for &input in &node.inputs {
+                    self.tie(input, node.output());
+                }
+            }
+            Op::Compare { .. } => {
+                let ranges = node.inputs.iter().filter_map(|input| self.ranges[input.0]);
+                let joint = ranges.reduce(Range::union);
+                self.join(graph, &mut node, 0, joint);
+                self.tie(node.inputs[0], node.inputs[1]);
+                self.prescribed[node.output().0] = Some(truths());
+            }
+            Op::Select => {
+                let condition = self.root(node.inputs[0]);
+                if self.prescribed[condition].as_ref().is_some_and(|other| *other != truths()) {
+                    node.inputs[0] = self.requantized(&node, node.inputs[0]);
+                }
+                let condition = self.root(node.inputs[0]);
+                self.prescribed[condition] = Some(truths());
+                let joint = self.ranges[node.output().0];
+                self.join(graph, &mut node, 1, joint);
+                for &input in &node.inputs[1..] {
                     self.tie(input, node.output());
                 }
             }
@@ -188,14 +205,36 @@ impl Sharing {
         [first, all].into_iter().flatten().fold(within_one, Range::union)
     }
 
-    /// Whether `input` cannot take the scale of a concatenation, or would lose by it.
-    fn must_stay_apart(&self, graph: &FloatGraph, concat: &Node, input: TensorId) -> bool {
-        let root = self.root(input);
-        if self.prescribed[root].is_some() {
-            let alike = |other: &TensorId| self.prescribed[self.root(*other)] == self.prescribed[root];
-            return !concat.inputs.iter().all(alike);
+    /// Puts requantizes before the inputs of `node` from `first` on that cannot have one scale, which holds `joint`, or
+    /// would lose by it.
+    fn join(&mut self, graph: &FloatGraph, node: &mut Node, first: usize, joint: Option<Range>) {
+        for position in first..node.inputs.len() {
+            let input = node.inputs[position];
+            if self.must_stay_apart(graph, &node.inputs[first..], joint, input) {
+                node.inputs[position] = self.requantized(node, input);
+            }
         }
-        let coarsening = match (self.ranges[input.0], self.ranges[concat.output().0]) {
+    }
+
+    /// Whether `input` cannot take the scale of all `inputs`, which holds `joint`, or would lose by it.
+    fn must_stay_apart(
+        &self,
+        graph: &FloatGraph,
+        inputs: &[TensorId],
+        joint: Option<Range>,
+        input: TensorId,
+    ) -> bool {
+        let root = self.root(input);
+        if let Some(prescribed) = &self.prescribed[root] {
+            let alike =
+                |other: &TensorId| match (&self.prescribed[self.root(*other)], &graph_data(graph, *other)) {
+                    (Some(theirs), _) => theirs == prescribed,
+                    (None, Some(values)) => holds_exactly(prescribed, self.dtypes[root], values),
+                    (None, None) => false,
+                };
+            return !inputs.iter().all(alike);
+        }
+        let coarsening = match (self.ranges[input.0], joint) {
             (Some(own), Some(joint)) => of_range(joint.union(own)).scale() / of_range(own).scale(),
             _ => 1.0,
         };
@@ -308,6 +347,11 @@ fn widen(groups: &mut [Quantization], roots: &[usize], nodes: &[Node], dtypes: &
             *group = Quantization::per_tensor(least, group.zero_point());
         }
     }
+}
+
+/// The values of a constant that `graph` has; `None` of what it does not.
+fn graph_data(graph: &FloatGraph, id: TensorId) -> Option<&[f32]> {
+    graph.tensors.get(id.0)?.data.as_deref()
 }
 
 /// How often `id` is read.

@@ -8,8 +8,9 @@ use edgepkg_format::DType;
 use super::{AssignError, Assigned, BiasCorrection, Int16Layers, assign_int8};
 use crate::calibrate::{CalibratedGraph, Calibrator, calibrate};
 use crate::graph::{
-    Activation, BinaryFunction, Conv, Direction, Extreme, FloatGraph, FloatTensor, MatrixLayout, Node, Op,
-    Padding, Pool, Quantization, QuantizedTensor, Rounding, Running, Sampling, TensorId, UnaryFunction,
+    Activation, BinaryFunction, Comparison, Conv, Direction, Extreme, FloatGraph, FloatTensor, MatrixLayout,
+    Node, Op, Padding, Pool, Precision, Quantization, QuantizedTensor, Rounding, Running, Sampling, TensorId,
+    UnaryFunction,
 };
 use crate::samples::{Array, Samples};
 use crate::score::{Layers, Score, score};
@@ -383,5 +384,48 @@ fn places_of_extremes_are_indices() {
         assert_eq!(quantized(&assigned, y).dtype, DType::Int32);
         let score = compare(&calibrated, &assigned, &samples, &[]);
         assert_eq!(score.worst_output_decibels(), f64::INFINITY, "{extreme:?}");
+    }
+}
+
+#[test]
+fn comparisons_and_selections_do_what_their_float_ones_do() {
+    for layers in [Int16Layers::None, Int16Layers::All] {
+        for (comparison, precision) in [
+            (Comparison::Greater, Precision::Exact),
+            (Comparison::GreaterOrEqual, Precision::Exact),
+            (Comparison::NotEqual, Precision::Exact),
+            (Comparison::Greater, Precision::In256ths),
+        ] {
+            let (mut builder, x) = Builder::new(&[1, 4, 4, 2]);
+            let negative = builder.node("negative", Op::Unary(UnaryFunction::Neg), &[x], &[1, 4, 4, 2]);
+            let bound = builder.constant(&[2], &[0.25, -0.5]);
+            let op = Op::Compare { comparison, precision };
+            let truths = builder.node("truths", op, &[x, bound], &[1, 4, 4, 2]);
+            let y = builder.node("y", Op::Select, &[truths, x, negative], &[1, 4, 4, 2]);
+            let (calibrated, samples) = builder.calibrate(&[y, truths], &noise(32 * 20));
+            let assigned = assign_with(&calibrated, &layers).unwrap();
+            let score = compare(&calibrated, &assigned, &samples, &[]);
+            // Values within half a step of a bound are on either side of it.
+            let is_fine = layers == Int16Layers::All && precision == Precision::Exact;
+            let least = if is_fine { 60.0 } else { 20.0 };
+            for output in &score.outputs {
+                assert!(output.decibels() > least, "{comparison:?}, {layers:?}: {} dB", output.decibels());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mask_of_the_least_float_leaves_the_scores_their_steps() {
+    for layers in [Int16Layers::None, Int16Layers::All] {
+        let (mut builder, x) = Builder::new(&[1, 4, 8]);
+        let condition: Vec<f32> = (0..32).map(|at| if at % 8 <= at / 8 { 1.0 } else { 0.0 }).collect();
+        let (condition, least) = (builder.constant(&[4, 8], &condition), builder.constant(&[1], &[f32::MIN]));
+        let masked = builder.node("masked", Op::Select, &[condition, x, least], &[1, 4, 8]);
+        let y = builder.node("y", Op::Softmax { beta: 1.0 }, &[masked], &[1, 4, 8]);
+        let scores: Vec<f32> = noise(32 * 20).into_iter().map(|value| 4.0 * value).collect();
+        let (calibrated, samples) = builder.calibrate(&[y], &scores);
+        let score = compare(&calibrated, &assign_with(&calibrated, &layers).unwrap(), &samples, &[]);
+        assert!(score.worst_output_decibels() > 30.0, "{layers:?}: {} dB", score.worst_output_decibels());
     }
 }

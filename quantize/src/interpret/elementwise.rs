@@ -59,6 +59,18 @@ pub(super) fn binary(
     });
 }
 
+/// `condition != 0 ? a : b`; shapes are broadcast as NumPy does.
+pub(super) fn select(operands: [(&[usize], &[f32]); 3], (shape, output): (&[usize], &mut [f32])) {
+    let [condition, a, b] = operands.map(|(from, values)| {
+        let (strides, mut all) = (broadcast(from, shape), Vec::with_capacity(output.len()));
+        for_each_offset(shape, (0, &strides), (0, &strides), |at, _| all.push(values[at]));
+        all
+    });
+    for (((y, &condition), &a), &b) in output.iter_mut().zip(&condition).zip(&a).zip(&b) {
+        *y = if condition != 0.0 { a } else { b };
+    }
+}
+
 /// The float function that [`crate::graph::Op::Binary`] names.
 pub(super) fn function_of_two(function: BinaryFunction) -> fn(f32, f32) -> f32 {
     match function {

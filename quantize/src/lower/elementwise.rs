@@ -1,11 +1,11 @@
 //! Functions of two elements, with broadcasting.
 
-use edgepkg_format::plan::{Add, Binary, BinaryFunction, Mul};
+use edgepkg_format::plan::{self, Add, Binary, Mul};
 use edgepkg_format::{DType, Record, TensorRef};
 
 use super::layout::{Views, broadcast_strides, dense_strides};
 use super::{Lowering, NodeError, NodeResult};
-use crate::graph::{Activation, Node, Quantization};
+use crate::graph::{Activation, BinaryFunction, Comparison, Node, Precision, Quantization};
 use crate::multiplier::{self, AddScales, activation_range};
 
 /// The operands of a binary operator and how they are walked through: views of `a`, `b` and the output.
@@ -130,7 +130,7 @@ impl Lowering<'_> {
             dims: operands.views.dims(),
             a_strides: operands.views.strides(0),
             b_strides: operands.views.strides(1),
-            function,
+            function: function_of(function),
             a_zero_point: zero_point(a),
             b_zero_point: zero_point(b),
             left_shift: scales.left_shift,
@@ -139,6 +139,55 @@ impl Lowering<'_> {
             output_scale: scales.output,
             output_zero_point: zero_point(&y.quantization),
             clamp: activation_range(activation, &y.quantization, y.dtype),
+            rounding: self.graph.rounding,
+        };
+        match y.dtype {
+            DType::Int16 => self.push(Record::Binary16(record)),
+            _ => self.push(record),
+        }
+        Ok(())
+    }
+
+    /// Whether two elements compare so: 1 or 0.
+    pub(super) fn compare(
+        &mut self,
+        node: &Node,
+        comparison: Comparison,
+        precision: Precision,
+    ) -> NodeResult {
+        let [a, b] = [0, 1].map(|index| &self.tensor(node.inputs[index]).quantization);
+        let y = self.tensor(node.output());
+        let one = multiplier::quantize_multiplier(1.0)?;
+        let (left_shift, scales, zero_points) = match precision {
+            Precision::Exact => (0, [one; 2], [0; 2]),
+            Precision::In256ths => {
+                let [a_scale, b_scale] =
+                    [a, b].map(|of| multiplier::quantize_multiplier(f64::from(of.scale())));
+                (COMPARED_BITS, [a_scale?, b_scale?], [a, b].map(Quantization::zero_point))
+            }
+        };
+        let operands = self.operands(node)?;
+        let record = Binary {
+            a: operands.a,
+            b: operands.b,
+            output: operands.output,
+            dims: operands.views.dims(),
+            a_strides: operands.views.strides(0),
+            b_strides: operands.views.strides(1),
+            function: match comparison {
+                Comparison::Equal => plan::BinaryFunction::Equal,
+                Comparison::NotEqual => plan::BinaryFunction::NotEqual,
+                Comparison::Greater => plan::BinaryFunction::Greater,
+                Comparison::GreaterOrEqual => plan::BinaryFunction::GreaterOrEqual,
+            },
+            a_zero_point: zero_points[0],
+            b_zero_point: zero_points[1],
+            left_shift,
+            a_scale: scales[0],
+            b_scale: scales[1],
+            output_scale: one,
+            output_zero_point: 0,
+            clamp: multiplier::type_range(y.dtype),
             rounding: self.graph.rounding,
         };
         match y.dtype {
@@ -158,5 +207,19 @@ impl Lowering<'_> {
             output: self.allocate(node.output())?,
             views: Views::new(shape, [&a, &b, &dense_strides(shape)]),
         })
+    }
+}
+
+/// Bits behind the point of reals that are compared.
+const COMPARED_BITS: u32 = 8;
+
+/// The function as records have it.
+fn function_of(function: BinaryFunction) -> plan::BinaryFunction {
+    match function {
+        BinaryFunction::Subtract => plan::BinaryFunction::Subtract,
+        BinaryFunction::SquaredDifference => plan::BinaryFunction::SquaredDifference,
+        BinaryFunction::Maximum => plan::BinaryFunction::Maximum,
+        BinaryFunction::Minimum => plan::BinaryFunction::Minimum,
+        BinaryFunction::ParametricRelu => plan::BinaryFunction::ParametricRelu,
     }
 }

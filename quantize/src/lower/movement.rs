@@ -1,11 +1,11 @@
 //! Operators that only move values: copies between strided places.
 
-use edgepkg_format::plan::{Fill, Gather, StridedCopy};
+use edgepkg_format::plan::{Fill, Gather, Select, StridedCopy};
 use edgepkg_format::tensor::MAX_RANK;
 use edgepkg_format::{DType, Space, TensorRef};
 
 use super::index_runs::index_runs;
-use super::layout::{Views, around, dense_strides};
+use super::layout::{Views, around, broadcast_strides, dense_strides};
 use super::{Lowering, NodeError, NodeResult, word};
 use crate::graph::{Node, Tensor, TensorId};
 use crate::multiplier::{quantize, type_range};
@@ -145,6 +145,39 @@ impl Lowering<'_> {
             inner: word(inner * element_bytes(input)),
         };
         self.push(record);
+        Ok(())
+    }
+
+    /// Elements of two bytes are taken byte by byte, their condition being the lower of its own.
+    pub(super) fn select(&mut self, node: &Node) -> NodeResult {
+        let shape = &self.tensor(node.output()).shape;
+        let [condition, a, b] = [0, 1, 2].map(|index| self.place(node.inputs[index]));
+        let (condition, a, b) = (condition?, a?, b?);
+        let output = self.allocate(node.output())?;
+        let size = element_bytes(output);
+        let strides = [0, 1, 2].map(|index| {
+            let strides = broadcast_strides(&self.tensor(node.inputs[index]).shape, shape.len());
+            let within = if index == 0 { 0 } else { 1 };
+            let in_bytes = strides.into_iter().map(|stride| stride * size as isize);
+            in_bytes.chain([within]).collect::<Vec<isize>>()
+        });
+        let in_bytes = [shape, &[size][..]].concat();
+        let dense = dense_strides(&in_bytes);
+        let views = Views::new(&in_bytes, [&strides[0], &strides[1], &strides[2], &dense]);
+        if views.rank() > MAX_RANK {
+            return Err(NodeError::Quantization("selects elements of two bytes along 6 dimensions"));
+        }
+        let of_bytes = |tensor| TensorRef { dtype: DType::Int8, ..tensor };
+        self.push(Select {
+            condition: of_bytes(condition),
+            a: of_bytes(a),
+            b: of_bytes(b),
+            output: of_bytes(output),
+            dims: views.dims(),
+            condition_strides: views.strides(0),
+            a_strides: views.strides(1),
+            b_strides: views.strides(2),
+        });
         Ok(())
     }
 

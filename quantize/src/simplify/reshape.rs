@@ -103,7 +103,9 @@ fn on_unreshaped(editor: &Editor, index: usize) -> Option<(Op, Vec<Input>, Vec<u
         | Op::LeakyRelu { .. }
         | Op::Unary(_)
         | Op::Requantize => Some((node.op.clone(), single(), from.to_vec())),
-        Op::Add { .. } | Op::Mul { .. } | Op::Binary { .. } if output == to => {
+        Op::Add { .. } | Op::Mul { .. } | Op::Binary { .. } | Op::Compare { .. } | Op::Select
+            if output == to =>
+        {
             let inputs = node.inputs.iter().map(|&id| unreshaped_operand(editor, index, id, (x, reshaped)));
             Some((node.op.clone(), inputs.collect::<Option<_>>()?, from.to_vec()))
         }

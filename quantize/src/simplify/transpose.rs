@@ -99,7 +99,11 @@ fn on_untransposed(editor: &Editor, index: usize, perm: &[usize]) -> Option<(Op,
         | Op::LeakyRelu { .. }
         | Op::Unary(_)
         | Op::Requantize => node.op.clone(),
-        Op::Add { .. } | Op::Mul { .. } | Op::Binary { .. } if output.len() == perm.len() => node.op.clone(),
+        Op::Add { .. } | Op::Mul { .. } | Op::Binary { .. } | Op::Compare { .. } | Op::Select
+            if output.len() == perm.len() =>
+        {
+            node.op.clone()
+        }
         Op::Softmax { .. } | Op::LogSoftmax if perm.last() == Some(&(perm.len() - 1)) => node.op.clone(),
         Op::Pad { before, after, value } => {
             Op::Pad { before: untransposed(perm, before), after: untransposed(perm, after), value: *value }

@@ -38,6 +38,16 @@ pub trait Operand: Tensor {
     /// Whether it has the element type of `other`.
     fn has_type_of(&self, other: &Self) -> bool;
 
+    /// Whether it has the scale and the zero point of `other`.
+    fn has_steps_of(&self, other: &Self) -> bool;
+
+    /// Whether it may say what is and what is not.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, as the sentence goes on.
+    fn check_truths(&self) -> Checked;
+
     /// Whether it may be weights whose outputs lie along `axis`.
     ///
     /// # Errors
@@ -144,6 +154,18 @@ impl Operand for QuantizedTensor {
         self.dtype == other.dtype
     }
 
+    fn has_steps_of(&self, other: &Self) -> bool {
+        self.quantization.scales == other.quantization.scales
+            && self.quantization.zero_points == other.quantization.zero_points
+    }
+
+    /// 0 and 1 that stand for themselves.
+    fn check_truths(&self) -> Checked {
+        self.check_activation()?;
+        let quantization = &self.quantization;
+        ensure(quantization.scales == [1.0] && quantization.zero_points == [0], "has a scale")
+    }
+
     fn check_weights(&self, axis: usize) -> Checked {
         ensure(self.dtype == DType::Int8 && self.data.is_some(), "has weights that are no int8 constant")?;
         let per_channel = self.quantization.scales.len() == 1 || self.quantization.axis == axis;
@@ -217,6 +239,14 @@ impl Operand for FloatTensor {
 
     fn has_type_of(&self, _: &Self) -> bool {
         true
+    }
+
+    fn has_steps_of(&self, _: &Self) -> bool {
+        true
+    }
+
+    fn check_truths(&self) -> Checked {
+        Ok(())
     }
 
     fn check_weights(&self, _: usize) -> Checked {

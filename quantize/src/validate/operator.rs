@@ -2,7 +2,9 @@
 
 use super::operand::Operand;
 use super::{Checked, MAX_IMAGE_EXTENT, ensure, stateful};
-use crate::graph::{Activation, Conv, MAX_INDEXED_ELEMENTS, MatrixLayout, Op, Padding, Pool, Suppression};
+use crate::graph::{
+    Activation, Conv, MAX_INDEXED_ELEMENTS, MatrixLayout, Op, Padding, Pool, Precision, Suppression,
+};
 
 const ARITY: &str = "has the wrong number of inputs";
 const SHAPE: &str = "has an output whose shape is not that of its result";
@@ -36,6 +38,13 @@ pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
             check_range(activation)?;
             check_binary(inputs, output)
         }
+        Op::Compare { precision, .. } => {
+            check_binary(inputs, output)?;
+            let is_exact = *precision == Precision::Exact;
+            ensure(!is_exact || x.has_steps_of(inputs[1]), "compares inputs of different scales")?;
+            output.check_truths().map_err(|_| "has an output that is not in steps of 1 from 0")
+        }
+        Op::Select => check_select(inputs, output),
         Op::AveragePool2d(pool) | Op::MaxPool2d(pool) => {
             ensure(inputs.len() == 1, ARITY)?;
             check_pool(pool, x, output)
@@ -285,6 +294,27 @@ fn check_binary<T: Operand>(inputs: &[&T], output: &T) -> Checked {
     b.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
     ensure(b.has_type_of(a), "has inputs of different types")?;
     check_broadcast(a.shape(), b.shape(), output.shape())
+}
+
+fn check_select<T: Operand>(inputs: &[&T], output: &T) -> Checked {
+    let [condition, a, b] = *inputs else { return Err(ARITY) };
+    condition.check_truths().map_err(|_| "has a condition that is not in steps of 1 from 0")?;
+    for value in [a, b] {
+        value.check_activation().map_err(|_| "has an input that is not int8 or int16 with one scale")?;
+        ensure(value.has_type_of(output), "has inputs of different types")?;
+        ensure(value.has_steps_of(output), "has an input with another scale or zero point than its output")?;
+    }
+    let rank = [condition, a, b].iter().map(|input| input.shape().len()).max().unwrap_or_default();
+    let mut all = vec![1; rank];
+    for input in [condition, a, b] {
+        let shape = input.shape();
+        let own = all[rank - shape.len()..].iter_mut().zip(shape);
+        own.for_each(|(extent, &other)| *extent = (*extent).max(other));
+    }
+    for input in [condition, a, b] {
+        check_broadcast(input.shape(), &all, output.shape())?;
+    }
+    Ok(())
 }
 
 fn check_broadcast(a: &[usize], b: &[usize], output: &[usize]) -> Checked {

@@ -4,9 +4,9 @@ use edgepkg_format::DType;
 
 use super::*;
 use crate::graph::{
-    Activation, BinaryFunction, BoxForm, Conv, Direction, Extreme, MatrixLayout, Node, Op, Padding, Pool,
-    Quantization, QuantizedTensor, Recurrent, RecurrentCell, Rounding, Running, Sampling, SequenceOrder,
-    Shown, Start, Stateful, Suppression, TensorId, UnaryFunction,
+    Activation, BinaryFunction, BoxForm, Comparison, Conv, Direction, Extreme, MatrixLayout, Node, Op,
+    Padding, Pool, Precision, Quantization, QuantizedTensor, Recurrent, RecurrentCell, Rounding, Running,
+    Sampling, SequenceOrder, Shown, Start, Stateful, Suppression, TensorId, UnaryFunction,
 };
 
 const STRUCTURE: &[u8] = include_bytes!("golden/v1.structure");
@@ -170,6 +170,9 @@ fn later_operators() -> Vec<Op> {
         Op::ArgExtreme { axis: 1, extreme: Extreme::Greatest },
         Op::ArgExtreme { axis: 0, extreme: Extreme::Least },
         Op::Gather { axis: 2, batch_dimensions: 1 },
+        Op::Compare { comparison: Comparison::GreaterOrEqual, precision: Precision::Exact },
+        Op::Compare { comparison: Comparison::Equal, precision: Precision::In256ths },
+        Op::Select,
     ]
 }
 
@@ -178,13 +181,14 @@ fn later_operators_keep_their_numbers() {
     let operators: Vec<v1::Op> = later_operators().iter().map(v1::Op::from_graph).collect();
     let bytes = postcard::to_allocvec(&operators).unwrap();
     let golden: &[u8] = &[
-        18, 22, 1, 3, 3, 0, 172, 2, // Take
+        21, 22, 1, 3, 3, 0, 172, 2, // Take
         23, 0, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, 23, 1, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, // Binary
         23, 2, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, 23, 3, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, //
         23, 4, 1, 0, 0, 0, 0, 1, 0, 0, 192, 64, //
         24, 2, 0, 2, 25, 26, 0, 26, 1, 26, 2, // Sum, LogSoftmax, ResizeBilinear
         27, 2, 3, 1, 2, 4, 5, 0, 0, 1, 0, 0, 0, 0, 0, // TransposeConv2d
-        28, 0, 1, 29, 2, 1, 1, 29, 0, 0, 0, 30, 1, 0, 30, 0, 1, 31, 2, 1,
+        28, 0, 1, 29, 2, 1, 1, 29, 0, 0, 0, 30, 1, 0, 30, 0, 1, 31, 2, 1, //
+        35, 3, 0, 35, 0, 1, 36, // Compare, Select
     ];
     assert_eq!(bytes, golden);
     let read: Vec<v1::Op> = postcard::from_bytes(golden).unwrap();

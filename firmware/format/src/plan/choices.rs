@@ -29,6 +29,14 @@ choice! {
         Minimum = 3,
         /// `x`, times `y` where `x` is less than 0.
         ParametricRelu = 4,
+        /// 1 where they are the same, else 0.
+        Equal = 5,
+        /// 0 where they are the same, else 1.
+        NotEqual = 6,
+        /// 1 where `x` is above `y`, else 0.
+        Greater = 7,
+        /// 1 where `x` is not below `y`, else 0.
+        GreaterOrEqual = 8,
     }
 }
 

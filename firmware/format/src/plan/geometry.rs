@@ -423,6 +423,12 @@ impl Record {
                 &op.dims,
                 [&op.a_strides, &op.b_strides],
             ),
+            Record::Select(op) => {
+                regions.read(op.condition, span(&op.dims, &op.condition_strides)?)?;
+                regions.read(op.a, span(&op.dims, &op.a_strides)?)?;
+                regions.read(op.b, span(&op.dims, &op.b_strides)?)?;
+                regions.write(op.output, product(&op.dims))
+            }
             Record::LogSoftmax(op) => {
                 let elements = product(&[op.rows, op.depth]);
                 regions.read(op.input, elements)?;

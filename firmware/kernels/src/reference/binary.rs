@@ -39,6 +39,10 @@ fn binary<E: Element>(op: &Binary, a: View<'_, E>, b: View<'_, E>, output: &[E::
             BinaryFunction::Maximum => x.max(y),
             BinaryFunction::Minimum => x.min(y),
             BinaryFunction::SquaredDifference => x.wrapping_sub(y).wrapping_mul(x.wrapping_sub(y)),
+            BinaryFunction::Equal => (x == y).into(),
+            BinaryFunction::NotEqual => (x != y).into(),
+            BinaryFunction::Greater => (x > y).into(),
+            BinaryFunction::GreaterOrEqual => (x >= y).into(),
             BinaryFunction::Subtract | BinaryFunction::ParametricRelu => x.wrapping_sub(y),
         };
         requantize(value, op.output_scale, op.rounding, op.output_zero_point, op.clamp)

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use edgepkg_format::plan::{Dims, Fill, StridedCopy, Strides};
+use edgepkg_format::plan::{Dims, Fill, Select, StridedCopy, Strides};
 
 use super::walk::Walk;
 use crate::view::View;
@@ -30,6 +30,21 @@ pub fn strided_copy(op: &StridedCopy, input: View<'_>, output: &[Cell<i8>]) {
         }),
         _ => walk.for_each(start, |[from, to]| output[to as usize].set(input.get(from as usize))),
     }
+}
+
+/// Bytes of `a` where `condition` is not 0, else of `b`, each laid out by `op`'s strides. `output`: dense, `op.dims`.
+#[inline(never)]
+pub fn select(op: &Select, condition: View<'_>, a: View<'_>, b: View<'_>, output: &[Cell<i8>]) {
+    let mut outputs = output.iter();
+    Walk::new(&op.dims, [&op.condition_strides, &op.a_strides, &op.b_strides]).for_each(
+        [0; 3],
+        |[at, of_a, of_b]| {
+            if let Some(output) = outputs.next() {
+                let taken = if condition.get(at as usize) != 0 { (a, of_a) } else { (b, of_b) };
+                output.set(taken.0.get(taken.1 as usize));
+            }
+        },
+    );
 }
 
 /// Strides modulo 2^32.

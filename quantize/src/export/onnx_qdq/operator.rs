@@ -96,6 +96,9 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             };
             add_elementwise(draft, node, operator, &[], activation, &y.quantization);
         }
+        Op::Compare { .. } | Op::Select => {
+            return Err("works with truths, which are not written");
+        }
         Op::Sum { axes } => {
             let keeps = i64::from(x.shape.len() == y.shape.len());
             let axes = draft.indices(node, "_axes", axes);

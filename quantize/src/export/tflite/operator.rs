@@ -134,6 +134,7 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
                 _ => return Err("has a range fused into it, which TensorFlow Lite cannot express"),
             }
         }
+        Op::Compare { .. } | Op::Select => return Err("works with truths, which are not written"),
         Op::Sum { axes } => {
             let axes = draft.indices(node, "axes", &[axes.len()], &words(axes));
             let options = Options::Reducer { keeps_dimensions: x.shape.len() == y.shape.len() };

@@ -71,6 +71,8 @@ pub enum Op {
     Stateful(Stateful),
     Recurrent(Recurrent),
     NonMaxSuppression(Suppression),
+    Compare { comparison: Comparison, precision: Precision },
+    Select,
 }
 
 /// Boxes that are chosen by their scores.
@@ -118,6 +120,8 @@ pub struct Recurrent {
 
 choices! {
     BinaryFunction { Subtract, SquaredDifference, Maximum, Minimum, ParametricRelu }
+    Comparison { Equal, NotEqual, Greater, GreaterOrEqual }
+    Precision { Exact, In256ths }
     Sampling { Edges, Corners, Centers }
     MatrixLayout { RowsFirst, ColumnsFirst }
     Direction { Forward, Backward }
@@ -197,6 +201,11 @@ impl Op {
             graph::Op::Slice { begin } => Op::Slice { begin: narrow_all(begin) },
             graph::Op::Requantize => Op::Requantize,
             graph::Op::Unary(function) => Op::Unary(UnaryFunction::from_graph(*function)),
+            graph::Op::Compare { comparison, precision } => Op::Compare {
+                comparison: Comparison::from_graph(*comparison),
+                precision: Precision::from_graph(*precision),
+            },
+            graph::Op::Select => Op::Select,
             graph::Op::Binary { function, activation } => Op::Binary {
                 function: BinaryFunction::from_graph(*function),
                 activation: Activation::from_graph(activation),
@@ -256,6 +265,10 @@ impl Op {
             Op::Slice { begin } => graph::Op::Slice { begin: widen_all(begin) },
             Op::Requantize => graph::Op::Requantize,
             Op::Unary(function) => graph::Op::Unary(function.into_graph()),
+            Op::Compare { comparison, precision } => {
+                graph::Op::Compare { comparison: comparison.into_graph(), precision: precision.into_graph() }
+            }
+            Op::Select => graph::Op::Select,
             Op::Binary { function, activation } => {
                 graph::Op::Binary { function: function.into_graph(), activation: activation.into_graph() }
             }
