@@ -126,6 +126,24 @@ pub(crate) mod field {
         pub(crate) const TIME_MAJOR: u16 = 3;
     }
 
+    pub(crate) mod bidirectional_sequence_lstm {
+        pub(crate) const ACTIVATION: u16 = 0;
+        pub(crate) const CELL_CLIP: u16 = 1;
+        pub(crate) const MERGE_OUTPUTS: u16 = 3;
+        pub(crate) const TIME_MAJOR: u16 = 4;
+    }
+
+    pub(crate) mod sequence_rnn {
+        pub(crate) const TIME_MAJOR: u16 = 0;
+        pub(crate) const ACTIVATION: u16 = 1;
+    }
+
+    pub(crate) mod bidirectional_sequence_rnn {
+        pub(crate) const TIME_MAJOR: u16 = 0;
+        pub(crate) const ACTIVATION: u16 = 1;
+        pub(crate) const MERGE_OUTPUTS: u16 = 2;
+    }
+
     pub(crate) mod call_once {
         pub(crate) const GRAPH: u16 = 0;
     }
@@ -252,6 +270,9 @@ pub(crate) mod options_type {
     pub(crate) const UNPACK: u8 = 64;
     pub(crate) const RESIZE_NEAREST_NEIGHBOR: u8 = 74;
     pub(crate) const SVDF: u8 = 6;
+    pub(crate) const SEQUENCE_RNN: u8 = 31;
+    pub(crate) const BIDIRECTIONAL_SEQUENCE_LSTM: u8 = 69;
+    pub(crate) const BIDIRECTIONAL_SEQUENCE_RNN: u8 = 70;
     pub(crate) const UNIDIRECTIONAL_SEQUENCE_LSTM: u8 = 71;
     pub(crate) const LEAKY_RELU: u8 = 75;
     pub(crate) const SQUARED_DIFFERENCE: u8 = 76;
@@ -271,6 +292,7 @@ pub(crate) mod tensor_type {
     pub(crate) const INT32: i8 = 2;
     pub(crate) const UINT8: i8 = 3;
     pub(crate) const INT64: i8 = 4;
+    pub(crate) const BOOL: i8 = 6;
     pub(crate) const INT16: i8 = 7;
     pub(crate) const INT8: i8 = 9;
     pub(crate) const FLOAT64: i8 = 10;
@@ -329,6 +351,7 @@ builtins! {
     Svdf = 27,
     Tanh = 28,
     Pad = 34,
+    UnidirectionalSequenceRnn = 35,
     Gather = 36,
     BatchToSpaceNd = 37,
     SpaceToBatchNd = 38,
@@ -339,28 +362,41 @@ builtins! {
     Squeeze = 43,
     UnidirectionalSequenceLstm = 44,
     StridedSlice = 45,
+    BidirectionalSequenceRnn = 46,
     Exp = 47,
     Split = 49,
     LogSoftmax = 50,
+    BidirectionalSequenceLstm = 52,
     Cast = 53,
     PRelu = 54,
     Maximum = 55,
     ArgMax = 56,
     Minimum = 57,
+    Less = 58,
     Neg = 59,
     PadV2 = 60,
+    Greater = 61,
+    GreaterEqual = 62,
+    LessEqual = 63,
+    Select = 64,
     Slice = 65,
     Sin = 66,
     TransposeConv = 67,
     Tile = 69,
     ExpandDims = 70,
+    Equal = 71,
+    NotEqual = 72,
     Log = 73,
     Sum = 74,
     Sqrt = 75,
     Rsqrt = 76,
+    Pow = 78,
     ArgMin = 79,
     ReduceMax = 82,
     Pack = 83,
+    LogicalOr = 84,
+    LogicalAnd = 86,
+    LogicalNot = 87,
     Unpack = 88,
     ReduceMin = 89,
     Square = 92,
@@ -378,6 +414,7 @@ builtins! {
     Quantize = 114,
     Round = 116,
     HardSwish = 117,
+    SelectV2 = 123,
     BatchMatMul = 126,
     CumSum = 128,
     CallOnce = 129,

@@ -12,6 +12,8 @@ pub mod kind {
     pub const UINT8: i8 = 3;
     /// int64.
     pub const INT64: i8 = 4;
+    /// A byte that is 0 or 1.
+    pub const BOOL: i8 = 6;
     /// int8.
     pub const INT8: i8 = 9;
     /// int4, two in a byte.
@@ -20,6 +22,34 @@ pub mod kind {
 
 /// Operators, by the schema's numbers.
 pub mod code {
+    /// `a / b`.
+    pub const DIV: i32 = 42;
+    /// Long short-term memory over a sequence; its options are table 71.
+    pub const UNIDIRECTIONAL_SEQUENCE_LSTM: i32 = 44;
+    /// Recurrent layers over a sequence, one each way; their options are table 70.
+    pub const BIDIRECTIONAL_SEQUENCE_RNN: i32 = 46;
+    /// Whether `a < b`.
+    pub const LESS: i32 = 58;
+    /// Whether `a > b`.
+    pub const GREATER: i32 = 61;
+    /// Whether `a >= b`.
+    pub const GREATER_EQUAL: i32 = 62;
+    /// Whether `a <= b`.
+    pub const LESS_EQUAL: i32 = 63;
+    /// Whether `a = b`.
+    pub const EQUAL: i32 = 71;
+    /// Whether not `a = b`.
+    pub const NOT_EQUAL: i32 = 72;
+    /// `a` to the power of `b`.
+    pub const POW: i32 = 78;
+    /// Whether one holds.
+    pub const LOGICAL_OR: i32 = 84;
+    /// Whether both hold.
+    pub const LOGICAL_AND: i32 = 86;
+    /// Whether it does not hold.
+    pub const LOGICAL_NOT: i32 = 87;
+    /// Elements of one tensor or another.
+    pub const SELECT_V2: i32 = 123;
     /// The greatest integer that is not above.
     pub const FLOOR: i32 = 8;
     /// Blocks of pixels as images.
@@ -111,13 +141,14 @@ pub struct FileTensor {
     scales: Vec<f32>,
     zero_points: Vec<i64>,
     data: Vec<u8>,
+    is_variable: bool,
 }
 
 impl FileTensor {
     /// A tensor that is computed, without scales.
     pub fn new(name: &'static str, kind: i8, shape: &[i32]) -> Self {
         let (scales, zero_points) = (Vec::new(), Vec::new());
-        Self { name, shape: shape.to_vec(), kind, scales, zero_points, data: Vec::new() }
+        Self { name, shape: shape.to_vec(), kind, scales, zero_points, data: Vec::new(), is_variable: false }
     }
 
     /// With a scale for each row, or for all of them.
@@ -131,6 +162,17 @@ impl FileTensor {
     pub fn holding(self, data: &[u8]) -> Self {
         Self { data: data.to_vec(), ..self }
     }
+
+    /// A constant of these reals.
+    pub fn holding_reals(self, reals: &[f32]) -> Self {
+        let data: Vec<u8> = reals.iter().flat_map(|real| real.to_le_bytes()).collect();
+        self.holding(&data)
+    }
+
+    /// What keeps its value between runs.
+    pub fn variable(self) -> Self {
+        Self { is_variable: true, ..self }
+    }
 }
 
 /// An operator of a file.
@@ -138,13 +180,31 @@ impl FileTensor {
 pub struct FileOperator {
     code: i32,
     inputs: Vec<i32>,
-    output: i32,
+    outputs: Vec<i32>,
+    /// A table's number, and bytes by their places in it.
+    options: Option<(u8, Vec<(u16, i8)>)>,
 }
 
 impl FileOperator {
     /// The operator `code`, with options that are all 0.
     pub fn new(code: i32, inputs: &[i32], output: i32) -> Self {
-        Self { code, inputs: inputs.to_vec(), output }
+        let options = match code {
+            code::FULLY_CONNECTED => Some((8, Vec::new())),
+            code::GELU => Some((116, Vec::new())),
+            _ => None,
+        };
+        Self { code, inputs: inputs.to_vec(), outputs: vec![output], options }
+    }
+
+    /// With another output.
+    pub fn and_output(mut self, output: i32) -> Self {
+        self.outputs.push(output);
+        self
+    }
+
+    /// With options in the table of this number, which are bytes by their places.
+    pub fn with_options(self, table: u8, bytes: &[(u16, i8)]) -> Self {
+        Self { options: Some((table, bytes.to_vec())), ..self }
     }
 }
 
@@ -236,26 +296,25 @@ fn write_tensor(builder: &mut FlatBufferBuilder<'_>, tensor: &FileTensor, buffer
     builder.push_slot(slot(2), buffer, 0);
     builder.push_slot_always(slot(3), name);
     builder.push_slot_always(slot(4), quantization);
+    builder.push_slot(slot(5), tensor.is_variable, false);
     WIPOffset::new(builder.end_table(start).value())
 }
 
 fn write_operator(builder: &mut FlatBufferBuilder<'_>, operator: &FileOperator, codes: &[i32]) -> Table {
     let place = codes.iter().position(|&code| code == operator.code).expect("every code is listed");
     let inputs = builder.create_vector(&operator.inputs);
-    let outputs = builder.create_vector(&[operator.output]);
+    let outputs = builder.create_vector(&operator.outputs);
     let start = builder.start_table();
+    for &(place, byte) in operator.options.iter().flat_map(|(_, bytes)| bytes) {
+        builder.push_slot_always(slot(place), byte);
+    }
     let options = builder.end_table(start);
     let start = builder.start_table();
     builder.push_slot(slot(0), place as u32, 0);
     builder.push_slot_always(slot(1), inputs);
     builder.push_slot_always(slot(2), outputs);
-    let kind = match operator.code {
-        code::FULLY_CONNECTED => Some(8u8),
-        code::GELU => Some(116),
-        _ => None,
-    };
-    if let Some(kind) = kind {
-        builder.push_slot_always(slot(3), kind);
+    if let Some((table, _)) = operator.options {
+        builder.push_slot_always(slot(3), table);
         builder.push_slot_always(slot(4), options);
     }
     WIPOffset::new(builder.end_table(start).value())

@@ -155,6 +155,42 @@ fn the_least_and_the_sum() {
     assert_eq!(sum, [8.0, 3.5]);
 }
 
+/// Raw integers are compared, whatever they stand for.
+#[test]
+fn the_least_of_integers() {
+    let tensors = vec![
+        FileTensor::new("x", kind::INT8, &[2, 3]).scaled(&[0.3], -7),
+        FileTensor::new("axes", kind::INT32, &[1]).holding(&bytes_of(&[1])),
+        FileTensor::new("y", kind::INT8, &[2]).scaled(&[0.3], -7),
+    ];
+    let operators = vec![FileOperator::new(code::REDUCE_MIN, &[0, 1], 2)];
+    let graph = FileGraph { name: "single", tensors, inputs: vec![0], outputs: vec![2], operators };
+    let graph = tflite::read(&file(&[graph])).expect("a model file").into_quantized().expect("an int8 model");
+    let mut session = HostSession::new(&graph).expect("it can be run");
+    for least in i8::MIN..=i8::MAX {
+        let x = [127, least, 127, least, least.saturating_add(1), least].map(|value: i8| value as u8);
+        assert_eq!(session.run(&[x.to_vec()]), [[least as u8; 2]]);
+    }
+}
+
+#[test]
+fn quotients_and_powers() {
+    let tensors = ["a", "b", "y"].map(|name| FileTensor::new(name, kind::FLOAT32, &[1, 3])).to_vec();
+    let quotient = compute_of(
+        &[&[1.0, -3.0, 5.0], &[2.0, 4.0, -0.5]],
+        tensors,
+        FileOperator::new(code::DIV, &[0, 1], 2),
+    );
+    assert_eq!(quotient, [0.5, -0.75, -10.0]);
+    let tensors = vec![
+        FileTensor::new("x", kind::FLOAT32, &[1, 3]),
+        FileTensor::new("exponent", kind::FLOAT32, &[]).holding_reals(&[3.0]),
+        FileTensor::new("y", kind::FLOAT32, &[1, 3]),
+    ];
+    let cube = compute_of(&[&[1.0, -3.0, 0.5]], tensors, FileOperator::new(code::POW, &[0, 1], 2));
+    assert_eq!(cube, [1.0, -27.0, 0.125]);
+}
+
 #[test]
 fn forms_that_make_no_sense_are_refused() {
     let refused = |code: i32, shape: &[i32], indices: &[(&[i32], &[i32])], to: &[i32]| {

@@ -23,9 +23,11 @@ mod needed;
 mod notes;
 mod number;
 mod operator;
+mod recurrent;
 mod schema;
 mod state;
 mod steps;
+mod truths;
 
 use std::collections::HashMap;
 
@@ -36,7 +38,7 @@ use self::boundary::Boundary;
 use self::file::File;
 use self::schema::{Model, Operator, OperatorCode};
 use super::{ImportError, Imported, ImportedGraph, MAX_CONSTANT_BYTES};
-use crate::graph::{FloatTensor, Graph, QuantizedTensor, TensorId};
+use crate::graph::{FloatTensor, Graph, Precision, QuantizedTensor, TensorId};
 use crate::tflite_schema::{Builtin, IDENTIFIER, VERSION};
 use crate::validate::{Operand, validate};
 
@@ -125,6 +127,9 @@ fn operator_name(code: &OperatorCode) -> String {
 
 /// A tensor of the graph that is read.
 trait Element: Operand + Sized {
+    /// How finely its elements are compared.
+    const COMPARED: Precision;
+
     /// The file's tensor `index`.
     fn convert(file: &File<'_>, index: i32) -> Result<Self, ImportError>;
 
@@ -135,6 +140,12 @@ trait Element: Operand + Sized {
 
     /// A tensor of another name and shape that is computed, with the same meaning of its elements.
     fn like(&self, name: String, shape: Vec<usize>) -> Self;
+
+    /// A tensor of another name that holds this one's negatives, with as many steps above 0 as this has below it.
+    fn negative(&self, name: String) -> Self;
+
+    /// A constant that says of something that it is not.
+    fn no_truth(name: String) -> Self;
 
     /// Zeros that a layer reading it with `weights` needs as a bias of this type; `None` where it computes the
     /// same without.

@@ -20,7 +20,7 @@ impl Arithmetic {
     pub(super) fn of(file: &File<'_>, boundary: &Boundary, needed: &[usize]) -> Self {
         let needed: Vec<&Operator> = needed.iter().map(|&index| &file.graph.operators[index]).collect();
         let needed: Vec<&Operator> =
-            needed.into_iter().filter(|operator| !moves_indices(file, operator)).collect();
+            needed.into_iter().filter(|operator| !is_of_either(file, operator)).collect();
         let floats = needed.iter().filter(|operator| writes_floats(file, operator)).count();
         let float_outputs =
             || file.graph.outputs.iter().any(|&output| is_float(file, boundary.inside(output)));
@@ -66,7 +66,7 @@ impl Arithmetic {
     }
 
     fn builtin(self, file: &File<'_>, operator: &Operator) -> Result<Builtin, &'static str> {
-        let writes_floats = match moves_indices(file, operator) {
+        let writes_floats = match is_of_either(file, operator) {
             true => self == Self::Float,
             false => writes_floats(file, operator),
         };
@@ -85,14 +85,26 @@ impl Arithmetic {
 }
 
 /// Whether it is the same in files of either arithmetic.
+fn is_of_either(file: &File<'_>, operator: &Operator) -> bool {
+    moves_indices(file, operator) || works_with_truths(file, operator)
+}
+
+/// Whether it moves indices on.
 fn moves_indices(file: &File<'_>, operator: &Operator) -> bool {
     let moved = file.moved(operator).map(|(_, to)| to);
     moved.is_some_and(|to| to.iter().any(|&tensor| file.holds_indices(tensor)))
 }
 
-/// Whether it computes with floats: indices count as what they are found in.
+/// Whether it reads and writes nothing but truths.
+fn works_with_truths(file: &File<'_>, operator: &Operator) -> bool {
+    let first = [operator.inputs.first(), operator.outputs.first()];
+    first.into_iter().all(|tensor| tensor.is_some_and(|&tensor| file.holds_truths(tensor)))
+}
+
+/// Whether it computes with floats: indices count as what they are found in, truths as what they are said of.
 fn writes_floats(file: &File<'_>, operator: &Operator) -> bool {
-    let written = operator.outputs.first().filter(|&&output| !file.holds_indices(output));
+    let is_value = |output: &&i32| !file.holds_indices(**output) && !file.holds_truths(**output);
+    let written = operator.outputs.first().filter(is_value);
     written.or(operator.inputs.first()).is_some_and(|&tensor| is_float(file, tensor))
 }
 

@@ -7,7 +7,7 @@ use super::schema::{Model, Operator, OperatorCode, SubGraph, Tensor};
 use super::{operator_name, unreadable};
 use crate::import::ImportError;
 use crate::tflite_schema::Builtin;
-use crate::tflite_schema::tensor_type::{INT32, INT64};
+use crate::tflite_schema::tensor_type::{BOOL, FLOAT32, INT32, INT64};
 
 const GATHER: i32 = Builtin::Gather as i32;
 const EMBEDDING_LOOKUP: i32 = Builtin::EmbeddingLookup as i32;
@@ -147,6 +147,16 @@ impl<'b> File<'b> {
     /// Whether the tensor `index` holds indices.
     pub(super) fn holds_indices(&self, index: i32) -> bool {
         self.indices.contains(&index)
+    }
+
+    /// Whether the tensor `index` says of something whether it is.
+    pub(super) fn holds_truths(&self, index: i32) -> bool {
+        self.tensor(index).is_some_and(|tensor| tensor.kind == BOOL)
+    }
+
+    /// Whether the tensor `index` is of float32.
+    pub(super) fn holds_floats(&self, index: i32) -> bool {
+        self.tensor(index).is_some_and(|tensor| tensor.kind == FLOAT32)
     }
 
     /// Whether the tensor `index` has values in the file.

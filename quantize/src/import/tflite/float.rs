@@ -6,12 +6,14 @@ use super::file::File;
 use super::operator::fused;
 use super::schema::Operator;
 use super::{Element, Importer, names, number};
-use crate::graph::{Activation, FloatTensor, Op, TensorId, UnaryFunction};
+use crate::graph::{Activation, FloatTensor, Op, Precision, TensorId, UnaryFunction};
 use crate::import::ImportError;
 use crate::tflite_schema::Builtin;
-use crate::tflite_schema::tensor_type::{FLOAT32, INT32, INT64, UINT8};
+use crate::tflite_schema::tensor_type::{BOOL, FLOAT32, INT32, INT64, UINT8};
 
 impl Element for FloatTensor {
+    const COMPARED: Precision = Precision::Exact;
+
     /// Constants may be stored as something else; what is computed must be float32.
     fn convert(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
         let tensor = file.readable(index)?;
@@ -27,7 +29,7 @@ impl Element for FloatTensor {
             return Err(refused(number::FLOAT_CONSTANTS));
         }
         let is_index = matches!(tensor.kind, INT32 | INT64) && file.holds_indices(index);
-        if !is_constant && tensor.kind != FLOAT32 && !is_index {
+        if !is_constant && tensor.kind != FLOAT32 && tensor.kind != BOOL && !is_index {
             return Err(refused("what a float model computes must be float32"));
         }
         let data = is_constant.then(|| number::reals(file, index)).transpose()?.map(Arc::from);
@@ -36,6 +38,14 @@ impl Element for FloatTensor {
 
     fn like(&self, name: String, shape: Vec<usize>) -> Self {
         Self { name, shape, data: None }
+    }
+
+    fn negative(&self, name: String) -> Self {
+        self.like(name, self.shape.clone())
+    }
+
+    fn no_truth(name: String) -> Self {
+        Self { name, shape: Vec::new(), data: Some([0.0].into()) }
     }
 
     fn constant_bytes(&self) -> usize {
@@ -53,8 +63,15 @@ impl Element for FloatTensor {
                 importer.difference(operator)
             }
             Builtin::Div => importer.quotient(operator),
+            Builtin::Pow => importer.power(operator),
             Builtin::AddN => importer.sum_of_all(operator),
-            Builtin::ReduceMin => importer.minimum_over_axes(operator),
+            Builtin::Cast if !operator.outputs.iter().any(|&output| importer.file.holds_indices(output)) => {
+                importer.cast(operator)
+            }
+            Builtin::UnidirectionalSequenceLstm
+            | Builtin::BidirectionalSequenceLstm
+            | Builtin::UnidirectionalSequenceRnn
+            | Builtin::BidirectionalSequenceRnn => importer.sequence(operator, builtin),
             _ => importer.lower(operator, builtin),
         }
     }
@@ -93,29 +110,31 @@ impl Importer<'_, FloatTensor> {
         if others.is_empty() { self.push(operator, Op::Reshape, vec![first], output) } else { Ok(()) }
     }
 
-    /// The least is minus the greatest of what is negated.
-    fn minimum_over_axes(&mut self, operator: &Operator) -> Result<(), ImportError> {
-        let negative = |importer: &mut Self, x, negated| {
-            importer.push(operator, Op::Unary(UnaryFunction::Neg), vec![x], negated)
-        };
-        let &x = operator.inputs.first().ok_or_else(|| self.file.problem(operator, "lacks an input"))?;
-        let (x, output) = (self.tensor(x)?, self.output(operator)?);
-        let [from, to] = [x, output].map(|id| self.graph.tensor(id).shape.clone());
-        let negated = self.between(operator, x, from);
-        negative(self, x, negated)?;
-        let greatest = self.between(operator, x, to);
-        self.maximum_over_axes(operator, negated, greatest)?;
-        negative(self, greatest, output)
-    }
-
-    /// `a / b` with a constant `b` is `a * (1 / b)`.
+    /// `a / b` is `a * (1 / b)`.
     fn quotient(&mut self, operator: &Operator) -> Result<(), ImportError> {
         let (a, b, activation) = self.binary(operator)?;
         let FloatTensor { name, shape, data } = self.graph.tensor(b).clone();
-        let inverses = data.iter().flat_map(|data| data.iter().map(|value| value.recip())).collect();
-        let inverse = self.graph.add_tensor(FloatTensor { name, shape, data: Some(inverses) });
+        let data: Option<Arc<[f32]>> = data.map(|data| data.iter().map(|value| value.recip()).collect());
+        let is_constant = data.is_some();
+        let inverse = self.graph.add_tensor(FloatTensor { name, shape, data });
+        if !is_constant {
+            self.push(operator, Op::Unary(UnaryFunction::Reciprocal), vec![b], inverse)?;
+        }
         let output = self.output(operator)?;
         self.push(operator, Op::Mul { activation }, vec![a, inverse], output)
+    }
+
+    /// A power whose exponent is constant and one for all elements.
+    fn power(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let (x, exponents, _) = self.binary(operator)?;
+        let exponents = self.graph.tensor(exponents).data.clone().unwrap_or_default();
+        let Some((&exponent, _)) =
+            exponents.split_first().filter(|(first, others)| others.iter().all(|other| other == *first))
+        else {
+            return Err(self.file.problem(operator, "has exponents that vary or differ"));
+        };
+        let output = self.output(operator)?;
+        self.push(operator, Op::Unary(UnaryFunction::Power { exponent }), vec![x], output)
     }
 
     /// The operands and the activation of an operator that has two.

@@ -7,15 +7,17 @@ use edgepkg_format::DType;
 use super::file::File;
 use super::schema::{Operator, Quantization as Parameters, Tensor};
 use super::{Element, Importer, names};
-use crate::graph::{Quantization, QuantizedTensor};
+use crate::graph::{Precision, Quantization, QuantizedTensor};
 use crate::import::ImportError;
 use crate::tflite_schema::Builtin;
-use crate::tflite_schema::tensor_type::{FLOAT32, INT8, INT16, INT32, INT64, UINT8};
+use crate::tflite_schema::tensor_type::{BOOL, FLOAT32, INT8, INT16, INT32, INT64, UINT8};
 
 /// By how much a uint8 and its zero point are greater than the int8 that stands for the same real.
 pub(super) const UINT8_OFFSET: i32 = 128;
 
 impl Element for QuantizedTensor {
+    const COMPARED: Precision = Precision::In256ths;
+
     fn convert(file: &File<'_>, index: i32) -> Result<Self, ImportError> {
         let tensor = file.readable(index)?;
         if !file.holds_indices(index) || file.is_constant(index) {
@@ -50,6 +52,17 @@ impl Element for QuantizedTensor {
 
     fn like(&self, name: String, shape: Vec<usize>) -> Self {
         Self { name, shape, data: None, ..self.clone() }
+    }
+
+    fn negative(&self, name: String) -> Self {
+        let mut negative = self.like(name, self.shape.clone());
+        negative.quantization.zero_points.iter_mut().for_each(|zero_point| *zero_point = !*zero_point);
+        negative
+    }
+
+    fn no_truth(name: String) -> Self {
+        let (shape, quantization) = (Vec::new(), Quantization::per_tensor(1.0, 0));
+        Self { name, shape, dtype: DType::Int8, quantization, data: Some([0].into()) }
     }
 
     /// Layers of int16 sum up in 32 bits, not 64, where the bias is int32.
@@ -106,9 +119,13 @@ impl QuantizedTensor {
         let mut quantization = match quantization(tensor)? {
             Some(quantization) => quantization,
             // Biases need none: theirs follows from the input's and the weights'.
+            None if tensor.kind == BOOL => Quantization::per_tensor(1.0, 0),
             None if matches!(dtype, DType::Int32 | DType::Int64) => Quantization::per_tensor(1.0, 0),
             None => return Err(tensor.problem("has no scale")),
         };
+        if tensor.kind == BOOL && data.iter().any(|&byte| byte > 1) {
+            return Err(tensor.problem("has a boolean that is neither 0 nor 1"));
+        }
         let mut data = (!data.is_empty()).then(|| Arc::from(data));
         if tensor.kind == UINT8 {
             quantization.zero_points.iter_mut().for_each(|zero_point| {
@@ -123,7 +140,7 @@ impl QuantizedTensor {
 
 fn dtype(tensor: &Tensor) -> Result<DType, ImportError> {
     match tensor.kind {
-        INT8 | UINT8 => Ok(DType::Int8),
+        INT8 | UINT8 | BOOL => Ok(DType::Int8),
         INT16 => Ok(DType::Int16),
         INT32 => Ok(DType::Int32),
         INT64 => Ok(DType::Int64),

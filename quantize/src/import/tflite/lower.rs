@@ -3,8 +3,8 @@
 use super::operator;
 use super::schema::{Operator, Options};
 use super::steps::Steps;
-use super::{Element, Importer};
-use crate::graph::{Activation, Node, Op, Padding, Pool, TensorId};
+use super::{Element, Importer, truths};
+use crate::graph::{Activation, Node, Op, Padding, Pool, TensorId, UnaryFunction};
 use crate::import::ImportError;
 use crate::tflite_schema::{ABSENT, Builtin};
 use crate::validate::elements;
@@ -30,11 +30,14 @@ impl<T: Element> Importer<'_, T> {
             }
             Builtin::EmbeddingLookup => self.embedding_lookup(operator),
             Builtin::ReduceMax => self.reduce_max(operator),
+            Builtin::ReduceMin => self.reduce_min(operator),
             Builtin::Tile | Builtin::BroadcastTo => self.tile(operator),
             Builtin::ReverseV2 => self.reverse(operator),
             Builtin::SpaceToBatchNd => self.space_to_batch(operator),
             Builtin::BatchToSpaceNd => self.batch_to_space(operator),
             Builtin::TransposeConv => self.transpose_conv(operator),
+            Builtin::LogicalNot => self.negation(operator),
+            Builtin::Less | Builtin::LessEqual => self.reversed_comparison(operator, builtin),
             Builtin::Maximum | Builtin::Minimum
                 if operator::clamp(self.file, operator, builtin).is_some() =>
             {
@@ -43,7 +46,10 @@ impl<T: Element> Importer<'_, T> {
                 self.push(operator, clamp, vec![x], output)
             }
             _ => {
-                let op = operator::convert(self.file, operator, builtin);
+                let op = match truths::comparison(builtin) {
+                    Some(comparison) => Ok(Op::Compare { comparison, precision: T::COMPARED }),
+                    None => operator::convert(self.file, operator, builtin),
+                };
                 let op = op.map_err(|problem| self.file.problem(operator, problem))?;
                 let mut inputs = Vec::new();
                 for (position, &input) in builtin.values(operator).iter().enumerate() {
@@ -129,6 +135,24 @@ impl<T: Element> Importer<'_, T> {
         let &x = operator.inputs.first().ok_or_else(|| self.file.problem(operator, "lacks an input"))?;
         let (x, output) = (self.tensor(x)?, self.output(operator)?);
         self.maximum_over_axes(operator, x, output)
+    }
+
+    /// The least is minus the greatest of what is negated. Of integers, what is negated has their complements.
+    fn reduce_min(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let &x = operator.inputs.first().ok_or_else(|| self.file.problem(operator, "lacks an input"))?;
+        let (x, output) = (self.tensor(x)?, self.output(operator)?);
+        if !self.graph.tensor(x).is_narrow() {
+            return Err(self.file.problem(operator, "reduces int16, which is not supported"));
+        }
+        let name = self.file.node_name(operator);
+        let [from, to] = [x, output].map(|id| self.graph.tensor(id).shape().to_vec());
+        let negative = self.graph.tensor(x).negative(name);
+        let greatest = self.graph.add_tensor(negative.like(format!("{}/greatest", negative.name()), to));
+        let negated = self.graph.add_tensor(negative.like(negative.name().to_owned(), from));
+        let negate = Op::Unary(UnaryFunction::Neg);
+        self.push(operator, negate.clone(), vec![x], negated)?;
+        self.maximum_over_axes(operator, negated, greatest)?;
+        self.push(operator, negate, vec![greatest], output)
     }
 
     /// A maximum over dimensions is a pool whose window is all of them, which first come to stand together.

@@ -5,7 +5,7 @@ use super::int8::quantization;
 use super::names;
 use super::schema::Tensor;
 use crate::import::ImportError;
-use crate::tflite_schema::tensor_type::{FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, UINT8};
+use crate::tflite_schema::tensor_type::{BOOL, FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, UINT8};
 use crate::validate::elements;
 
 /// What constants of float models may be.
@@ -26,6 +26,7 @@ pub(super) fn reals(file: &File<'_>, index: i32) -> Result<Vec<f32>, ImportError
     let values: Vec<f32> = match tensor.kind {
         FLOAT32 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         FLOAT16 => data.as_chunks().0.iter().map(|bytes| half(u16::from_le_bytes(*bytes))).collect(),
+        BOOL => data.iter().map(|&byte| if byte == 0 { 0.0 } else { 1.0 }).collect(),
         INT8 | UINT8 | INT4 | INT16 | INT32 => dequantized(tensor, &integers(tensor.kind, data, count))?,
         other => {
             return Err(ImportError::TensorType {

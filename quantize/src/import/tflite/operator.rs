@@ -62,11 +62,16 @@ impl Builtin {
         match self {
             // They write no values.
             Self::CallOnce | Self::VarHandle => Err(""),
-            Self::Div if arithmetic == Arithmetic::Float && !is_constant(1) => {
-                Err("its second operand is not constant")
+            Self::Pow if arithmetic == Arithmetic::Float && !is_constant(1) => {
+                Err("its exponent is not constant")
             }
             Self::Cast if operator.outputs.first().is_none_or(|&output| !file.holds_indices(output)) => {
-                Err("what it writes is no index")
+                let is_read = |tensor: &i32| file.holds_truths(*tensor) || file.holds_floats(*tensor);
+                let mut read = operator.inputs.iter().chain(&operator.outputs);
+                if arithmetic == Arithmetic::Float && read.all(is_read) {
+                    return Ok(());
+                }
+                Err("what it writes is no index, nor a float or truth in a float model")
             }
             _ => self.is_read(arithmetic),
         }
@@ -79,17 +84,18 @@ impl Builtin {
     /// Why it is not.
     pub(super) fn is_read(self, arithmetic: Arithmetic) -> Result<(), &'static str> {
         match (self, arithmetic) {
-            (Self::Div | Self::ReduceMin | Self::AddN, Arithmetic::Integer) => {
+            (Self::Div | Self::Pow | Self::AddN, Arithmetic::Integer) => {
                 Err("it is read in float models only")
             }
             (Self::Quantize, Arithmetic::Float) => Err("it writes floats"),
             (
-                Self::CallOnce
-                | Self::VarHandle
-                | Self::ReadVariable
-                | Self::AssignVariable
-                | Self::Svdf
-                | Self::UnidirectionalSequenceLstm,
+                Self::BidirectionalSequenceLstm
+                | Self::UnidirectionalSequenceRnn
+                | Self::BidirectionalSequenceRnn,
+                Arithmetic::Integer,
+            ) => Err("it is read in float models only"),
+            (
+                Self::CallOnce | Self::VarHandle | Self::ReadVariable | Self::AssignVariable | Self::Svdf,
                 Arithmetic::Float,
             ) => Err("it is read in integer models only"),
             _ => Ok(()),
@@ -102,9 +108,12 @@ impl Builtin {
             Self::AddN | Self::Concatenation | Self::Pack => (0, usize::MAX),
             Self::Conv2d | Self::DepthwiseConv2d | Self::FullyConnected => (0, 3),
             Self::TransposeConv => (1, 3),
-            Self::Add | Self::Mul | Self::Sub | Self::Div => (0, 2),
+            Self::Add | Self::Mul | Self::Sub | Self::Div | Self::Pow => (0, 2),
             Self::SquaredDifference | Self::Maximum | Self::Minimum | Self::PRelu => (0, 2),
             Self::BatchMatMul | Self::Gather | Self::EmbeddingLookup => (0, 2),
+            Self::Equal | Self::NotEqual | Self::Greater | Self::GreaterEqual => (0, 2),
+            Self::Less | Self::LessEqual | Self::LogicalAnd | Self::LogicalOr => (0, 2),
+            Self::Select | Self::SelectV2 => (0, 3),
             Self::Split | Self::AssignVariable => (1, 1),
             Self::ReadVariable | Self::CallOnce | Self::VarHandle => (0, 0),
             _ => (0, 1),
@@ -186,6 +195,9 @@ pub(super) fn convert(file: &File<'_>, operator: &Operator, builtin: Builtin) ->
         Builtin::Maximum => binary(BinaryFunction::Maximum, Activation::NONE),
         Builtin::Minimum => binary(BinaryFunction::Minimum, Activation::NONE),
         Builtin::PRelu => binary(BinaryFunction::ParametricRelu, Activation::NONE),
+        Builtin::LogicalAnd => binary(BinaryFunction::Minimum, Activation::NONE),
+        Builtin::LogicalOr => binary(BinaryFunction::Maximum, Activation::NONE),
+        Builtin::Select | Builtin::SelectV2 => Op::Select,
         Builtin::Sum => Op::Sum { axes: axes(file, x, input(1)?)? },
         Builtin::LogSoftmax => Op::LogSoftmax,
         Builtin::ArgMax => Op::ArgExtreme { axis: one_axis(file, x, input(1)?)?, extreme: Extreme::Greatest },

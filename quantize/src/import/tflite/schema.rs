@@ -222,6 +222,15 @@ impl FromTable<'_> for Operator {
                 options_type::UNIDIRECTIONAL_SEQUENCE_LSTM => {
                     fields.table(field::operator::OPTIONS)?.map_or(Options::None, Options::Lstm)
                 }
+                options_type::BIDIRECTIONAL_SEQUENCE_LSTM => fields
+                    .table::<BidirectionalLstm>(field::operator::OPTIONS)?
+                    .map_or(Options::None, |options| Options::Sequence(options.0)),
+                options_type::SEQUENCE_RNN => fields
+                    .table::<Rnn>(field::operator::OPTIONS)?
+                    .map_or(Options::None, |options| Options::Sequence(options.0)),
+                options_type::BIDIRECTIONAL_SEQUENCE_RNN => fields
+                    .table::<BidirectionalRnn>(field::operator::OPTIONS)?
+                    .map_or(Options::None, |options| Options::Sequence(options.0)),
                 options_type::CALL_ONCE => Options::CallOnce {
                     graph: fields.table::<CalledGraph>(field::operator::OPTIONS)?.map_or(0, |graph| graph.0),
                 },
@@ -256,6 +265,7 @@ pub(super) enum Options {
     Gelu { is_approximate: bool },
     Svdf { rank: i32 },
     Lstm(Lstm),
+    Sequence(Sequence),
     CallOnce { graph: i32 },
     VarHandle { container: String, name: String },
     StridedSlice(StridedSlice),
@@ -571,6 +581,58 @@ impl FromTable<'_> for Lstm {
             cell_clip: fields.scalar(field::CELL_CLIP, 0.0)?,
             is_time_major: fields.scalar(field::TIME_MAJOR, 0u8)? != 0,
         })
+    }
+}
+
+/// Of layers that go along sequences, but for long short-term memories that go one way.
+pub(super) struct Sequence {
+    pub(super) activation: i8,
+    /// Cells stay within this distance from 0; 0 is any.
+    pub(super) cell_clip: f32,
+    pub(super) is_time_major: bool,
+    /// Whether what both directions put out is one tensor.
+    pub(super) merges_outputs: bool,
+}
+
+struct BidirectionalLstm(Sequence);
+
+impl FromTable<'_> for BidirectionalLstm {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        use field::bidirectional_sequence_lstm as field;
+        Ok(Self(Sequence {
+            activation: fields.scalar(field::ACTIVATION, 0)?,
+            cell_clip: fields.scalar(field::CELL_CLIP, 0.0)?,
+            is_time_major: fields.scalar(field::TIME_MAJOR, 1u8)? != 0,
+            merges_outputs: fields.scalar(field::MERGE_OUTPUTS, 0u8)? != 0,
+        }))
+    }
+}
+
+struct Rnn(Sequence);
+
+impl FromTable<'_> for Rnn {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        use field::sequence_rnn as field;
+        Ok(Self(Sequence {
+            activation: fields.scalar(field::ACTIVATION, 0)?,
+            cell_clip: 0.0,
+            is_time_major: fields.scalar(field::TIME_MAJOR, 0u8)? != 0,
+            merges_outputs: false,
+        }))
+    }
+}
+
+struct BidirectionalRnn(Sequence);
+
+impl FromTable<'_> for BidirectionalRnn {
+    fn from_table(fields: &mut Fields<'_, '_, '_>) -> Result<Self> {
+        use field::bidirectional_sequence_rnn as field;
+        Ok(Self(Sequence {
+            activation: fields.scalar(field::ACTIVATION, 0)?,
+            cell_clip: 0.0,
+            is_time_major: fields.scalar(field::TIME_MAJOR, 0u8)? != 0,
+            merges_outputs: fields.scalar(field::MERGE_OUTPUTS, 0u8)? != 0,
+        }))
     }
 }
 
