@@ -77,7 +77,7 @@ impl Generator {
         let x = self.values[at].clone();
         let rank = x.shape.len();
         let image = (3..=4).contains(&rank);
-        match self.random.within(0..=32) {
+        match self.random.within(0..=33) {
             0..=2 if image => self.convolution(&x),
             3 if image => self.pool(&x),
             4 if image => self.global(&x),
@@ -103,6 +103,7 @@ impl Generator {
             28 if rank == 4 => self.blocks(&x),
             31 if image => self.transposed_convolution(&x),
             32 if self.file.opset >= 11 => self.running_sum(&x),
+            33 if self.file.opset >= 9 => self.selection(&x),
             29 | 30 if image && self.file.opset >= 11 => self.resize(&x),
             21 => {
                 let op = if self.random.flip() { "Identity" } else { "Dropout" };
@@ -110,6 +111,24 @@ impl Generator {
             }
             _ => {}
         }
+    }
+
+    /// The greater of `x` and a constant, or the lesser, by logic: it has no jump, however `x` was rounded.
+    fn selection(&mut self, x: &Value) {
+        let bound = self.constant(&[]);
+        let mut compared = |op: &str| self.file.node(op, &[&x.name, &bound], vec![]);
+        let (greater, less) = (compared("Greater"), compared("Less"));
+        let not_less = self.file.node("Not", &[&less], vec![]);
+        let truth = match self.random.within(0..=4) {
+            0 => greater,
+            1 => self.file.node("And", &[&not_less, &greater], vec![]),
+            2 => self.file.node("Or", &[&greater, &not_less], vec![]),
+            3 if self.file.opset >= 12 => self.file.node("GreaterOrEqual", &[&x.name, &bound], vec![]),
+            3 if self.file.opset >= 13 => self.file.node("LessOrEqual", &[&bound, &x.name], vec![]),
+            _ => not_less,
+        };
+        let (taken, other) = if self.random.flip() { (&x.name, &bound) } else { (&bound, &x.name) };
+        self.push("Where", &[&truth, taken, other], vec![], x.shape.clone());
     }
 
     fn convolution(&mut self, x: &Value) {
@@ -299,7 +318,15 @@ impl Generator {
 
     fn reduction(&mut self, x: &Value) {
         let axis = self.random.within(1..=x.shape.len() - 1);
-        let op = *self.random.pick(&["ReduceMax", "ReduceMin", "ReduceSum"]);
+        let op = *self.random.pick(&[
+            "ReduceMax",
+            "ReduceMin",
+            "ReduceSum",
+            "ReduceL1",
+            "ReduceL2",
+            "ReduceProd",
+            "ReduceSumSquare",
+        ]);
         let (inputs, mut attributes) =
             self.list(if op == "ReduceSum" { 13 } else { 18 }, "axes", &[axis as i64]);
         attributes.push(int("keepdims", 1));

@@ -8,6 +8,7 @@
 //! same way, and are int8 at its end.
 
 mod constants;
+mod einsum;
 mod external;
 mod geometry;
 mod infer;

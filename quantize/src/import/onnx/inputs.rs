@@ -85,11 +85,13 @@ impl<'a> Declared<'a> {
             Some(DataType::Float | DataType::Int8 | DataType::Uint8) => DatumType::F32,
             Some(DataType::Int32) => DatumType::I32,
             Some(DataType::Int64) => DatumType::I64,
+            Some(DataType::Bool) => DatumType::Bool,
             _ => {
                 return Err(ImportError::TensorType {
                     tensor: input.name.clone(),
                     found: constants::type_name(tensor.elem_type),
-                    expected: "inputs must be float32, or int32 or int64 where they are indices".into(),
+                    expected: "inputs must be float32 or bool, or int32 or int64 where they are indices"
+                        .into(),
                 });
             }
         };

@@ -3,11 +3,13 @@
 //! Each node is lowered alone: an operator on NCHW images becomes a transpose, the NHWC operator, and the
 //! transpose back. [`crate::simplify`] joins what belongs together.
 
+mod einsum;
 mod elementwise;
 mod function;
 mod image;
 mod movement;
 mod normalization;
+mod norms;
 mod pieces;
 mod product;
 mod recurrent;
@@ -16,6 +18,7 @@ mod resize;
 mod spread;
 pub(super) mod suppression;
 mod together;
+mod truths;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -137,8 +140,12 @@ impl Lowering {
         lower: impl FnOnce(&mut Self, &[usize]) -> Result<TensorId, Refusal>,
     ) -> Result<(), Refusal> {
         let Some(fact) = fact.filter(|fact| fact.value.is_none()) else { return Ok(()) };
-        let has_indices = writes_indices(site.node) || is_integer(fact.datum_type) && moves_integers(site);
-        if fact.datum_type != DatumType::F32 && !has_indices {
+        let is_read = match fact.datum_type {
+            DatumType::F32 => true,
+            DatumType::Bool => truths::are_written(site.node),
+            other => writes_indices(site.node) || is_integer(other) && moves_integers(site),
+        };
+        if !is_read {
             return unsupported(format!("values of type {:?} that are not constant", fact.datum_type));
         }
         site.ensure(!fact.shape.contains(&0), format!("makes a tensor of shape {:?}", fact.shape))?;
@@ -179,7 +186,11 @@ impl Lowering {
             "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" | "Dropout" => {
                 self.unary(site, Op::Reshape, shape)
             }
-            "Cast" if *shape == *site.x().shape => self.unary(site, Op::Reshape, shape),
+            "Cast" if *shape == *site.x().shape => self.cast(site, shape),
+            "And" | "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Not" | "Or"
+            | "Xor" => self.truth(site, shape),
+            "Where" => self.selection(site, shape),
+            "Trilu" => self.triangle(site, shape),
             "ArgMax" => self.place_of_extreme(site, [Place::Greatest, Place::LastGreatest], shape),
             "ArgMin" => self.place_of_extreme(site, [Place::Least, Place::LastLeast], shape),
             "CumSum" => self.running_sum(site, shape),
@@ -187,15 +198,23 @@ impl Lowering {
             "DepthToSpace" => self.depth_to_space(site, shape),
             "Expand" => self.expand(site, shape),
             "Gather" => self.gather(site, shape),
+            "Einsum" => self.einsum(site, shape),
+            "GroupNormalization" => self.group_normalization(site, shape),
             "InstanceNormalization" => self.instance_normalization(site, shape),
             "LayerNormalization" => self.layer_normalization(site, shape),
             "LogSoftmax" => self.on_rows(site, shape, Self::log_softmax_of_rows),
+            "LpNormalization" => self.normalized_by_norm(site, shape),
             "Max" => self.extreme_of_all(site, Extreme::Greatest),
             "Mean" => self.mean_of_all(site),
             "Min" => self.extreme_of_all(site, Extreme::Least),
             "NonMaxSuppression" => self.suppression(site, shape),
             "PRelu" => self.parametric_relu(site, shape),
             "Pow" => self.power(site, shape),
+            "RMSNormalization" => self.rms_normalization(site, shape),
+            "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" => {
+                self.reduce_norm(site, shape)
+            }
+            "ReduceProd" => self.reduce_product(site, shape),
             "ReduceMax" => self.reduce_extreme(site, Extreme::Greatest, shape),
             "ReduceMin" => self.reduce_extreme(site, Extreme::Least, shape),
             "ReduceSum" => self.reduce_sum(site, shape),

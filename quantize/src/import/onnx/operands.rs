@@ -22,6 +22,9 @@ pub(super) fn check(site: &Site<'_>) -> Checked {
     check_types(site)?;
     match &*site.node.op_type {
         "Add" | "Div" | "Mul" | "Sub" => check_binary(site),
+        "And" | "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Or" | "Xor" => {
+            check_binary(site)
+        }
         "AveragePool" | "MaxPool" => check_pool(site),
         "BatchNormalization" => check_batch_normalization(site),
         "Concat" => check_concat(site),
@@ -44,17 +47,30 @@ pub(super) fn check(site: &Site<'_>) -> Checked {
         "Squeeze" => check_squeeze(site),
         "Transpose" => check_transpose(site),
         "Unsqueeze" => check_unsqueeze(site),
+        "Where" => check_where(site),
         _ => Ok(()),
     }
 }
 
 /// Refuses operands of types that tract does not compute with.
 fn check_types(site: &Site<'_>) -> Checked {
+    let is_truth = |fact: &Fact| fact.datum_type == DatumType::Bool;
     let floats = match &*site.node.op_type {
+        "And" | "Not" | "Or" | "Xor" => {
+            return site.ensure(site.inputs().all(is_truth), "has operands that are not booleans");
+        }
+        "Where" => {
+            let is_one = site.inputs().next().is_some_and(is_truth);
+            site.ensure(is_one, "has a condition that is not of booleans")?;
+            let first = site.input(1).map(|fact| fact.datum_type);
+            let same = site.inputs().skip(1).all(|fact| Some(fact.datum_type) == first);
+            return site.ensure(same, "has operands of different types");
+        }
         "BatchNormalization" | "Conv" | "Gemm" | "MatMul" => site.node.input.len(),
         "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "LeakyRelu" | "MaxPool" | "ReduceMean"
         | "Sigmoid" | "Softmax" | "Tanh" => 1,
-        "Add" | "Concat" | "Div" | "Mul" | "Sub" => {
+        "Add" | "Concat" | "Div" | "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual"
+        | "Mul" | "Sub" => {
             let first = site.x().datum_type;
             let same = site.inputs().all(|fact| fact.datum_type == first);
             return site.ensure(same, "has operands of different types");
@@ -80,6 +96,17 @@ fn check_binary(site: &Site<'_>) -> Checked {
     let (a, b) = (&site.x().shape, &operand(site, 1)?.shape);
     let shape = broadcast(a, b)
         .ok_or_else(|| site.invalid(format!("has operands of shapes {a:?} and {b:?}, which do not fit")))?;
+    check_size(site, &shape)
+}
+
+fn check_where(site: &Site<'_>) -> Checked {
+    let mut shape = site.x().shape.clone();
+    for position in 1..3 {
+        let other = &operand(site, position)?.shape;
+        shape = broadcast(&shape, other).ok_or_else(|| {
+            site.invalid(format!("has operands of shapes {shape:?} and {other:?}, which do not fit"))
+        })?;
+    }
     check_size(site, &shape)
 }
 

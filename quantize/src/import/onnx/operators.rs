@@ -25,11 +25,12 @@ enum Values {
     Float,
     Floats,
     Word(&'static [&'static str]),
+    Text,
     Words,
     Tensor,
 }
 
-use Values::{Float, Floats, Int, Ints, Tensor, Word, Words};
+use Values::{Float, Floats, Int, Ints, Tensor, Text, Word, Words};
 
 const ANY: usize = usize::MAX;
 const EXTENT: i64 = MAX_IMAGE_EXTENT as i64;
@@ -68,6 +69,7 @@ const fn operator(
 static OPERATORS: &[Operator] = &[
     operator("Abs", 1..=1, &[]),
     operator("Add", 2..=2, &[]),
+    operator("And", 2..=2, &[]),
     operator("ArgMax", 1..=1, &[("axis", AXIS), ("keepdims", FLAG), ("select_last_index", FLAG)]),
     operator("ArgMin", 1..=1, &[("axis", AXIS), ("keepdims", FLAG), ("select_last_index", FLAG)]),
     operator(
@@ -145,7 +147,9 @@ static OPERATORS: &[Operator] = &[
     ),
     operator("Div", 2..=2, &[]),
     operator("Dropout", 1..=3, &[("ratio", Float), ("seed", Int(i64::MIN, i64::MAX))]),
+    operator("Einsum", 1..=ANY, &[("equation", Text)]),
     operator("Elu", 1..=1, &[("alpha", Float)]),
+    operator("Equal", 2..=2, &[]),
     operator("Erf", 1..=1, &[]),
     operator("Exp", 1..=1, &[]),
     operator("Expand", 2..=2, &[]),
@@ -170,6 +174,13 @@ static OPERATORS: &[Operator] = &[
     operator("Gemm", 2..=3, &[("alpha", Float), ("beta", Float), ("transA", FLAG), ("transB", FLAG)]),
     operator("GlobalAveragePool", 1..=1, &[]),
     operator("GlobalMaxPool", 1..=1, &[]),
+    operator("Greater", 2..=2, &[]),
+    operator("GreaterOrEqual", 2..=2, &[]),
+    operator(
+        "GroupNormalization",
+        3..=3,
+        &[("epsilon", Float), ("num_groups", STEP), ("stash_type", Int(1, 1))],
+    ),
     operator("HardSigmoid", 1..=1, &[("alpha", Float), ("beta", Float)]),
     operator("HardSwish", 1..=1, &[]),
     operator("Identity", 1..=1, &[]),
@@ -190,8 +201,11 @@ static OPERATORS: &[Operator] = &[
     ),
     operator("LayerNormalization", 2..=3, &[("axis", AXIS), ("epsilon", Float), ("stash_type", Int(1, 1))]),
     operator("LeakyRelu", 1..=1, &[("alpha", Float)]),
+    operator("Less", 2..=2, &[]),
+    operator("LessOrEqual", 2..=2, &[]),
     operator("Log", 1..=1, &[]),
     operator("LogSoftmax", 1..=1, &[("axis", AXIS)]),
+    operator("LpNormalization", 1..=1, &[("axis", AXIS), ("p", Int(1, 2))]),
     operator("MatMul", 2..=2, &[]),
     operator("Max", 1..=ANY, &[]),
     operator(
@@ -213,6 +227,8 @@ static OPERATORS: &[Operator] = &[
     operator("Mul", 2..=2, &[]),
     operator("Neg", 1..=1, &[]),
     operator("NonMaxSuppression", 2..=5, &[("center_point_box", FLAG)]),
+    operator("Not", 1..=1, &[]),
+    operator("Or", 2..=2, &[]),
     operator("PRelu", 2..=2, &[]),
     operator(
         "Pad",
@@ -231,6 +247,7 @@ static OPERATORS: &[Operator] = &[
             ("saturate", FLAG),
         ],
     ),
+    operator("RMSNormalization", 2..=2, &[("axis", AXIS), ("epsilon", Float), ("stash_type", Int(1, 1))]),
     operator(
         "RNN",
         3..=6,
@@ -245,10 +262,16 @@ static OPERATORS: &[Operator] = &[
         ],
     ),
     operator("Reciprocal", 1..=1, &[]),
+    operator("ReduceL1", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
+    operator("ReduceL2", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
+    operator("ReduceLogSum", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
+    operator("ReduceLogSumExp", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("ReduceMax", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("ReduceMean", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("ReduceMin", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
+    operator("ReduceProd", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("ReduceSum", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
+    operator("ReduceSumSquare", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("Relu", 1..=1, &[]),
     operator("Reshape", 2..=2, &[("allowzero", FLAG)]),
     operator(
@@ -290,8 +313,11 @@ static OPERATORS: &[Operator] = &[
     operator("ThresholdedRelu", 1..=1, &[("alpha", Float)]),
     operator("Tile", 2..=2, &[]),
     operator("Transpose", 1..=1, &[("perm", Ints(0, RANK))]),
+    operator("Trilu", 1..=2, &[("upper", FLAG)]),
     operator("Unsqueeze", 1..=2, &[("axes", AXES)]),
     operator("Upsample", 1..=2, &[("mode", Word(&["nearest", "linear"])), ("scales", Floats)]),
+    operator("Where", 3..=3, &[]),
+    operator("Xor", 2..=2, &[]),
 ];
 
 /// The version of the operator set from which on most operators are read: before it, broadcasting meant
@@ -324,15 +350,22 @@ static SINCE_EARLIER: &[(&str, i64)] = &[
     ("LeakyRelu", 6),
     ("Log", 6),
     ("LogSoftmax", 1),
+    ("LpNormalization", 1),
     ("MatMul", 1),
     ("MaxPool", 1),
     ("Neg", 6),
     ("Pad", 2),
     ("Reciprocal", 6),
+    ("ReduceL1", 1),
+    ("ReduceL2", 1),
+    ("ReduceLogSum", 1),
+    ("ReduceLogSumExp", 1),
     ("ReduceMax", 1),
     ("ReduceMean", 1),
     ("ReduceMin", 1),
+    ("ReduceProd", 1),
     ("ReduceSum", 1),
+    ("ReduceSumSquare", 1),
     ("Relu", 6),
     ("Reshape", 5),
     ("Selu", 6),
@@ -358,6 +391,8 @@ static REQUIRED: &[(&str, &str)] = &[
     ("Cast", "to"),
     ("Concat", "axis"),
     ("DepthToSpace", "blocksize"),
+    ("Einsum", "equation"),
+    ("GroupNormalization", "num_groups"),
     ("MaxPool", "kernel_shape"),
     ("SpaceToDepth", "blocksize"),
 ];
@@ -441,7 +476,7 @@ impl Values {
             Ints(..) => AttributeType::Ints,
             Float => AttributeType::Float,
             Floats => AttributeType::Floats,
-            Word(_) => AttributeType::String,
+            Word(_) | Text => AttributeType::String,
             Words => AttributeType::Strings,
             Tensor => AttributeType::Tensor,
         };
@@ -455,7 +490,7 @@ impl Values {
         match self {
             Int(least, most) => outside(attribute.i, *least, *most),
             Ints(least, most) => attribute.ints.iter().try_for_each(|&value| outside(value, *least, *most)),
-            Float | Floats | Words => Ok(()),
+            Float | Floats | Text | Words => Ok(()),
             Word(words) => {
                 let given = String::from_utf8_lossy(&attribute.s);
                 let known = words.contains(&&*given);

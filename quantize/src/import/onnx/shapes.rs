@@ -4,6 +4,7 @@
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::internal::DatumType;
 
+use super::einsum::Equation;
 use super::geometry::{MAX_RANK, broadcast};
 use super::lower::suppression;
 use super::operands::{check_size, check_softmax, operand, padded, stated_shape};
@@ -34,12 +35,14 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("Cos", All, unchanged),
     ("CumSum", First, summed_along_one),
     ("DepthToSpace", All, depth_to_space),
+    ("Einsum", All, |site| Ok(vec![Equation::of(site)?.shape()])),
     ("Elu", All, unchanged),
     ("Erf", All, unchanged),
     ("Exp", All, unchanged),
     ("Floor", All, unchanged),
     ("GRU", First, recurrent),
     ("Gelu", All, unchanged),
+    ("GroupNormalization", All, group_normalization),
     ("HardSigmoid", All, unchanged),
     ("HardSwish", All, unchanged),
     ("InstanceNormalization", All, instance_normalization),
@@ -47,6 +50,10 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("LayerNormalization", All, layer_normalization),
     ("Log", All, unchanged),
     ("LogSoftmax", All, log_softmax),
+    ("LpNormalization", All, |site| {
+        site.axis(site.int("axis").unwrap_or(-1), site.rank())?;
+        unchanged(site)
+    }),
     ("Max", All, broadcast_together),
     ("Mean", All, broadcast_together),
     ("Min", All, broadcast_together),
@@ -56,11 +63,18 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("PRelu", All, broadcast_to_first),
     ("Pad", First, |site| Ok(vec![padded(site)?])),
     ("Pow", First, broadcast_together),
+    ("RMSNormalization", All, layer_normalization),
     ("RNN", First, recurrent),
     ("Reciprocal", All, unchanged),
+    ("ReduceL1", First, |site| reduced(site, 18)),
+    ("ReduceL2", First, |site| reduced(site, 18)),
+    ("ReduceLogSum", First, |site| reduced(site, 18)),
+    ("ReduceLogSumExp", First, |site| reduced(site, 18)),
     ("ReduceMax", First, |site| reduced(site, 18)),
     ("ReduceMin", First, |site| reduced(site, 18)),
+    ("ReduceProd", First, |site| reduced(site, 18)),
     ("ReduceSum", First, |site| reduced(site, 13)),
+    ("ReduceSumSquare", First, |site| reduced(site, 18)),
     ("Resize", First, |site| Ok(vec![resampling::shape(site)?])),
     ("Round", All, unchanged),
     ("Selu", All, unchanged),
@@ -296,6 +310,24 @@ fn layer_normalization(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
         )?;
     }
     unchanged(site)
+}
+
+fn group_normalization(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let (shape, groups) = (&site.x().shape, groups(site));
+    let problem = format!("has an image of shape {shape:?} for {groups} groups of channels");
+    site.ensure(shape.len() >= 3 && shape[1].is_multiple_of(groups), problem)?;
+    for position in 1..3 {
+        let parameter = &operand(site, position)?.shape;
+        let wanted = if site.opset >= 21 { shape[1] } else { groups };
+        let problem = format!("has operand {position} of shape {parameter:?}, where {wanted} are needed");
+        site.ensure(parameter[..] == [wanted], problem)?;
+    }
+    unchanged(site)
+}
+
+/// The groups of channels of a GroupNormalization.
+pub(super) fn groups(site: &Site<'_>) -> usize {
+    site.int("num_groups").unwrap_or(1) as usize
 }
 
 fn instance_normalization(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {

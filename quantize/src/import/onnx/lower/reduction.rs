@@ -37,7 +37,12 @@ impl Lowering {
 
     /// The greatest value over `axes`: a pool over an image with a row for each element of those and a
     /// channel for each of the others. Its shape is that image's.
-    fn greatest(&mut self, site: &Site<'_>, x: TensorId, axes: &[usize]) -> Result<TensorId, Refusal> {
+    pub(super) fn greatest(
+        &mut self,
+        site: &Site<'_>,
+        x: TensorId,
+        axes: &[usize],
+    ) -> Result<TensorId, Refusal> {
         let shape = self.shape(x).to_vec();
         let (reduced, kept): (Vec<usize>, Vec<usize>) =
             (0..shape.len()).partition(|axis| axes.contains(axis));
