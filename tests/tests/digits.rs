@@ -119,6 +119,11 @@ fn check_classifier(model: &str, input: &str) {
 }
 
 #[test]
+fn a_vision_transformer() {
+    check_classifier("vit", "x");
+}
+
+#[test]
 fn an_lstm_that_reads_row_by_row() {
     check_classifier("lstm", "x");
 }
