@@ -7,6 +7,7 @@
 
 mod gauge;
 mod memory;
+mod move_bytes;
 mod port;
 #[cfg(feature = "probe")]
 mod rtt;
