@@ -115,6 +115,50 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         (Record::Interpolate16(op), &[input, table]) => {
             interpolate_i16(op, input.elements(), table.elements(), i16::cells(output));
         }
+        (Record::Svdf(_) | Record::Lstm(_) | Record::Recurrent(_), _) => {
+            run_sequence::<L>(record, inputs, output);
+        }
+        (Record::Add16(op), &[a, b]) => {
+            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::Sum);
+        }
+        (Record::Sub16(op), &[a, b]) => {
+            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::Difference);
+        }
+        (Record::SquaredDifference16(op), &[a, b]) => {
+            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::SquaredDifference);
+        }
+        (Record::BatchMatMul16(op), &[a, b]) => {
+            batch_mat_mul_i16(op, a.elements(), b.elements(), i16::cells(output));
+        }
+        (Record::Binary16(op), &[a, b]) => binary_i16(op, a.elements(), b.elements(), i16::cells(output)),
+        (Record::Mul16(op), &[a, b]) => mul_i16(op, a.elements(), b.elements(), i16::cells(output)),
+        (Record::AveragePool2d16(op), &[input]) => {
+            average_pool2d_i16(op, input.elements(), i16::cells(output));
+        }
+        (Record::MaxPool2d16(op), &[input]) => max_pool2d_i16(op, input.elements(), i16::cells(output)),
+        (Record::Mean16(op), &[input]) => mean_i16(op, input.elements(), i16::cells(output)),
+        #[cfg(dsp)]
+        (Record::PackedConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
+            packed_conv2d_i8(op, input, stream, scratch, output);
+        }
+        #[cfg(dsp)]
+        (Record::PackedDepthwiseConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
+            packed_depthwise_conv2d_i8(op, input, stream, scratch, output);
+        }
+        #[cfg(dsp)]
+        (Record::PackedFullyConnected(op), &[input, View::Const(stream)]) => {
+            packed_fully_connected_i8(op, input, stream, output);
+        }
+        _ => panic!("the views are not the record's operands"),
+    }
+}
+
+/// What goes from element to element of a sequence. By itself, since it takes many arguments, for which there would be room on the
+/// stack while any other operator runs.
+#[inline(never)]
+fn run_sequence<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cell<i8>]) {
+    let Some(record) = record.linked::<Computed<L>>() else { panic!("the operator is not linked") };
+    match (record, inputs) {
         (
             Record::Svdf(op),
             &[input, View::Const(features), time_weights, View::Const(bias), View::Arena(state)],
@@ -155,37 +199,6 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
                 DType::Int16 => recurrent::<i16>(op, input.elements(), weights, state, i16::cells(output)),
                 _ => recurrent::<i8>(op, input, weights, state, output),
             }
-        }
-        (Record::Add16(op), &[a, b]) => {
-            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::Sum);
-        }
-        (Record::Sub16(op), &[a, b]) => {
-            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::Difference);
-        }
-        (Record::SquaredDifference16(op), &[a, b]) => {
-            combine_i16(op, a.elements(), b.elements(), i16::cells(output), Combination::SquaredDifference);
-        }
-        (Record::BatchMatMul16(op), &[a, b]) => {
-            batch_mat_mul_i16(op, a.elements(), b.elements(), i16::cells(output));
-        }
-        (Record::Binary16(op), &[a, b]) => binary_i16(op, a.elements(), b.elements(), i16::cells(output)),
-        (Record::Mul16(op), &[a, b]) => mul_i16(op, a.elements(), b.elements(), i16::cells(output)),
-        (Record::AveragePool2d16(op), &[input]) => {
-            average_pool2d_i16(op, input.elements(), i16::cells(output));
-        }
-        (Record::MaxPool2d16(op), &[input]) => max_pool2d_i16(op, input.elements(), i16::cells(output)),
-        (Record::Mean16(op), &[input]) => mean_i16(op, input.elements(), i16::cells(output)),
-        #[cfg(dsp)]
-        (Record::PackedConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
-            packed_conv2d_i8(op, input, stream, scratch, output);
-        }
-        #[cfg(dsp)]
-        (Record::PackedDepthwiseConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
-            packed_depthwise_conv2d_i8(op, input, stream, scratch, output);
-        }
-        #[cfg(dsp)]
-        (Record::PackedFullyConnected(op), &[input, View::Const(stream)]) => {
-            packed_fully_connected_i8(op, input, stream, output);
         }
         _ => panic!("the views are not the record's operands"),
     }

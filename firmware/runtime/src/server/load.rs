@@ -26,6 +26,8 @@ pub(super) fn committed(slot: &impl Slot) -> Result<&[u8], Absence> {
     commit.committed(slot.bytes()).ok_or(Absence::Damaged)
 }
 
+// What it has on the stack is gone before a run.
+#[inline(never)]
 pub(super) fn parse<'a, L: Linked>(
     entry: &mut Option<PlanEntry>,
     bytes: &'a [u8],

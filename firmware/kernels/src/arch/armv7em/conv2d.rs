@@ -2,6 +2,7 @@
 
 use core::arch::naked_asm;
 use core::cell::Cell;
+use core::ptr;
 
 use edgepkg_format::plan::{Image, PackedConv2d, PackedRounding, Window};
 
@@ -246,74 +247,56 @@ pub fn packed_conv2d_i8(
     output: &[Cell<i8>],
 ) {
     let by_pixel = is_by_pixel(op);
-    let windows = Windows::new(op, in_rows(&op.input_image, by_pixel), input, scratch);
+    let mut windows = Windows::new(op, in_rows(&op.input_image, by_pixel), input, scratch, stream);
     let channels = op.output_image.channels as usize;
     let is_narrow = channels < BLOCK;
-    let rest = if is_narrow { 0 } else { channels % BLOCK };
-    let stream_end = stream.as_ptr_range().end;
-    let first_end = stream.as_ptr().wrapping_add(4 * op.block_words() as usize);
-    let mut run = Run {
-        output: output.as_ptr().cast::<i8>().cast_mut(),
-        pixel_bytes: channels,
-        window: windows.input,
-        window_step: windows.step_bytes,
-        pairs: 0,
-        stream: stream.as_ptr().cast(),
-        first_end: if rest == 0 { stream_end } else { first_end }.cast(),
-        stream_end: stream_end.cast(),
-        step_back: (BLOCK - rest) % BLOCK,
-        columns: windows.columns,
-        columns_end: windows.columns.wrapping_byte_add(windows.units * UNIT_BYTES),
-        entry: windows.units.wrapping_neg() % 4,
-        rows: windows.rows,
-        tail_step: windows.tail_step,
-    };
     let mut positions = Positions::new(op, in_rows(&op.output_image, by_pixel));
     let mut rest = output;
     while !rest.is_empty() {
         let first = positions.next;
         let (window, inside) = windows.inside(first);
         let most_pairs = if is_narrow { 1 } else { positions.left_in_row() as usize / 2 };
-        run.pairs = most_pairs.min(inside / 2);
-        run.window = window;
-        run.rows = windows.rows;
-        run.output = rest.as_ptr().cast::<i8>().cast_mut();
-        run.pixel_bytes = channels;
-        if run.pairs != 0 {
-            positions.skip(2 * run.pairs as u32);
+        let row_words = windows.run.rows.words;
+        windows.run.pairs = most_pairs.min(inside / 2);
+        windows.run.window = window;
+        windows.run.output = rest.as_ptr().cast::<i8>().cast_mut();
+        windows.run.pixel_bytes = channels;
+        if windows.run.pairs != 0 {
+            positions.skip(2 * windows.run.pairs as u32);
         } else {
             // A pair over an edge, or the last pixel of an odd number, which is computed twice.
             let is_last = rest.len() == channels;
             positions.skip(1);
             let second = if is_last { first } else { positions.next };
-            windows.widen(first, windows.columns);
-            windows.widen(second, windows.columns.wrapping_add(1));
-            run.pairs = 1;
-            run.rows.words = 0;
+            windows.widen(first, windows.run.columns);
+            windows.widen(second, windows.run.columns.wrapping_add(1));
+            windows.run.pairs = 1;
+            windows.run.rows.words = 0;
             if is_last {
-                run.pixel_bytes = 0;
+                windows.run.pixel_bytes = 0;
             } else {
                 positions.skip(1);
             }
         }
-        let pixels = (2 * run.pairs).min(rest.len() / channels);
+        let pixels = (2 * windows.run.pairs).min(rest.len() / channels);
         let computed;
         (computed, rest) = rest.split_at(pixels * channels);
         if is_narrow {
             // A block's 4 channels pass the pixel's end.
             let mut outputs = [[0i8; BLOCK]; 2];
-            run.output = outputs.as_mut_ptr().cast();
-            run.pixel_bytes = BLOCK;
+            windows.run.output = outputs.as_mut_ptr().cast();
+            windows.run.pixel_bytes = BLOCK;
             // SAFETY: as below; the arrays have 4 bytes for each pixel.
-            unsafe { compute_run(op.rounding, &run) };
+            unsafe { compute_run(op.rounding, &windows.run) };
             for (pixel, outputs) in computed.chunks_exact(channels).zip(outputs) {
                 pixel.iter().zip(outputs).for_each(|(cell, value)| cell.set(value));
             }
         } else {
             // SAFETY: the stream holds its blocks and the columns their units; all windows of the pairs lie in the
             // input, or have been widened; the output has its channels for each pixel.
-            unsafe { compute_run(op.rounding, &run) };
+            unsafe { compute_run(op.rounding, &windows.run) };
         }
+        windows.run.rows.words = row_words;
     }
     clamp_in_place(output, op.clamp);
 }
@@ -344,36 +327,39 @@ struct Position {
 /// The windows of an image, one after the other.
 struct Positions<'a> {
     window: &'a Window,
-    image: Image,
+    /// Pixels of the output.
+    width: u32,
+    height: u32,
     next: Position,
     x: u32,
     y: u32,
 }
 
 impl<'a> Positions<'a> {
-    fn new(op: &'a PackedConv2d, image: Image) -> Self {
+    #[inline(always)]
+    fn new(op: &'a PackedConv2d, Image { width, height, .. }: Image) -> Self {
         let (row, column) = (-(op.window.pad_top as i32), -(op.window.pad_left as i32));
-        Self { window: &op.window, image, next: Position { batch: 0, row, column }, x: 0, y: 0 }
+        Self { window: &op.window, width, height, next: Position { batch: 0, row, column }, x: 0, y: 0 }
     }
 
     /// Pixels from here to the row's end.
     #[inline]
     fn left_in_row(&self) -> u32 {
-        self.image.width - self.x
+        self.width - self.x
     }
 
     /// Moves on by pixels of a row, at most to its end.
     #[inline]
     fn skip(&mut self, pixels: u32) {
-        let (window, image) = (self.window, &self.image);
+        let window = self.window;
         self.x += pixels;
         self.next.column = self.next.column.wrapping_add(window.stride_width.wrapping_mul(pixels) as i32);
-        if self.x == image.width {
+        if self.x == self.width {
             self.x = 0;
             self.y += 1;
             self.next.column = -(window.pad_left as i32);
             self.next.row = self.next.row.wrapping_add(window.stride_height as i32);
-            if self.y == image.height {
+            if self.y == self.height {
                 self.y = 0;
                 self.next.row = -(window.pad_top as i32);
                 self.next.batch += 1;
@@ -385,31 +371,26 @@ impl<'a> Positions<'a> {
 /// What windows are read from and widened into.
 struct Windows<'a> {
     op: &'a PackedConv2d,
-    image: Image,
+    /// Pixels of the input.
+    width: u32,
+    height: u32,
     input: *const i8,
     input_bytes: usize,
-    /// Bytes of a row, of a pixel, between the windows of two pixels.
     row_bytes: usize,
-    pixel_bytes: usize,
-    step_bytes: usize,
-    /// A window inside the image.
-    rows: Rows,
-    /// Bytes from a row of a window to the next where the last bytes of all make a unit; otherwise 0.
-    tail_step: usize,
     /// The last row and column of a window's first tap inside the image; -1 where there is none.
     last: [i32; 2],
     /// From the first to the last byte that is read for a window.
     reach: usize,
     /// A window's bytes where they are gathered first, before the columns.
     gathered: *mut i8,
-    columns: *mut u32,
-    units: usize,
+    /// Pixels whose windows lie inside the image.
+    run: Run,
 }
 
 impl<'a> Windows<'a> {
-    fn new(op: &'a PackedConv2d, image: Image, input: View<'_>, scratch: &[Cell<i8>]) -> Self {
+    #[inline(always)]
+    fn new(op: &'a PackedConv2d, image: Image, input: View<'_>, scratch: &[Cell<i8>], stream: &[i8]) -> Self {
         let window = &op.window;
-        let gathered = scratch.as_ptr().cast::<i8>().cast_mut();
         let (row_bytes, pixel_bytes) =
             (image.width as usize * image.channels as usize, image.channels as usize);
         let words = op.row_units() as usize;
@@ -418,22 +399,44 @@ impl<'a> Windows<'a> {
         let last_row = i64::from(image.height) - i64::from((window.height - 1) * window.dilation_height) - 1;
         let last_column = i64::from(image.width) - i64::from(window.width);
         let last_column = if window.dilation_width == 1 || window.width == 1 { last_column } else { -1 };
+        let gathered = scratch.as_ptr().cast::<i8>().cast_mut();
+        let columns: *mut u32 = gathered.wrapping_add(4 * op.gathered_words() as usize).cast();
+        let units = op.units() as usize;
+        let channels = op.output_image.channels as usize;
+        let rest = if channels < BLOCK { 0 } else { channels % BLOCK };
+        let stream_end = stream.as_ptr_range().end;
+        let first_end = stream.as_ptr().wrapping_add(4 * op.block_words() as usize);
         Self {
             op,
-            image,
+            width: image.width,
+            height: image.height,
             input: first_byte(input),
             input_bytes: input.len(),
             row_bytes,
-            pixel_bytes,
-            step_bytes: window.stride_width as usize * pixel_bytes,
-            rows: Rows { words, rows: window.height as usize, gap: tap_rows.wrapping_sub(4 * words) },
-            tail_step: tails * tap_rows,
             last: [last_row.max(-1) as i32, last_column.max(-1) as i32],
             reach: (window.height as usize - 1).wrapping_mul(tap_rows).wrapping_add(4 * words + tails),
             gathered,
-            columns: gathered.wrapping_add(4 * op.gathered_words() as usize).cast(),
-            units: op.units() as usize,
+            run: Run {
+                output: ptr::null_mut(),
+                pixel_bytes: 0,
+                window: ptr::null(),
+                window_step: window.stride_width as usize * pixel_bytes,
+                pairs: 0,
+                stream: stream.as_ptr().cast(),
+                first_end: if rest == 0 { stream_end } else { first_end }.cast(),
+                stream_end: stream_end.cast(),
+                step_back: (BLOCK - rest) % BLOCK,
+                columns,
+                columns_end: columns.wrapping_byte_add(units * UNIT_BYTES),
+                entry: units.wrapping_neg() % 4,
+                rows: Rows { words, rows: window.height as usize, gap: tap_rows.wrapping_sub(4 * words) },
+                tail_step: tails * tap_rows,
+            },
         }
+    }
+
+    fn pixel_bytes(&self) -> usize {
+        self.op.input_image.channels as usize
     }
 
     /// The first byte of a window, and how many from there on in the image's row reach neither over an edge nor past
@@ -444,13 +447,13 @@ impl<'a> Windows<'a> {
         if row < 0 || column < 0 || row > last_row || column > last_column {
             return (self.input, 0);
         }
-        let row = batch as usize * self.image.height as usize + row as usize;
-        let start = row * self.row_bytes + column as usize * self.pixel_bytes;
+        let row = batch as usize * self.height as usize + row as usize;
+        let start = row * self.row_bytes + column as usize * self.pixel_bytes();
         let Some(room) = (self.input_bytes - start).checked_sub(self.reach) else {
             return (self.input, 0);
         };
         let in_row = (last_column - column) as usize / self.op.window.stride_width as usize;
-        (self.input.wrapping_add(start), in_row.min(room / self.step_bytes) + 1)
+        (self.input.wrapping_add(start), in_row.min(room / self.run.window_step) + 1)
     }
 
     /// One window, into its places from `columns` on.
@@ -458,12 +461,12 @@ impl<'a> Windows<'a> {
     fn widen(&self, position: Position, columns: *mut u32) {
         let (window, count) = self.inside(position);
         if count != 0 {
-            self.widen_rows(window, &self.rows, self.tail_step, columns);
+            self.widen_rows(window, &self.run.rows, self.run.tail_step, columns);
         } else if self.op.reads_words() {
             self.widen_runs(position, columns);
         } else {
             self.gather(position);
-            let Rows { words, rows, .. } = self.rows;
+            let Rows { words, rows, .. } = self.run.rows;
             let step = self.gathered_row_bytes();
             let rows = Rows { words, rows, gap: step - 4 * words };
             self.widen_rows(self.gathered, &rows, step, columns);
@@ -474,14 +477,14 @@ impl<'a> Windows<'a> {
     fn widen_rows(&self, window: *const i8, rows: &Rows, tail_step: usize, columns: *mut u32) {
         // SAFETY: all bytes of the window can be read, as many units written to the columns.
         unsafe { widen_one(window, columns, rows) };
-        if self.tail_step != 0 {
+        if self.run.tail_step != 0 {
             let tail = |row: usize| {
                 // SAFETY: as above; the tail is behind its row's words.
                 let byte = unsafe { window.add(4 * rows.words + row * tail_step).read() };
                 i32::from(byte) as u32
             };
-            let unit = columns.wrapping_byte_add((self.units - 1) * UNIT_BYTES);
-            // SAFETY: this is the last unit.
+            let unit = columns.wrapping_byte_add(rows.rows * rows.words * UNIT_BYTES);
+            // SAFETY: this is the last unit, behind those of the rows.
             unsafe {
                 unit.write(tail(0) & 0xffff | tail(2) << 16);
                 unit.add(2).write(tail(1));
@@ -495,9 +498,10 @@ impl<'a> Windows<'a> {
     }
 
     /// A window of pixels that are whole words.
+    #[inline(never)]
     fn widen_runs(&self, position: Position, mut columns: *mut u32) {
         self.for_each_run(position, |_, run, pixels| {
-            let words = pixels as usize * self.pixel_bytes / 4;
+            let words = pixels as usize * self.pixel_bytes() / 4;
             match run {
                 Some(run) => {
                     let rows = Rows { words, rows: 1, gap: 0 };
@@ -524,6 +528,7 @@ impl<'a> Windows<'a> {
     }
 
     /// A window's bytes, each of its rows from a word on.
+    #[inline(never)]
     fn gather(&self, position: Position) {
         let mut row = u32::MAX;
         let mut bytes = self.gathered;
@@ -532,7 +537,7 @@ impl<'a> Windows<'a> {
                 row = tap;
                 bytes = self.gathered.wrapping_add(tap as usize * self.gathered_row_bytes());
             }
-            let count = pixels as usize * self.pixel_bytes;
+            let count = pixels as usize * self.pixel_bytes();
             // SAFETY: the run lies in the input, the window's row in the gathered bytes.
             unsafe {
                 match run {
@@ -548,40 +553,29 @@ impl<'a> Windows<'a> {
     /// many they are.
     #[inline(always)]
     fn for_each_run(&self, position: Position, mut visit: impl FnMut(u32, Option<*const i8>, u32)) {
-        let (window, image) = (&self.op.window, &self.image);
-        let batch_row = position.batch as usize * image.height as usize;
-        let (extent, width) = (image.width as i32, window.width as i32);
-        let before = position.column.min(0).wrapping_neg().min(width);
-        let after = (position.column + width - extent).max(0).min(width - before);
-        let inside = width - before - after;
+        let window = &self.op.window;
+        let (first_row, width) = (position.batch as usize * self.height as usize, self.width as i32);
         let mut row = position.row;
         for tap in 0..window.height {
-            let taken = row;
+            let is_row_inside = 0 <= row && row < self.height as i32;
+            let pixels =
+                self.input.wrapping_add(first_row.wrapping_add(row as usize).wrapping_mul(self.row_bytes));
+            let (mut column, mut left) = (position.column, window.width as i32);
+            while left != 0 {
+                let is_inside = is_row_inside && 0 <= column && column < width;
+                let run = match (is_row_inside, window.dilation_width) {
+                    (false, _) => left,
+                    (true, 1) if column < 0 => left.min(-column),
+                    (true, 1) if is_inside => left.min(width - column),
+                    (true, 1) => left,
+                    _ => 1,
+                };
+                let first = pixels.wrapping_add((column as usize).wrapping_mul(self.pixel_bytes()));
+                visit(tap, is_inside.then_some(first), run as u32);
+                column += run.wrapping_mul(window.dilation_width as i32);
+                left -= run;
+            }
             row += window.dilation_height as i32;
-            if taken < 0 || taken >= image.height as i32 {
-                visit(tap, None, window.width);
-                continue;
-            }
-            let pixels = self.input.wrapping_add((batch_row + taken as usize) * self.row_bytes);
-            let at = |column: i32| pixels.wrapping_add(column as usize * self.pixel_bytes);
-            if window.dilation_width == 1 {
-                if before != 0 {
-                    visit(tap, None, before as u32);
-                }
-                if inside != 0 {
-                    visit(tap, Some(at(position.column.max(0))), inside as u32);
-                }
-                if after != 0 {
-                    visit(tap, None, after as u32);
-                }
-                continue;
-            }
-            let mut column = position.column;
-            for _ in 0..window.width {
-                let is_inside = 0 <= column && column < extent;
-                visit(tap, is_inside.then(|| at(column)), 1);
-                column += window.dilation_width as i32;
-            }
         }
     }
 }
