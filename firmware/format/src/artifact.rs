@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::info::{Info, OperatorSet, Port, Ports};
 use crate::isa::Isa;
 use crate::linked::{EveryOperator, Linked};
-use crate::plan::{GeometryError, Operand, Operands, OperatorKind, PlanEntry, PlanError, PlanReader, Record};
+use crate::plan::{GeometryError, Operands, OperatorKind, PlanEntry, PlanError, PlanReader, Record};
 use crate::tensor::Space;
 
 /// The first bytes of every artifact. Not text, and changed by transfers that mangle line ends.
@@ -192,7 +192,7 @@ impl<'a> Artifact<'a> {
     ) -> Result<OperatorSet, E> {
         let mut operators = OperatorSet::EMPTY;
         let mut plan = self.plan();
-        let mut operands = Operands::default();
+        let mut operands = Operands::NONE;
         for number in 0.. {
             plan.read_next::<L>(entry).map_err(ArtifactError::Plan)?;
             let Some(PlanEntry { record, .. }) = entry else { break };
@@ -215,17 +215,14 @@ impl<'a> Artifact<'a> {
             kind,
             error,
         })?;
-        let is_inside = |operand: &Operand| match operand.tensor.space {
-            Space::Const => operand.fits(self.constants.len() as u32),
-            Space::Arena => operand.fits(self.run_bytes()),
-            Space::State => operand.fits(self.state.len() as u32),
-            Space::Parameter => false,
-        };
-        if operands.iter().all(is_inside) {
-            Ok(())
-        } else {
-            Err(ArtifactError::OutOfBounds { record: number, kind })
+        // By the spaces' codes. No region is empty, so that none lies among parameters.
+        let space_bytes = [self.constants.len() as u32, self.run_bytes(), self.state.len() as u32, 0];
+        for operand in operands.iter() {
+            if !operand.fits(space_bytes[operand.tensor.space as usize]) {
+                return Err(ArtifactError::OutOfBounds { record: number, kind });
+            }
         }
+        Ok(())
     }
 
     /// Compares the bytes with the digest in the header.
@@ -453,24 +450,27 @@ impl Header {
     }
 
     fn read_fixed(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        if !bytes.starts_with(&MAGIC[..MAGIC.len().min(bytes.len())]) || bytes.is_empty() {
+        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+            let begins_as_one =
+                !bytes.is_empty() && bytes.iter().zip(MAGIC).all(|(&byte, magic)| byte == magic);
+            let error = truncated(HEADER_BYTES, bytes);
+            return Err(if begins_as_one { error } else { ArtifactError::NotAnArtifact });
+        };
+        if header[..8] != MAGIC {
             return Err(ArtifactError::NotAnArtifact);
         }
-        if bytes.len() < HEADER_BYTES {
-            return Err(truncated(HEADER_BYTES, bytes));
-        }
-        let version = u16_at(bytes, 8);
+        let version = u16_at(header, 8);
         if version != FORMAT_VERSION {
             return Err(ArtifactError::Version { found: version });
         }
-        let code = u16_at(bytes, 10);
+        let code = u16_at(header, 10);
         let isa = Isa::from_code(code).ok_or(ArtifactError::UnknownIsa { code })?;
-        let total_bytes = u32_at(bytes, 12) as usize;
-        let section_count = u32_at(bytes, 16) as usize;
-        let reserved_is_zero = bytes[20..DIGEST_RANGE.start].iter().all(|&byte| byte == 0);
+        let total_bytes = u32_at(header, 12) as usize;
+        let section_count = u32_at(header, 16) as usize;
+        let reserved = u32_at(header, 20) | u32_at(header, 24) | u32_at(header, 28);
         let sections_fit =
             section_count <= 16 && HEADER_BYTES + section_count * SECTION_ENTRY_BYTES <= total_bytes;
-        if !reserved_is_zero || !sections_fit || !total_bytes.is_multiple_of(ALIGNMENT) {
+        if reserved != 0 || !sections_fit || !total_bytes.is_multiple_of(ALIGNMENT) {
             return Err(ArtifactError::Sections);
         }
         Ok(Self { isa, total_bytes, section_count })
@@ -480,10 +480,10 @@ impl Header {
     fn sections<'a>(&self, bytes: &'a [u8]) -> Result<Sections<'a>, ArtifactError> {
         let mut found: [Option<&'a [u8]>; 4] = [None; 4];
         let mut free_from = HEADER_BYTES + self.section_count * SECTION_ENTRY_BYTES;
-        for index in 0..self.section_count {
-            let entry = HEADER_BYTES + index * SECTION_ENTRY_BYTES;
-            let [kind, offset, length, reserved] =
-                [0, 4, 8, 12].map(|field| u32_at(bytes, entry + field) as usize);
+        let (entries, _) = bytes[HEADER_BYTES..].as_chunks::<SECTION_ENTRY_BYTES>();
+        for entry in entries.iter().take(self.section_count) {
+            let word = |at| u32_at(entry, at) as usize;
+            let (kind, offset, length, reserved) = (word(0), word(4), word(8), word(12));
             let section = offset
                 .checked_add(length)
                 .and_then(|end| bytes.get(offset..end))
@@ -508,10 +508,12 @@ fn truncated(needed: usize, bytes: &[u8]) -> ArtifactError {
     ArtifactError::Truncated { needed_bytes: needed as u32, available_bytes: bytes.len() as u32 }
 }
 
+#[inline]
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
+#[inline]
 pub(crate) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

@@ -43,12 +43,21 @@ impl OperatorSet {
     /// The set with `kind` added.
     #[must_use]
     pub const fn with(self, kind: OperatorKind) -> Self {
-        Self(self.0 | 1 << (kind as u16 & 63))
+        Self(self.0 | Self::bit(kind))
     }
 
     /// Whether `kind` is in it.
     pub const fn contains(self, kind: OperatorKind) -> bool {
-        self.0 & (1 << (kind as u16 & 63)) != 0
+        self.0 & Self::bit(kind) != 0
+    }
+
+    /// In halves: a shift by a number of bits that is not known takes several times as long in 64 bits.
+    #[inline]
+    const fn bit(kind: OperatorKind) -> u64 {
+        let code = kind as u32;
+        let (bit, is_high) = (1u32 << (code & 31), code >> 5 & 1);
+        let (low, high) = (bit & is_high.wrapping_sub(1), bit & is_high.wrapping_neg());
+        low as u64 | (high as u64) << 32
     }
 
     /// The members of `self` that `other` lacks.

@@ -37,6 +37,7 @@ pub use rounding::Rounding;
 pub use sequences::{Lstm, Recurrent, Svdf};
 
 use self::field::{Field, WordReader, WordWriter};
+use crate::info::OperatorSet;
 use crate::linked::Linked;
 use crate::tensor::TensorRef;
 

@@ -67,13 +67,28 @@ impl DType {
     }
 
     /// Bytes that `elements` elements take; `None` past 32 bits.
+    #[inline]
     pub fn bytes(self, elements: u32) -> Option<u32> {
+        if self == DType::Int4 {
+            return Some(elements.div_ceil(2));
+        }
+        let shift = self.alignment_bits();
+        (elements <= u32::MAX >> shift).then_some(elements << shift)
+    }
+
+    /// What the address of an element is a multiple of.
+    #[inline]
+    pub fn alignment(self) -> u32 {
+        1 << self.alignment_bits()
+    }
+
+    #[inline]
+    fn alignment_bits(self) -> u32 {
         match self {
-            DType::Int4 => Some(elements.div_ceil(2)),
-            DType::Int8 => Some(elements),
-            DType::Int16 => elements.checked_mul(2),
-            DType::Int32 => elements.checked_mul(4),
-            DType::Int64 => elements.checked_mul(8),
+            DType::Int4 | DType::Int8 => 0,
+            DType::Int16 => 1,
+            DType::Int32 => 2,
+            DType::Int64 => 3,
         }
     }
 

@@ -53,6 +53,7 @@ pub fn safe_distances(record: &Record, input: usize) -> Distances {
 }
 
 /// [`safe_distances`] of operators that are linked; none of others.
+#[inline(never)]
 pub fn safe_distances_linked<L: Linked>(record: &Record, input: usize) -> Distances {
     let Some(record) = record.linked::<L>() else { return Distances::NONE };
     match (record, input) {

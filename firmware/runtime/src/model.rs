@@ -4,8 +4,8 @@ use core::marker::PhantomData;
 
 use edgepkg_format::artifact::{Unchecked, stated_isa};
 use edgepkg_format::linked::{EveryOperator, Linked};
-use edgepkg_format::plan::{Access, Operands, PlanEntry};
-use edgepkg_format::{Artifact, Info};
+use edgepkg_format::plan::{Access, Operand, Operands, PlanEntry};
+use edgepkg_format::{Artifact, Info, Space};
 use edgepkg_kernels::{Computed, Distances, ISA, safe_distances_linked};
 
 use crate::error::{ModelError, SessionError};
@@ -53,7 +53,12 @@ impl<'a, L: Linked> Model<'a, L> {
         if isa != ISA {
             return Err(ModelError::Isa { found: isa, expected: ISA });
         }
-        let unchecked = Unchecked::read(bytes)?;
+        // Looked at where it is: moved, it would be on the stack twice.
+        let unchecked = &Unchecked::read(bytes);
+        let unchecked = match unchecked {
+            Ok(unchecked) => unchecked,
+            Err(error) => return Err((*error).into()),
+        };
         let missing = unchecked.operators().without(Computed::<L>::OPERATORS);
         if !missing.is_empty() {
             return Err(ModelError::MissingOperators(missing));
@@ -106,24 +111,37 @@ impl<'a, L: Linked> Model<'a, L> {
 }
 
 /// Whether the output shares bytes with an input only at a distance that the kernel allows, and scratch and
-/// what is kept with nothing.
+/// what is kept with nothing. Inputs may share bytes with each other.
 fn overlaps_are_safe(operands: &Operands, distances: impl Fn(usize) -> Distances) -> bool {
-    let Some((output, others)) = operands.split_last() else {
-        return true;
-    };
-    debug_assert_eq!(output.access, Access::Write);
-    others.iter().enumerate().all(|(index, other)| match other.access {
-        Access::Scratch | Access::Update => {
-            operands.iter().enumerate().all(|(i, region)| i == index || !region.overlaps(other))
+    let mut rest: &[Operand] = operands;
+    let mut index = 0;
+    while let [region, later @ ..] = rest {
+        // Constants are only read.
+        if region.tensor.space != Space::Const {
+            for other in later {
+                if region.overlaps(other) && !may_share(region, other, || distances(index)) {
+                    return false;
+                }
+            }
         }
-        _ => !other.overlaps(output) || distances(index).contain(other.distance_to(output)),
-    })
+        rest = later;
+        index += 1;
+    }
+    true
+}
+
+/// Whether two regions that share bytes may do so, of which the first one comes first among the operands.
+fn may_share(first: &Operand, second: &Operand, distances: impl Fn() -> Distances) -> bool {
+    match (first.access, second.access) {
+        (Access::Read, Access::Read) => true,
+        (Access::Read, Access::Write) => distances().contain(first.distance_to(second)),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use edgepkg_format::plan::Operand;
-    use edgepkg_format::{DType, Space, TensorRef};
+    use edgepkg_format::{DType, TensorRef};
 
     use super::*;
 

@@ -49,6 +49,9 @@ impl<'a> Fields<'a> {
         loop {
             let byte = *self.bytes.get(self.at)?;
             self.at += 1;
+            if byte < 0x80 && shift == 0 {
+                return Some(byte.into());
+            }
             value |= u32::from(byte & 0x7f) << shift;
             match (byte, shift) {
                 (..0x10, _) | (..0x80, ..28) => return Some(value),

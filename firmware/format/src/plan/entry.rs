@@ -80,16 +80,20 @@ impl<'a> PlanReader<'a> {
         let code = u16::from_le_bytes([header[0], header[1]]);
         let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
         let layer = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-        let kind = OperatorKind::from_code(code)
-            .filter(|&kind| L::OPERATORS.contains(kind))
-            .ok_or(PlanError::UnknownOperator { kind: code, at })?;
-        let body = rest.get(RECORD_HEADER_BYTES..length).ok_or(PlanError::Truncated { at })?;
-        if !Record::read_fields::<L>(kind, body, layer, entry) {
-            *entry = None;
-            return Err(PlanError::Malformed { kind, at });
+        let body = rest.get(RECORD_HEADER_BYTES..length);
+        if let Some(body) = body
+            && Record::read_fields::<L>(code, body, layer, entry)
+        {
+            self.at = at as usize + length;
+            return Ok(());
         }
-        self.at = at as usize + length;
-        Ok(())
+        *entry = None;
+        let kind = OperatorKind::from_code(code).filter(|&kind| L::OPERATORS.contains(kind));
+        Err(match (kind, body) {
+            (None, _) => PlanError::UnknownOperator { kind: code, at },
+            (Some(_), None) => PlanError::Truncated { at },
+            (Some(kind), Some(_)) => PlanError::Malformed { kind, at },
+        })
     }
 }
 

@@ -115,9 +115,8 @@ impl Field for TensorRef {
     #[inline(always)]
     fn fill(&mut self, words: &mut WordReader<'_>) -> bool {
         let tag = words.next();
-        let Some((space, dtype)) = Space::from_code(tag & 0xff).zip(DType::from_code(tag >> 8)) else {
-            return false;
-        };
+        let Some(space) = Space::from_code(tag & 0xff) else { return false };
+        let Some(dtype) = DType::from_code(tag >> 8) else { return false };
         *self = TensorRef { space, dtype, offset: words.next() };
         true
     }

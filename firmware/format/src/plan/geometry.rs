@@ -65,6 +65,7 @@ fn ensure(condition: bool, error: GeometryError) -> Result<(), GeometryError> {
 }
 
 /// Fails for counts of 0 and for those above the limit.
+#[inline(always)]
 fn counted(elements: u32) -> Result<u32, GeometryError> {
     ensure(elements != 0, Inconsistent)?;
     ensure(elements <= LIMIT, TooLarge)?;
@@ -95,32 +96,44 @@ fn signed_span(dims: &Dims, strides: &Strides) -> Result<(u32, u32), GeometryErr
 }
 
 /// The number of a window's taps.
+#[inline]
 fn taps(window: &Window, output: &Image) -> Result<u32, GeometryError> {
+    check_window(window, output)?;
+    Ok(window.height * window.width)
+}
+
+#[inline(never)]
+fn check_window(window: &Window, output: &Image) -> Result<(), GeometryError> {
     let Window { height, width, stride_height, stride_width, dilation_height, dilation_width, .. } = *window;
     let steps = stride_height | stride_width | dilation_height | dilation_width;
     let extents = height | width | window.pad_top | window.pad_left | output.height | output.width;
     ensure((steps | extents) >> WINDOW_BITS == 0, TooLarge)?;
-    let any_step_is_0 = stride_height.min(stride_width).min(dilation_height).min(dilation_width) == 0;
-    ensure(!any_step_is_0, Inconsistent)?;
-    Ok(height * width)
+    let no_step_is_0 = stride_height != 0 && stride_width != 0 && dilation_height != 0 && dilation_width != 0;
+    ensure(no_step_is_0, Inconsistent)
 }
 
 /// Regions as they are found.
 impl Operands {
     fn any_type(&mut self, tensor: TensorRef, elements: u32, access: Access) -> Result<(), GeometryError> {
         let bytes = tensor.dtype.bytes(counted(elements)?).ok_or(TooLarge)?;
-        let alignment = tensor.dtype.bytes(1).unwrap_or(1);
-        ensure(tensor.offset.is_multiple_of(alignment), Misaligned)?;
+        ensure(tensor.offset.is_multiple_of(tensor.dtype.alignment()), Misaligned)?;
         self.push(tensor, bytes, access);
         Ok(())
     }
 
+    fn int8(&mut self, tensor: TensorRef, elements: u32, access: Access) -> Result<(), GeometryError> {
+        ensure(tensor.dtype == DType::Int8, WrongType)?;
+        self.push(tensor, counted(elements)?, access);
+        Ok(())
+    }
+
     fn read(&mut self, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
-        self.read_as(DType::Int8, tensor, elements)
+        self.int8(tensor, elements, Access::Read)
     }
 
     fn write(&mut self, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
-        self.write_as(DType::Int8, tensor, elements)
+        ensure(tensor.space != Space::Const, WrongSpace)?;
+        self.int8(tensor, elements, Access::Write)
     }
 
     fn read_as(&mut self, dtype: DType, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
@@ -163,11 +176,6 @@ impl Operands {
         self.words(tensor, words, Access::Read)
     }
 
-    fn scratch(&mut self, tensor: TensorRef, words: u32) -> Result<(), GeometryError> {
-        ensure(tensor.space == Space::Arena, WrongSpace)?;
-        self.words(tensor, words, Access::Scratch)
-    }
-
     /// What is kept from run to run.
     fn state(&mut self, tensor: TensorRef, elements: u32) -> Result<(), GeometryError> {
         ensure(tensor.space == Space::State, WrongSpace)?;
@@ -178,6 +186,33 @@ impl Operands {
         ensure(tensor.dtype == DType::Int32, WrongType)?;
         ensure(tensor.offset.is_multiple_of(4), Misaligned)?;
         self.push(tensor, 4 * counted(words)?, access);
+        Ok(())
+    }
+
+    /// Of a packed image operator: input and output of int8, a stream of constant words, words of scratch; all at once, since models
+    /// consist of them.
+    #[inline(always)]
+    fn packed(
+        &mut self,
+        [input, stream, scratch, output]: [&TensorRef; 4],
+        [input_elements, stream_words, scratch_words, output_elements]: [u32; 4],
+    ) -> Result<(), GeometryError> {
+        ensure(stream.space == Space::Const && scratch.space == Space::Arena, WrongSpace)?;
+        ensure(output.space != Space::Const, WrongSpace)?;
+        ensure(input.dtype == DType::Int8 && output.dtype == DType::Int8, WrongType)?;
+        ensure(stream.dtype == DType::Int32 && scratch.dtype == DType::Int32, WrongType)?;
+        ensure((stream.offset | scratch.offset).is_multiple_of(4), Misaligned)?;
+        let bytes = [
+            counted(input_elements)?,
+            4 * counted(stream_words)?,
+            4 * counted(scratch_words)?,
+            counted(output_elements)?,
+        ];
+        self.set(
+            [*input, *stream, *scratch, *output],
+            bytes,
+            [Access::Read, Access::Read, Access::Scratch, Access::Write],
+        );
         Ok(())
     }
 
@@ -237,7 +272,7 @@ impl Operands {
         to: &Image,
         window: &Window,
     ) -> Result<(), GeometryError> {
-        taps(window, to)?;
+        check_window(window, to)?;
         ensure(from.batches == to.batches && from.channels == to.channels, Inconsistent)?;
         ensure(window.dilation_height == 1 && window.dilation_width == 1, Inconsistent)?;
         let [input, output] = tensors;
@@ -386,21 +421,22 @@ impl Record {
                 regions.any_type(op.output, op.length, Access::Write)
             }
             Record::PackedConv2d(op) => {
-                taps(&op.window, &op.output_image)?;
+                check_window(&op.window, &op.output_image)?;
                 let (from, to) = (&op.input_image, &op.output_image);
                 ensure(from.batches == to.batches, Inconsistent)?;
-                regions.read(op.input, elements(from))?;
-                regions.stream(op.stream, op.stream_words())?;
-                regions.scratch(op.scratch, op.scratch_words())?;
-                regions.write(op.output, elements(to))
+                regions.packed(
+                    [&op.input, &op.stream, &op.scratch, &op.output],
+                    [elements(from), op.stream_words(), op.scratch_words(), elements(to)],
+                )
             }
             Record::PackedDepthwiseConv2d(op) => {
-                taps(&op.window, &op.output_image)?;
+                check_window(&op.window, &op.output_image)?;
                 ensure(op.is_supported(), Inconsistent)?;
-                regions.read(op.input, elements(&op.input_image))?;
-                regions.stream(op.stream, op.stream_words())?;
-                regions.scratch(op.scratch, op.scratch_words())?;
-                regions.write(op.output, elements(&op.output_image))
+                let (from, to) = (&op.input_image, &op.output_image);
+                regions.packed(
+                    [&op.input, &op.stream, &op.scratch, &op.output],
+                    [elements(from), op.stream_words(), op.scratch_words(), elements(to)],
+                )
             }
             Record::PackedFullyConnected(op) => {
                 ensure(op.input_depth.is_multiple_of(4), Inconsistent)?;

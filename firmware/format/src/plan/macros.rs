@@ -134,6 +134,10 @@ macro_rules! records {
             /// kind, and the compiler knows it.
             #[inline(always)]
             pub fn linked<L: Linked>(&self) -> Option<&Self> {
+                const EVERY: OperatorSet = OperatorSet::of(OperatorKind::ALL);
+                if EVERY.without(L::OPERATORS).is_empty() {
+                    return Some(self);
+                }
                 match self {
                     $(Record::$name(_) if !L::OPERATORS.contains(OperatorKind::$name) => None,)*
                     $(Record::$other(_) if !L::OPERATORS.contains(OperatorKind::$other) => None,)*
@@ -141,16 +145,17 @@ macro_rules! records {
                 }
             }
 
-            /// Makes `entry` the record of `layer` with these fields. Says whether they are sound.
+            /// Makes `entry` the record of `layer` with these fields. Says whether they are sound, and the code that of an
+            /// operator that is linked.
             #[inline(always)]
             fn read_fields<L: Linked>(
-                kind: OperatorKind,
+                code: u16,
                 fields: &[u8],
                 layer: u32,
                 entry: &mut Option<PlanEntry>,
             ) -> bool {
-                match kind {
-                    $(OperatorKind::$name if L::OPERATORS.contains(OperatorKind::$name) => {
+                match code {
+                    $($code if L::OPERATORS.contains(OperatorKind::$name) => {
                         if fields.len() != 4 * <$name as Field>::WORDS {
                             return false;
                         }
@@ -160,7 +165,7 @@ macro_rules! records {
                             _ => false,
                         }
                     })*
-                    $(OperatorKind::$other if L::OPERATORS.contains(OperatorKind::$other) => {
+                    $($other_code if L::OPERATORS.contains(OperatorKind::$other) => {
                         if fields.len() != 4 * <$fields as Field>::WORDS {
                             return false;
                         }

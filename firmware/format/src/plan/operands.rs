@@ -50,10 +50,13 @@ impl Operand {
         if self.tensor.space != other.tensor.space {
             return false;
         }
-        // The one that begins first reaches the other.
-        let (first, second) =
-            if self.tensor.offset <= other.tensor.offset { (self, other) } else { (other, self) };
-        second.tensor.offset - first.tensor.offset < first.bytes && second.bytes != 0
+        // One of them begins within the other.
+        let distance = other.tensor.offset.wrapping_sub(self.tensor.offset);
+        if self.tensor.offset <= other.tensor.offset {
+            distance < self.bytes && other.bytes != 0
+        } else {
+            distance.wrapping_neg() < other.bytes && self.bytes != 0
+        }
     }
 }
 
@@ -70,8 +73,26 @@ impl Operands {
     /// The most regions an operator has.
     pub const GREATEST_COUNT: usize = 6;
 
+    /// No region.
+    pub const NONE: Self = {
+        let tensor = TensorRef { space: Space::Const, dtype: DType::Int8, offset: 0 };
+        let unused = Operand { tensor, bytes: 0, access: Access::Read };
+        Self { regions: [unused; Self::GREATEST_COUNT], count: 0 }
+    };
+
     pub(super) fn clear(&mut self) {
         self.count = 0;
+    }
+
+    /// Makes these the only regions.
+    #[inline(always)]
+    pub(super) fn set(&mut self, tensors: [TensorRef; 4], bytes: [u32; 4], accesses: [Access; 4]) {
+        let region = |i: usize| Operand { tensor: tensors[i], bytes: bytes[i], access: accesses[i] };
+        self.regions[0] = region(0);
+        self.regions[1] = region(1);
+        self.regions[2] = region(2);
+        self.regions[3] = region(3);
+        self.count = 4;
     }
 
     /// Adds a region.
@@ -103,9 +124,7 @@ impl FromIterator<Operand> for Operands {
 /// No region.
 impl Default for Operands {
     fn default() -> Self {
-        let tensor = TensorRef { space: Space::Const, dtype: DType::Int8, offset: 0 };
-        let unused = Operand { tensor, bytes: 0, access: Access::Read };
-        Self { regions: [unused; Self::GREATEST_COUNT], count: 0 }
+        Self::NONE
     }
 }
 

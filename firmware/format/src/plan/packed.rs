@@ -6,6 +6,13 @@ use super::{
     Image, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected, PackedRounding, Traversal, Window,
 };
 
+/// A product, or the greatest number there is. In fewer instructions than `saturating_mul`.
+#[inline(always)]
+fn product(a: u32, b: u32) -> u32 {
+    let product = u64::from(a) * u64::from(b);
+    if product >> u32::BITS == 0 { product as u32 } else { u32::MAX }
+}
+
 impl PackedRounding {
     /// Bits that the fused product of the sum of an even channel of lanes is shifted by.
     pub const EVEN_LANE_SHIFT: u32 = 3;
@@ -38,60 +45,60 @@ impl PackedConv2d {
     pub const BLOCK_PIXELS: u32 = 2;
 
     /// Bytes under a row of the window.
-    #[inline]
+    #[inline(always)]
     pub fn row_bytes(&self) -> u32 {
-        self.window.width.saturating_mul(self.input_image.channels)
+        product(self.window.width, self.input_image.channels)
     }
 
     /// Whether each of 3 rows of a window is some words and a byte, and the 3 bytes make a unit of their own.
-    #[inline]
+    #[inline(always)]
     pub fn has_tails(&self) -> bool {
         self.window.height == 3 && self.row_bytes() > 4 && self.row_bytes() % 4 == 1
     }
 
     /// Units of 4 inputs in a row of the window; without tails, the last one may reach past the row.
-    #[inline]
+    #[inline(always)]
     pub fn row_units(&self) -> u32 {
         if self.has_tails() { self.row_bytes() / 4 } else { self.row_bytes().div_ceil(4) }
     }
 
     /// Units of 4 inputs in a window.
-    #[inline]
+    #[inline(always)]
     pub fn units(&self) -> u32 {
-        self.window.height.saturating_mul(self.row_units()).saturating_add(self.has_tails().into())
+        product(self.window.height, self.row_units()).saturating_add(self.has_tails().into())
     }
 
     /// Words of a block's stream: 4 sums to begin with, the weights of 4 channels, their parameters.
-    #[inline]
+    #[inline(always)]
     pub fn block_words(&self) -> u32 {
-        let weights = self.units().saturating_mul(Self::BLOCK_CHANNELS);
+        let weights = product(self.units(), Self::BLOCK_CHANNELS);
         weights.saturating_add(Self::BLOCK_CHANNELS * (1 + self.rounding.lane_words()))
     }
 
     /// Words of the stream.
-    #[inline]
+    #[inline(always)]
     pub fn stream_words(&self) -> u32 {
-        self.output_image.channels.div_ceil(Self::BLOCK_CHANNELS).saturating_mul(self.block_words())
+        product(self.output_image.channels.div_ceil(Self::BLOCK_CHANNELS), self.block_words())
     }
 
     /// Whether pixels are whole words, so that every window is widened where it lies. Otherwise those at the
     /// image's edges are gathered first, byte by byte.
-    #[inline]
+    #[inline(always)]
     pub fn reads_words(&self) -> bool {
         self.input_image.channels.is_multiple_of(4)
     }
 
     /// Words of a window's bytes where they are gathered, each row from a word on; 0 where they never are.
-    #[inline]
+    #[inline(always)]
     pub fn gathered_words(&self) -> u32 {
-        if self.reads_words() { 0 } else { self.window.height.saturating_mul(self.row_bytes().div_ceil(4)) }
+        if self.reads_words() { 0 } else { product(self.window.height, self.row_bytes().div_ceil(4)) }
     }
 
     /// Words of the scratch: two windows widened to 16 bits, and before them, where one may have to be
     /// gathered, its bytes.
-    #[inline]
+    #[inline(always)]
     pub fn scratch_words(&self) -> u32 {
-        self.units().saturating_mul(2 * Self::BLOCK_PIXELS).saturating_add(self.gathered_words())
+        product(self.units(), 2 * Self::BLOCK_PIXELS).saturating_add(self.gathered_words())
     }
 }
 
@@ -110,6 +117,27 @@ pub struct Axis {
     pub stride: u32,
 }
 
+impl Axis {
+    /// Pairs of pixels under the taps of two neighbouring outputs.
+    #[inline(always)]
+    fn tap_pairs(&self) -> u32 {
+        self.taps.saturating_add(self.stride).div_ceil(2)
+    }
+
+    /// Pairs of pixels under the taps of all outputs.
+    #[inline(always)]
+    fn row_pairs(&self) -> u32 {
+        let moves = self.output.div_ceil(2).saturating_sub(1);
+        product(moves, self.stride).saturating_add(self.tap_pairs())
+    }
+
+    /// Pixels under the taps of `strip` outputs, or of all if they are fewer.
+    #[inline(always)]
+    fn strip_rows(&self, strip: u32) -> u32 {
+        product(strip.min(self.output).saturating_sub(1), self.stride).saturating_add(self.taps)
+    }
+}
+
 impl PackedDepthwiseConv2d {
     /// Channels that are widened together, and the fewest that an image may have.
     pub const GROUP_CHANNELS: u32 = 4;
@@ -118,36 +146,32 @@ impl PackedDepthwiseConv2d {
     pub const MOST_TAP_PAIRS: u32 = 8;
 
     /// Words of a channel's stream: the weights in pairs, the sum to begin with, its parameters.
-    #[inline]
+    #[inline(always)]
     pub fn channel_words(&self) -> u32 {
         self.weight_words().saturating_add(1 + self.rounding.depthwise_words())
     }
 
     /// Words of a channel's weights.
-    #[inline]
+    #[inline(always)]
     pub fn weight_words(&self) -> u32 {
-        if self.is_3_by_3() {
-            6
-        } else {
-            self.outer().taps.saturating_mul(self.tap_pairs()).saturating_mul(2)
-        }
+        if self.is_3_by_3() { 6 } else { product(product(self.outer().taps, self.tap_pairs()), 2) }
     }
 
     /// Pairs of pixels in a row of the window as it covers two neighbouring outputs.
-    #[inline]
+    #[inline(always)]
     pub fn tap_pairs(&self) -> u32 {
-        let Axis { taps, stride, .. } = self.inner();
-        taps.saturating_add(stride).div_ceil(2)
+        self.inner().tap_pairs()
     }
 
     /// Whether the window is one of 3 by 3 that moves by 1 or by 2 in both directions, for which there is a
     /// stream of its own.
-    #[inline]
+    #[inline(always)]
     pub fn is_3_by_3(&self) -> bool {
         let Window { height, width, stride_height, stride_width, .. } = self.window;
         (height, width) == (3, 3) && stride_height == stride_width && stride_height <= 2
     }
 
+    #[inline(always)]
     fn rows(&self) -> Axis {
         Axis {
             input: self.input_image.height,
@@ -158,6 +182,7 @@ impl PackedDepthwiseConv2d {
         }
     }
 
+    #[inline(always)]
     fn columns(&self) -> Axis {
         Axis {
             input: self.input_image.width,
@@ -169,7 +194,7 @@ impl PackedDepthwiseConv2d {
     }
 
     /// The direction in which pixels are neighbours in the scratch.
-    #[inline]
+    #[inline(always)]
     pub fn inner(&self) -> Axis {
         match self.traversal {
             Traversal::Rows => self.columns(),
@@ -178,7 +203,7 @@ impl PackedDepthwiseConv2d {
     }
 
     /// The other one.
-    #[inline]
+    #[inline(always)]
     pub fn outer(&self) -> Axis {
         match self.traversal {
             Traversal::Rows => self.rows(),
@@ -189,30 +214,35 @@ impl PackedDepthwiseConv2d {
     /// Pairs of padded pixels in a row of the scratch.
     #[inline]
     pub fn row_pairs(&self) -> u32 {
-        let Axis { output, stride, .. } = self.inner();
-        (output.div_ceil(2).saturating_sub(1)).saturating_mul(stride).saturating_add(self.tap_pairs())
+        self.inner().row_pairs()
     }
 
     /// Rows of the scratch.
     #[inline]
     pub fn scratch_rows(&self) -> u32 {
-        let Axis { output, taps, stride, .. } = self.outer();
-        self.strip.min(output).saturating_sub(1).saturating_mul(stride).saturating_add(taps)
+        self.outer().strip_rows(self.strip)
     }
 
     /// Words of the scratch: of each pair of pixels a word for each of 4 channels.
-    #[inline]
+    #[inline(always)]
     pub fn scratch_words(&self) -> u32 {
-        self.scratch_rows().saturating_mul(self.row_pairs()).saturating_mul(Self::GROUP_CHANNELS)
+        let words = |inner: Axis, outer: Axis| {
+            product(product(outer.strip_rows(self.strip), inner.row_pairs()), Self::GROUP_CHANNELS)
+        };
+        match self.traversal {
+            Traversal::Rows => words(self.columns(), self.rows()),
+            Traversal::Columns => words(self.rows(), self.columns()),
+        }
     }
 
     /// Words of the stream.
-    #[inline]
+    #[inline(always)]
     pub fn stream_words(&self) -> u32 {
-        self.input_image.channels.saturating_mul(self.channel_words())
+        product(self.input_image.channels, self.channel_words())
     }
 
     /// Whether the shapes are those that the record is for.
+    #[inline(always)]
     pub(super) fn is_supported(&self) -> bool {
         let Window { dilation_height, dilation_width, .. } = self.window;
         let Image { batches, channels, .. } = self.input_image;
@@ -230,14 +260,14 @@ impl PackedFullyConnected {
     pub const BLOCK_COLUMNS: u32 = 8;
 
     /// Words of a block's stream: 8 sums to begin with, the weights of 8 columns, their parameters.
-    #[inline]
+    #[inline(always)]
     pub fn block_words(&self) -> u32 {
         let weights = self.input_depth.saturating_mul(Self::BLOCK_COLUMNS / 4);
         weights.saturating_add(Self::BLOCK_COLUMNS * (1 + self.rounding.lane_words()))
     }
 
     /// Words of the stream.
-    #[inline]
+    #[inline(always)]
     pub fn stream_words(&self) -> u32 {
         self.output_depth.div_ceil(Self::BLOCK_COLUMNS).saturating_mul(self.block_words())
     }
