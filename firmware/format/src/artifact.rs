@@ -424,7 +424,7 @@ fn decode_info(section: &[u8]) -> Result<Info<'_>, ArtifactError> {
 /// Whether what the port says of itself can be used: a factor between steps and real values, labels
 /// that are not empty.
 fn is_sound(port: &Port<'_>) -> bool {
-    port.scale.is_finite() && port.scale > 0.0 && port.labels.iter().all(|label| !label.is_empty())
+    port.scale.is_finite() && port.scale > 0.0 && port.labels.have_text()
 }
 
 struct Sections<'a> {

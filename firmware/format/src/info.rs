@@ -47,12 +47,13 @@ impl OperatorSet {
     }
 
     /// Whether `kind` is in it.
+    #[inline(always)]
     pub const fn contains(self, kind: OperatorKind) -> bool {
         self.0 & Self::bit(kind) != 0
     }
 
     /// In halves: a shift by a number of bits that is not known takes several times as long in 64 bits.
-    #[inline]
+    #[inline(always)]
     const fn bit(kind: OperatorKind) -> u64 {
         let code = kind as u32;
         let (bit, is_high) = (1u32 << (code & 31), code >> 5 & 1);
@@ -91,6 +92,18 @@ impl<'a> Labels<'a> {
     /// Labels from text in which line breaks stand between them; empty text is no labels.
     pub fn from_lines(lines: &'a str) -> Self {
         Self(lines)
+    }
+
+    /// Whether none of them is empty.
+    pub(crate) fn have_text(self) -> bool {
+        let mut before = b'\n';
+        for &byte in self.0.as_bytes() {
+            if byte == b'\n' && before == b'\n' {
+                return false;
+            }
+            before = byte;
+        }
+        self.0.is_empty() || before != b'\n'
     }
 
     /// The labels in order.

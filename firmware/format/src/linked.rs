@@ -7,12 +7,14 @@
 use core::fmt;
 
 use crate::info::OperatorSet;
-use crate::plan::OperatorKind;
+use crate::plan::{Forms, OperatorKind};
 
 /// A choice of operators.
 pub trait Linked: Copy + fmt::Debug {
     /// The operators that are linked.
     const OPERATORS: OperatorSet;
+    /// Of packed operators, the loops that are linked.
+    const FORMS: Forms = Forms::ALL;
 }
 
 /// Every operator of this format version.

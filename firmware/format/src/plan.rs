@@ -16,6 +16,7 @@ mod channel_parameters;
 mod choices;
 mod entry;
 mod field;
+mod forms;
 mod geometry;
 mod operands;
 mod packed;
@@ -29,6 +30,7 @@ pub use choices::{
     SequenceOrder, Shown, Sigmoid, Traversal,
 };
 pub use entry::{PlanEntry, PlanError, PlanReader};
+pub use forms::Forms;
 pub use geometry::GeometryError;
 pub use operands::{Access, Operand, Operands};
 pub use packed::Axis;

@@ -139,15 +139,15 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         (Record::Mean16(op), &[input]) => mean_i16(op, input.elements(), i16::cells(output)),
         #[cfg(dsp)]
         (Record::PackedConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
-            packed_conv2d_i8(op, input, stream, scratch, output);
+            packed_conv2d_i8::<L>(op, input, stream, scratch, output);
         }
         #[cfg(dsp)]
         (Record::PackedDepthwiseConv2d(op), &[input, View::Const(stream), View::Arena(scratch)]) => {
-            packed_depthwise_conv2d_i8(op, input, stream, scratch, output);
+            packed_depthwise_conv2d_i8::<L>(op, input, stream, scratch, output);
         }
         #[cfg(dsp)]
         (Record::PackedFullyConnected(op), &[input, View::Const(stream)]) => {
-            packed_fully_connected_i8(op, input, stream, output);
+            packed_fully_connected_i8::<L>(op, input, stream, output);
         }
         _ => panic!("the views are not the record's operands"),
     }

@@ -47,7 +47,7 @@ pub fn saturating_shift_left(x: i32, exponent: u32) -> i32 {
 #[inline]
 pub fn rounding_half_sum(a: i32, b: i32) -> i32 {
     let sum = i64::from(a) + i64::from(b);
-    ((sum + if sum >= 0 { 1 } else { -1 }) / 2) as i32
+    ((sum + i64::from(sum >= 0)) >> 1) as i32
 }
 
 /// The lower half of `a * b / 2^(31 + exponent)`, rounded once to the nearest, halves up. `exponent` is 0 to

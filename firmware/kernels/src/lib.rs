@@ -26,6 +26,7 @@ use core::marker::PhantomData;
 use edgepkg_format::OperatorKind;
 use edgepkg_format::info::OperatorSet;
 use edgepkg_format::linked::Linked;
+use edgepkg_format::plan::Forms;
 
 pub use dispatch::{run, run_linked};
 pub use element::Element;
@@ -39,6 +40,7 @@ pub struct Computed<L>(PhantomData<L>);
 
 impl<L: Linked> Linked for Computed<L> {
     const OPERATORS: OperatorSet = L::OPERATORS.and(OPERATORS);
+    const FORMS: Forms = L::FORMS;
 }
 
 /// Every operator that [`run`] computes.

@@ -82,6 +82,7 @@ macro_rules! embed_model {
 
         impl $crate::format::linked::Linked for $name {
             const OPERATORS: $crate::format::info::OperatorSet = Self::NEEDS.operators;
+            const FORMS: $crate::format::plan::Forms = Self::NEEDS.forms;
         }
     };
 }

@@ -19,6 +19,13 @@ pub enum ModelError {
     },
     /// The plan uses operators that this program does not link.
     MissingOperators(OperatorSet),
+    /// The program links an operator, but not the loop that a record of it takes.
+    MissingForm {
+        /// Which record, counted from 0.
+        record: u32,
+        /// What it computes.
+        kind: OperatorKind,
+    },
     /// An operator's output lies over an input in a way its kernel does not support.
     Overlap {
         /// Which record, counted from 0.
@@ -44,6 +51,13 @@ impl fmt::Display for ModelError {
             ModelError::MissingOperators(operators) => {
                 f.write_str("the model uses operators that are not linked here:")?;
                 operators.iter().try_for_each(|kind| write!(f, " {}", kind.name()))
+            }
+            ModelError::MissingForm { record, kind } => {
+                write!(
+                    f,
+                    "record {record} ({}) takes a form of its kernel that is not linked here",
+                    kind.name()
+                )
             }
             ModelError::Overlap { record, kind } => {
                 write!(f, "record {record} ({}) writes over its own input", kind.name())

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use edgepkg_format::artifact::{Unchecked, stated_isa};
 use edgepkg_format::linked::{EveryOperator, Linked};
-use edgepkg_format::plan::{Access, Operand, Operands, PlanEntry};
+use edgepkg_format::plan::{Access, Forms, Operand, Operands, PlanEntry};
 use edgepkg_format::{Artifact, Info, Space};
 use edgepkg_kernels::{Computed, Distances, ISA, safe_distances_linked};
 
@@ -64,6 +64,9 @@ impl<'a, L: Linked> Model<'a, L> {
             return Err(ModelError::MissingOperators(missing));
         }
         let artifact = unchecked.check::<Computed<L>, _>(entry, |number, record, operands| {
+            if const { !L::FORMS.contain(Forms::ALL) } && !L::FORMS.contain(record.forms()) {
+                return Err(ModelError::MissingForm { record: number, kind: record.kind() });
+            }
             if overlaps_are_safe(operands, |input| safe_distances_linked::<Computed<L>>(record, input)) {
                 Ok(())
             } else {

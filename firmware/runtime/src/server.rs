@@ -76,6 +76,9 @@ pub trait Gauge {
 
 /// Answers requests until the transport ends, for models of the operators that `L` links. `arena` is all memory that a
 /// model may have, aligned to 16.
+//
+// In its only caller: each would have its own part of the stack while models run.
+#[inline(always)]
 pub fn serve<L: Linked>(
     transport: &mut impl Transport,
     slot: &mut impl Slot,

@@ -4,7 +4,7 @@ use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::info::OperatorSet;
 use edgepkg_format::linked::{Linked, Only};
 use edgepkg_format::needs::Needs;
-use edgepkg_format::plan::PlanError;
+use edgepkg_format::plan::{Forms, PlanError};
 use edgepkg_format::{Artifact, ArtifactError, OperatorKind};
 use edgepkg_runtime::{Arena, Model, ModelError, embed_model};
 
@@ -40,9 +40,11 @@ fn needs_are_those_that_the_info_states() {
     for bytes in [Keywords::ARTIFACT, EVERY_OPERATOR] {
         let bytes = AlignedBytes::from(bytes);
         let artifact = Artifact::parse(&bytes).unwrap();
-        let Needs { arena_bytes, operators } = Needs::of(&bytes);
+        let Needs { arena_bytes, operators, forms } = Needs::of(&bytes);
         assert_eq!(arena_bytes, artifact.arena_bytes());
         assert_eq!(operators, artifact.info().operators);
+        let of_records = artifact.plan().map(|entry| entry.unwrap().record.forms());
+        assert_eq!(forms, of_records.fold(Forms::NONE, Forms::and));
     }
 }
 

@@ -134,8 +134,7 @@ macro_rules! records {
             /// kind, and the compiler knows it.
             #[inline(always)]
             pub fn linked<L: Linked>(&self) -> Option<&Self> {
-                const EVERY: OperatorSet = OperatorSet::of(OperatorKind::ALL);
-                if EVERY.without(L::OPERATORS).is_empty() {
+                if const { OperatorSet::of(OperatorKind::ALL).without(L::OPERATORS).is_empty() } {
                     return Some(self);
                 }
                 match self {
@@ -155,7 +154,7 @@ macro_rules! records {
                 entry: &mut Option<PlanEntry>,
             ) -> bool {
                 match code {
-                    $($code if L::OPERATORS.contains(OperatorKind::$name) => {
+                    $($code if const { L::OPERATORS.contains(OperatorKind::$name) } => {
                         if fields.len() != 4 * <$name as Field>::WORDS {
                             return false;
                         }
@@ -165,7 +164,7 @@ macro_rules! records {
                             _ => false,
                         }
                     })*
-                    $($other_code if L::OPERATORS.contains(OperatorKind::$other) => {
+                    $($other_code if const { L::OPERATORS.contains(OperatorKind::$other) } => {
                         if fields.len() != 4 * <$fields as Field>::WORDS {
                             return false;
                         }

@@ -81,6 +81,26 @@ impl PackedConv2d {
         product(self.output_image.channels.div_ceil(Self::BLOCK_CHANNELS), self.block_words())
     }
 
+    /// Whether windows are pixels, so that images may be taken as a single row.
+    #[inline]
+    pub fn is_by_pixel(&self) -> bool {
+        let Window { height, width, stride_height, stride_width, pad_top, pad_left, .. } = self.window;
+        let (from, to) = (&self.input_image, &self.output_image);
+        let images = [from.height, from.width, to.height, to.width];
+        Self::are_windows_pixels(images, [height, width], [stride_height, stride_width], [pad_top, pad_left])
+    }
+
+    #[inline(always)]
+    pub(super) const fn are_windows_pixels(
+        [from_height, from_width, to_height, to_width]: [u32; 4],
+        [height, width]: [u32; 2],
+        [down, right]: [u32; 2],
+        [pad_top, pad_left]: [u32; 2],
+    ) -> bool {
+        let is_one_tap = height == 1 && width == 1 && down == 1 && right == 1;
+        is_one_tap && pad_top == 0 && pad_left == 0 && from_height == to_height && from_width == to_width
+    }
+
     /// Whether pixels are whole words, so that every window is widened where it lies. Otherwise those at the
     /// image's edges are gathered first, byte by byte.
     #[inline(always)]
@@ -168,7 +188,12 @@ impl PackedDepthwiseConv2d {
     #[inline(always)]
     pub fn is_3_by_3(&self) -> bool {
         let Window { height, width, stride_height, stride_width, .. } = self.window;
-        (height, width) == (3, 3) && stride_height == stride_width && stride_height <= 2
+        Self::is_window_3_by_3([height, width], [stride_height, stride_width])
+    }
+
+    #[inline(always)]
+    pub(super) const fn is_window_3_by_3([height, width]: [u32; 2], [down, right]: [u32; 2]) -> bool {
+        height == 3 && width == 3 && down == right && down <= 2
     }
 
     #[inline(always)]

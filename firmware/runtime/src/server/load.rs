@@ -42,6 +42,7 @@ fn model_fault(error: ModelError) -> ModelFault {
         ModelError::Artifact(
             ArtifactError::Geometry { record, .. } | ArtifactError::OutOfBounds { record, .. },
         )
+        | ModelError::MissingForm { record, .. }
         | ModelError::Overlap { record, .. } => ModelFault::Record(record),
         ModelError::Artifact(_) => ModelFault::Unreadable,
         ModelError::Isa { found, .. } => ModelFault::Isa(found.code()),

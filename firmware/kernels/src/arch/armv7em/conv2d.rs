@@ -4,7 +4,8 @@ use core::arch::naked_asm;
 use core::cell::Cell;
 use core::ptr;
 
-use edgepkg_format::plan::{Image, PackedConv2d, PackedRounding, Window};
+use edgepkg_format::linked::Linked;
+use edgepkg_format::plan::{Forms, Image, PackedConv2d, PackedRounding, Window};
 
 use super::rescale::{rescale_lanes_fused, rescale_lanes_twice, rescale_twice};
 use super::widen::{Rows, UNIT_BYTES, both_halves, widen_one};
@@ -37,7 +38,7 @@ struct Run {
     /// The windows side by side, see `widen`, and their end.
     columns: *mut u32,
     columns_end: *mut u32,
-    /// Which of 4 entries the loop over halves of units has: the number of units modulo 4, negated.
+    /// Which of 8 entries the loop over halves of units has: the number of units modulo 8, negated.
     entry: usize,
     /// The windows' rows: none where the columns have been filled.
     rows: Rows,
@@ -47,9 +48,9 @@ struct Run {
 
 /// A loop over pairs of pixels: widens their windows, then computes block after block. Sums: r4 and r5 of channels 0
 /// and 1 in lanes, r6 and r7 of channel 0, r8 and r9 of channels 2 and 3 in lanes, r10 and r11 of
-/// channel 2, of the first and the second pixel. Behind the first half of a unit comes a loop over halves, 8 a turn,
-/// that is entered where its last turn ends with the last one. LDRD and LDM take fewer instructions than LDR,
-/// and 4 LDR in a row a cycle less: they take turns.
+/// channel 2, of the first and the second pixel. Behind the first half of a unit comes a loop over halves, 16 a turn,
+/// that is entered where its last turn ends with the last one. 4 LDR in a row take a cycle less than LDRD and LDM, in two instructions
+/// more.
 macro_rules! compute_run {
     ($name:ident, $rescale:ident) => {
         #[unsafe(naked)]
@@ -136,13 +137,10 @@ macro_rules! compute_run {
                 "smlad r11, lr, r1, r10",
                 "smlad r10, lr, r0, r10",
                 "ldr r0, [sp, #44]",
-                "tbb [pc, r0]",
-                ".byte 25, 76, 127, 178",
+                "tbh [pc, r0, lsl #1]",
+                ".short 36, 92, 148, 204, 260, 316, 372, 428",
                 "2:",
-                ".rept 4",
-                "ldrd r12, lr, [r3], #8",
-                "ldm r2!, {{r0, r1}}",
-                multiply_lanes!(),
+                ".rept 16",
                 "ldr r12, [r3], #4",
                 "ldr lr, [r3], #4",
                 "ldr r0, [r2], #4",
@@ -151,7 +149,7 @@ macro_rules! compute_run {
                 ".endr",
                 "ldr r0, [sp, #40]",
                 "cmp r2, r0",
-                "bne 2b",
+                "bne.w 2b",
                 $rescale!(("r4", "r6"), ("r5", "r7")),
                 $rescale!(("r8", "r10"), ("r9", "r11")),
                 "ldr r12, [sp, #68]",
@@ -169,7 +167,7 @@ macro_rules! compute_run {
                 "bne.w 1b",
                 "ldrd r1, r2, [sp, #28]",
                 "cmp r3, r1",
-                "beq 3f",
+                "beq.w 3f",
                 "sub r12, r2",
                 "sub lr, r2",
                 "str r1, [sp, #64]",
@@ -226,12 +224,14 @@ compute_run!(compute_run_fused, rescale_lanes_fused);
 /// # Safety
 ///
 /// What `run` points at is as long as it says.
-unsafe fn compute_run(rounding: PackedRounding, run: &Run) {
+unsafe fn compute_run<L: Linked>(rounding: PackedRounding, run: &Run) {
+    use PackedRounding::{Fused, Twice};
     // SAFETY: the caller's.
     unsafe {
         match rounding {
-            PackedRounding::Twice => compute_run_twice(run),
-            PackedRounding::Fused => compute_run_fused(run),
+            Twice if const { L::FORMS.contain(Forms::of_conv2d(Twice)) } => compute_run_twice(run),
+            Fused if const { L::FORMS.contain(Forms::of_conv2d(Fused)) } => compute_run_fused(run),
+            _ => panic!("the form is not linked"),
         }
     }
 }
@@ -239,14 +239,14 @@ unsafe fn compute_run(rounding: PackedRounding, run: &Run) {
 /// `input`: `op.input_image`; `stream`: `op.stream_words()` words; `scratch`: `op.scratch_words()` words;
 /// `output`: `op.output_image`.
 #[inline(never)]
-pub fn packed_conv2d_i8(
+pub fn packed_conv2d_i8<L: Linked>(
     op: &PackedConv2d,
     input: View<'_>,
     stream: &[i8],
     scratch: &[Cell<i8>],
     output: &[Cell<i8>],
 ) {
-    let by_pixel = is_by_pixel(op);
+    let by_pixel = op.is_by_pixel();
     let mut windows = Windows::new(op, in_rows(&op.input_image, by_pixel), input, scratch, stream);
     let channels = op.output_image.channels as usize;
     let is_narrow = channels < BLOCK;
@@ -268,8 +268,8 @@ pub fn packed_conv2d_i8(
             let is_last = rest.len() == channels;
             positions.skip(1);
             let second = if is_last { first } else { positions.next };
-            windows.widen(first, windows.run.columns);
-            windows.widen(second, windows.run.columns.wrapping_add(1));
+            windows.widen::<L>(first, windows.run.columns);
+            windows.widen::<L>(second, windows.run.columns.wrapping_add(1));
             windows.run.pairs = 1;
             windows.run.rows.words = 0;
             if is_last {
@@ -287,26 +287,18 @@ pub fn packed_conv2d_i8(
             windows.run.output = outputs.as_mut_ptr().cast();
             windows.run.pixel_bytes = BLOCK;
             // SAFETY: as below; the arrays have 4 bytes for each pixel.
-            unsafe { compute_run(op.rounding, &windows.run) };
+            unsafe { compute_run::<L>(op.rounding, &windows.run) };
             for (pixel, outputs) in computed.chunks_exact(channels).zip(outputs) {
                 pixel.iter().zip(outputs).for_each(|(cell, value)| cell.set(value));
             }
         } else {
             // SAFETY: the stream holds its blocks and the columns their units; all windows of the pairs lie in the
             // input, or have been widened; the output has its channels for each pixel.
-            unsafe { compute_run(op.rounding, &windows.run) };
+            unsafe { compute_run::<L>(op.rounding, &windows.run) };
         }
         windows.run.rows.words = row_words;
     }
     clamp_in_place(output, op.clamp);
-}
-
-/// Whether windows are pixels, so that images may be taken as a single row.
-fn is_by_pixel(op: &PackedConv2d) -> bool {
-    let Window { height, width, stride_height, stride_width, pad_top, pad_left, .. } = op.window;
-    let (from, to) = (&op.input_image, &op.output_image);
-    (height, width, stride_height, stride_width, pad_top, pad_left) == (1, 1, 1, 1, 0, 0)
-        && (from.height, from.width) == (to.height, to.width)
 }
 
 /// `image`, or, `by_pixel`, all of it as a row.
@@ -428,7 +420,7 @@ impl<'a> Windows<'a> {
                 step_back: (BLOCK - rest) % BLOCK,
                 columns,
                 columns_end: columns.wrapping_byte_add(units * UNIT_BYTES),
-                entry: units.wrapping_neg() % 4,
+                entry: units.wrapping_neg() % 8,
                 rows: Rows { words, rows: window.height as usize, gap: tap_rows.wrapping_sub(4 * words) },
                 tail_step: tails * tap_rows,
             },
@@ -458,13 +450,13 @@ impl<'a> Windows<'a> {
 
     /// One window, into its places from `columns` on.
     #[inline(never)]
-    fn widen(&self, position: Position, columns: *mut u32) {
+    fn widen<L: Linked>(&self, position: Position, columns: *mut u32) {
         let (window, count) = self.inside(position);
         if count != 0 {
             self.widen_rows(window, &self.run.rows, self.run.tail_step, columns);
-        } else if self.op.reads_words() {
+        } else if const { L::FORMS.contain(Forms::EDGES_OF_WORDS) } && self.op.reads_words() {
             self.widen_runs(position, columns);
-        } else {
+        } else if const { L::FORMS.contain(Forms::EDGES_OF_BYTES) } {
             self.gather(position);
             let Rows { words, rows, .. } = self.run.rows;
             let step = self.gathered_row_bytes();
@@ -554,26 +546,29 @@ impl<'a> Windows<'a> {
     #[inline(always)]
     fn for_each_run(&self, position: Position, mut visit: impl FnMut(u32, Option<*const i8>, u32)) {
         let window = &self.op.window;
-        let (first_row, width) = (position.batch as usize * self.height as usize, self.width as i32);
+        let (first_row, extent) = (position.batch as usize * self.height as usize, self.width as i32);
+        let (step, width) = (window.dilation_width as i32, window.width as i32);
+        // Neighbours: those before the image, in it, behind it.
+        let before = position.column.min(0).wrapping_neg().min(width);
+        let after = (position.column + width - extent).max(0).min(width - before);
+        let runs =
+            [(before, position.column), (width - before - after, position.column.max(0)), (after, extent)];
+        let count = if step == 1 { runs.len() as i32 } else { width };
         let mut row = position.row;
         for tap in 0..window.height {
             let is_row_inside = 0 <= row && row < self.height as i32;
-            let pixels =
-                self.input.wrapping_add(first_row.wrapping_add(row as usize).wrapping_mul(self.row_bytes));
-            let (mut column, mut left) = (position.column, window.width as i32);
-            while left != 0 {
-                let is_inside = is_row_inside && 0 <= column && column < width;
-                let run = match (is_row_inside, window.dilation_width) {
-                    (false, _) => left,
-                    (true, 1) if column < 0 => left.min(-column),
-                    (true, 1) if is_inside => left.min(width - column),
-                    (true, 1) => left,
-                    _ => 1,
+            let pixels = first_row.wrapping_add(row as usize).wrapping_mul(self.row_bytes);
+            for index in 0..count {
+                let (pixels_in_run, column) = match runs.get(index as usize) {
+                    Some(&run) if step == 1 => run,
+                    _ => (1, position.column + index.wrapping_mul(step)),
                 };
-                let first = pixels.wrapping_add((column as usize).wrapping_mul(self.pixel_bytes()));
-                visit(tap, is_inside.then_some(first), run as u32);
-                column += run.wrapping_mul(window.dilation_width as i32);
-                left -= run;
+                if pixels_in_run == 0 {
+                    continue;
+                }
+                let is_inside = is_row_inside && 0 <= column && column < extent;
+                let at = pixels.wrapping_add((column as usize).wrapping_mul(self.pixel_bytes()));
+                visit(tap, is_inside.then_some(self.input.wrapping_add(at)), pixels_in_run as u32);
             }
             row += window.dilation_height as i32;
         }

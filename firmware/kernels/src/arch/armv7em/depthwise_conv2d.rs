@@ -4,9 +4,10 @@
 use core::arch::naked_asm;
 use core::cell::Cell;
 
-use edgepkg_format::plan::{Axis, PackedDepthwiseConv2d, PackedRounding, Traversal};
+use edgepkg_format::linked::Linked;
+use edgepkg_format::plan::{Axis, Forms, PackedDepthwiseConv2d, PackedRounding, Traversal};
 
-use super::widen::{both_halves, widen_pairs};
+use super::widen::{both_halves, fill_pairs, widen_pairs};
 use super::{clamp_in_place, first_byte};
 use crate::view::View;
 
@@ -300,17 +301,21 @@ compute_strip!(compute_any_fused, parameters_fused, rescale_fused, taps_of_any_w
 /// # Safety
 ///
 /// What `strip` points at is as long as it says, and made for `op`'s window.
-unsafe fn compute_strip(op: &PackedDepthwiseConv2d, strip: &Strip) {
+unsafe fn compute_strip<L: Linked>(op: &PackedDepthwiseConv2d, strip: &Strip) {
     use PackedRounding::{Fused, Twice};
+    const fn is_linked<L: Linked>(extent: u32, stride: u32, rounding: PackedRounding) -> bool {
+        L::FORMS.contain(Forms::of_depthwise_conv2d([extent; 2], [stride; 2], rounding))
+    }
     // SAFETY: the caller's.
     unsafe {
         match (op.is_3_by_3(), op.window.stride_width, op.rounding) {
-            (true, 1, Twice) => compute_by_1_twice(strip),
-            (true, 1, Fused) => compute_by_1_fused(strip),
-            (true, _, Twice) => compute_by_2_twice(strip),
-            (true, _, Fused) => compute_by_2_fused(strip),
-            (false, _, Twice) => compute_any_twice(strip),
-            (false, _, Fused) => compute_any_fused(strip),
+            (true, 1, Twice) if const { is_linked::<L>(3, 1, Twice) } => compute_by_1_twice(strip),
+            (true, 1, Fused) if const { is_linked::<L>(3, 1, Fused) } => compute_by_1_fused(strip),
+            (true, 2, Twice) if const { is_linked::<L>(3, 2, Twice) } => compute_by_2_twice(strip),
+            (true, 2, Fused) if const { is_linked::<L>(3, 2, Fused) } => compute_by_2_fused(strip),
+            (false, _, Twice) if const { is_linked::<L>(0, 0, Twice) } => compute_any_twice(strip),
+            (false, _, Fused) if const { is_linked::<L>(0, 0, Fused) } => compute_any_fused(strip),
+            _ => panic!("the form is not linked"),
         }
     }
 }
@@ -318,7 +323,7 @@ unsafe fn compute_strip(op: &PackedDepthwiseConv2d, strip: &Strip) {
 /// `input`: `op.input_image`; `stream`: `op.stream_words()` words; `scratch`: `op.scratch_words()` words;
 /// `output`: `op.output_image`.
 #[inline(never)]
-pub fn packed_depthwise_conv2d_i8(
+pub fn packed_depthwise_conv2d_i8<L: Linked>(
     op: &PackedDepthwiseConv2d,
     input: View<'_>,
     stream: &[i8],
@@ -378,7 +383,7 @@ pub fn packed_depthwise_conv2d_i8(
                 };
                 // SAFETY: the scratch holds the rows under the strip, each with the pairs that its
                 // outputs read; every output of the strip lies in `pixels`.
-                unsafe { compute_strip(op, &strip) };
+                unsafe { compute_strip::<L>(op, &strip) };
                 channel += count;
             }
             start += rows;
@@ -472,23 +477,21 @@ impl Plane<'_> {
 
     /// `pairs` pairs of padding.
     fn pad(&self, at: *mut u32, pairs: usize) {
-        let value = both_halves(self.op.input_zero_point);
-        for word in 0..pairs * GROUP {
+        if pairs != 0 {
             // SAFETY: the pairs lie in the scratch.
-            unsafe { at.add(word).write(value) };
+            unsafe { fill_pairs(both_halves(self.op.input_zero_point), at, pairs) };
         }
     }
 
     /// A pair of which one may be padding.
     fn put(&self, at: *mut u32, first: Option<*const i8>, second: Option<*const i8>) {
-        for channel in 0..GROUP {
-            let half = |pixel: Option<*const i8>| match pixel {
-                // SAFETY: the pixel has 4 channels from there on.
-                Some(pixel) => i32::from(unsafe { pixel.add(channel).read() }) as u32 & 0xffff,
-                None => self.op.input_zero_point as u32 & 0xffff,
-            };
-            // SAFETY: the pair lies in the scratch.
-            unsafe { at.add(channel).write(half(first) | half(second) << 16) };
-        }
+        let channels = |pixel: Option<*const i8>| match pixel {
+            // SAFETY: the pixel has 4 channels from there on.
+            Some(pixel) => unsafe { pixel.cast::<[i8; GROUP]>().read() },
+            None => [self.op.input_zero_point as i8; GROUP],
+        };
+        let pair = [channels(first), channels(second)];
+        // SAFETY: the pair lies in the scratch, and its pixels in the array.
+        unsafe { widen_pairs(pair.as_ptr().cast(), GROUP, at, 1) };
     }
 }

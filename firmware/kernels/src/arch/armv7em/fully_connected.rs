@@ -3,7 +3,8 @@
 use core::arch::naked_asm;
 use core::cell::Cell;
 
-use edgepkg_format::plan::{PackedFullyConnected, PackedRounding};
+use edgepkg_format::linked::Linked;
+use edgepkg_format::plan::{Forms, PackedFullyConnected, PackedRounding};
 
 use super::rescale::{rescale_lanes_fused, rescale_lanes_twice, rescale_twice};
 use super::{clamp_in_place, first_byte};
@@ -43,16 +44,16 @@ macro_rules! compute_row {
                 "strd r6, r4, [sp, #4]",
                 "add r9, r4, r5, lsl #2",
                 "rsb r5, r5, #0",
-                "and r5, r5, #1",
+                "and r5, r5, #3",
                 "strd r9, r5, [sp, #12]",
                 "1:",
                 "ldr r2, [sp, #8]",
                 "ldr r0, [sp, #16]",
                 "ldm r3!, {{r4-r11}}",
                 "tbb [pc, r0]",
-                ".byte 1, 63",
+                ".byte 2, 64, 126, 188",
                 "2:",
-                ".rept 2",
+                ".rept 4",
                 "ldr r1, [r2], #4",
                 "sxtb16 r0, r1",
                 "sxtb16 r1, r1, ror #8",
@@ -131,19 +132,21 @@ compute_row!(compute_row_fused, rescale_lanes_fused);
 /// # Safety
 ///
 /// What `row` points at is as long as it says.
-unsafe fn compute_row(rounding: PackedRounding, row: &Row) {
+unsafe fn compute_row<L: Linked>(rounding: PackedRounding, row: &Row) {
+    use PackedRounding::{Fused, Twice};
     // SAFETY: the caller's.
     unsafe {
         match rounding {
-            PackedRounding::Twice => compute_row_twice(row),
-            PackedRounding::Fused => compute_row_fused(row),
+            Twice if const { L::FORMS.contain(Forms::of_fully_connected(Twice)) } => compute_row_twice(row),
+            Fused if const { L::FORMS.contain(Forms::of_fully_connected(Fused)) } => compute_row_fused(row),
+            _ => panic!("the form is not linked"),
         }
     }
 }
 
 /// `input`: `[rows, input_depth]`; `stream`: `op.stream_words()` words; `output`: `[rows, output_depth]`.
 #[inline(never)]
-pub fn packed_fully_connected_i8(
+pub fn packed_fully_connected_i8<L: Linked>(
     op: &PackedFullyConnected,
     input: View<'_>,
     stream: &[i8],
@@ -162,7 +165,7 @@ pub fn packed_fully_connected_i8(
         };
         if whole_blocks != 0 {
             // SAFETY: `stream` holds the blocks, the input `units` words, the outputs 8 bytes a block.
-            unsafe { compute_row(op.rounding, &row) };
+            unsafe { compute_row::<L>(op.rounding, &row) };
         }
         if rest != 0 {
             let mut columns = [0i8; BLOCK];
@@ -170,7 +173,7 @@ pub fn packed_fully_connected_i8(
             row.blocks = 1;
             row.output = columns.as_mut_ptr();
             // SAFETY: `stream` holds one more block, the input `units` words, the array 8 bytes.
-            unsafe { compute_row(op.rounding, &row) };
+            unsafe { compute_row::<L>(op.rounding, &row) };
             for (cell, column) in outputs[whole_blocks * BLOCK..].iter().zip(columns) {
                 cell.set(column);
             }

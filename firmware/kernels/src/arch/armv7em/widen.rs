@@ -76,6 +76,26 @@ pub(super) unsafe extern "C" fn widen_pairs(pixels: *const i8, step: usize, plan
     )
 }
 
+/// Fills the places that [`widen_pairs`] does with `value`.
+///
+/// # Safety
+///
+/// `pairs` is not 0. 4 words for each pair can be written at `plane`, which is aligned to 4.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn fill_pairs(value: u32, plane: *mut u32, pairs: usize) {
+    naked_asm!(
+        "push {{r4, lr}}",
+        "mov r3, r0",
+        "mov r4, r0",
+        "mov r12, r0",
+        "1:",
+        "stm r1!, {{r0, r3, r4, r12}}",
+        "subs r2, #1",
+        "bne 1b",
+        "pop {{r4, pc}}",
+    )
+}
+
 macro_rules! widen_pair {
     () => {
         concat!(
