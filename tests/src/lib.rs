@@ -6,6 +6,7 @@ pub mod data_sets;
 pub mod elsewhere;
 pub mod host_session;
 pub mod import;
+pub mod minimal_image;
 pub mod models;
 pub mod mutants;
 pub mod onnx_file;

@@ -1,57 +1,29 @@
 //! Minimal images: a model with the runtime and its own operators, and nothing else.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use edgepkg::device::transport::Transport as _;
-use edgepkg::embed::{self, Contents};
 use edgepkg::emulator::Emulator;
 use edgepkg::fit::{self, Certificate};
 use edgepkg::runners::RunnerImage;
 use edgepkg_boards::Board;
 use edgepkg_format::artifact::DIGEST_RANGE;
-use edgepkg_quantize::package::TestVector;
+use edgepkg_tests::minimal_image::{self, MinimalImage};
 use edgepkg_tests::models::{Int8Model, kws};
-use edgepkg_toolchain::Toolchain;
 use object::{Object as _, ObjectSymbol as _};
-use tempfile::TempDir;
 
 /// How much more stack may be predicted than is used.
 const SLACK_BYTES: u64 = 256;
 const WAIT: Duration = Duration::from_secs(60);
 
-/// A minimal image, linked.
-struct Image {
-    elf: PathBuf,
-    bytes: Vec<u8>,
-    artifact: Vec<u8>,
-    _folder: TempDir,
-}
-
 /// The image of `model` for `board`; `None`, said aloud, where nothing here compiles it.
-fn image(board: &Board, model: &Int8Model) -> Option<Image> {
-    let target = board.target.as_deref().expect("it has an image");
-    if Toolchain::find(target).is_none() {
-        println!("skipped: no toolchain here builds for {target}");
-        return None;
-    }
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let artifact = model.artifact(board.isa);
-    let vector = |(input, output): (&Vec<u8>, &Vec<u8>)| TestVector {
-        inputs: vec![input.clone()],
-        outputs: vec![output.clone()],
-    };
-    let vectors: Vec<TestVector> = model.inputs.iter().zip(&model.outputs).map(vector).collect();
-    let contents = Contents { name: &model.name, version: "0.1.0", artifact: &artifact, vectors: &vectors };
-    let (firmware, toolchain) = embed::write_firmware(board, contents, folder.path()).expect("it is written");
-    let target_folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("embed").join(&board.name);
-    let elf = firmware.build(&toolchain, &target_folder).unwrap_or_else(|error| panic!("{error}"));
-    let bytes = std::fs::read(&elf).expect("it is linked");
-    Some(Image { elf, bytes, artifact, _folder: folder })
+fn image(board: &Board, model: &Int8Model) -> Option<MinimalImage> {
+    minimal_image::build(board, model, Path::new(env!("CARGO_TARGET_TMPDIR")))
 }
 
 /// What the image writes to the serial port, up to the line that begins with `last`.
-fn lines(board: &Board, image: &Image, last: &str) -> Vec<String> {
+fn lines(board: &Board, image: &MinimalImage, last: &str) -> Vec<String> {
     let loaded = RunnerImage { elf: image.elf.clone(), loaded: image.elf.clone() };
     let mut emulator = Emulator::start(board, &loaded, &[]).expect("it starts");
     let deadline = Instant::now() + WAIT;
