@@ -55,11 +55,11 @@ pub struct LayerFigures {
     pub instructions: u64,
     /// Modelled.
     pub cycles: Option<u64>,
-    /// Of a packed convolution.
+    /// Of a packed kernel.
     pub loops: Option<Loops>,
 }
 
-/// What the loops of a packed convolution go through.
+/// What the loops of a packed kernel go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Loops {
@@ -67,6 +67,8 @@ pub struct Loops {
     pub macs: u64,
     /// Outputs that are rescaled, with those that fill up blocks and pairs of pixels.
     pub outputs: u64,
+    /// What the instructions of the inner loop take, modelled.
+    pub cycles: u64,
 }
 
 impl ModelFigures {
@@ -124,8 +126,8 @@ impl ModelFigures {
             if let Some(cycles) = cycles {
                 write!(text, ", cycles = {cycles}")?;
             }
-            if let Some(Loops { macs, outputs }) = loops {
-                write!(text, ", loops = {{ macs = {macs}, outputs = {outputs} }}")?;
+            if let Some(Loops { macs, outputs, cycles }) = loops {
+                write!(text, ", loops = {{ macs = {macs}, outputs = {outputs}, cycles = {cycles} }}")?;
             }
             writeln!(text, " }},")?;
         }

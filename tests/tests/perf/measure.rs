@@ -10,9 +10,10 @@ use edgepkg::runners;
 use edgepkg_boards::Board;
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact;
-use edgepkg_format::plan::PackedConv2d;
+use edgepkg_format::plan::{Image, PackedConv2d, PackedFullyConnected};
 use edgepkg_format::{Artifact, Record};
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
+use edgepkg_tests::minimal_image;
 use edgepkg_tests::models::{self, Int8Model};
 use object::{Object, ObjectSection, SectionKind};
 
@@ -24,6 +25,9 @@ const BOARD_OF_ALL_CHANNELS: &str = "qemu-cortex-m4";
 
 /// Images beside the boards' runners.
 const MORE_IMAGES: &[&str] = &["qemu-cortex-m4-base"];
+
+/// A minimal image, and the board that it is for: of keyword spotting, without what it holds of the model.
+const MINIMAL_IMAGE: (&str, &str) = ("qemu-cortex-m4-kws-embedded", "qemu-cortex-m4");
 
 /// What one board gives: its image, and models by their names.
 struct BoardFigures {
@@ -43,7 +47,16 @@ pub fn all(committed: &Figures) -> Figures {
     for name in MORE_IMAGES {
         let elf = runners::find_file(&format!("{name}.elf"))
             .unwrap_or_else(|| panic!("`cargo xtask runners` has not built {name}.elf"));
-        figures.image.insert((*name).to_owned(), of_image(&elf));
+        figures.image.insert((*name).to_owned(), of_runner(&elf));
+    }
+    let (name, board) = MINIMAL_IMAGE;
+    let board = Board::find(board).expect("it is shipped");
+    if let Some(image) = minimal_image::build(&board, &models::kws(), Path::new(env!("CARGO_TARGET_TMPDIR")))
+    {
+        let held = image.artifact.len() as u64 + image.input_bytes;
+        let mut of_image = of_image(&image.bytes, image.compiler);
+        of_image.code_bytes -= held;
+        figures.image.insert(name.to_owned(), of_image);
     }
     for (board, of_board) in boards.iter().zip(measured) {
         figures.image.insert(board.name.clone(), of_board.image);
@@ -64,13 +77,16 @@ fn of_board(board: &Board) -> BoardFigures {
         }
     }
     let runner = runners::find(board).unwrap_or_else(|error| panic!("{error}"));
-    BoardFigures { image: of_image(&runner.elf), models: of_models }
+    BoardFigures { image: of_runner(&runner.elf), models: of_models }
 }
 
-fn of_image(elf: &Path) -> ImageFigures {
+fn of_runner(elf: &Path) -> ImageFigures {
     let compiler = fs::read_to_string(elf.with_extension("compiler")).unwrap_or_default();
-    let bytes = fs::read(elf).expect("the runner image is a file");
-    let elf = object::File::parse(&*bytes).expect("the runner image is an ELF file");
+    of_image(&fs::read(elf).expect("the runner image is a file"), compiler)
+}
+
+fn of_image(elf: &[u8], compiler: String) -> ImageFigures {
+    let elf = object::File::parse(elf).expect("the image is an ELF file");
     let (mut code_bytes, mut static_ram_bytes) = (0, 0);
     for section in elf.sections() {
         match section.kind() {
@@ -125,14 +141,50 @@ fn of_model(board: &Board, model: &Int8Model, dead_channels: DeadChannels) -> Mo
 fn loops(artifact: &[u8]) -> BTreeMap<u32, Loops> {
     let bytes = AlignedBytes::from(artifact);
     let artifact = Artifact::parse(&bytes).expect("it was just written");
-    let convolutions = artifact.plan().filter_map(|entry| {
+    let layers = artifact.plan().filter_map(|entry| {
         let entry = entry.expect("it was just written");
-        let Record::PackedConv2d(op) = entry.record else { return None };
-        let image = op.output_image;
-        let pixels = u64::from(image.batches) * u64::from(image.height) * u64::from(image.width);
-        let pixels = pixels.next_multiple_of(PackedConv2d::BLOCK_PIXELS.into());
-        let outputs = pixels * u64::from(image.channels.next_multiple_of(PackedConv2d::BLOCK_CHANNELS));
-        Some((entry.layer, Loops { macs: outputs * 4 * u64::from(op.units()), outputs }))
+        Some((entry.layer, loops_of(&entry.record)?))
     });
-    convolutions.collect()
+    layers.collect()
+}
+
+/// What the inner loop of a packed kernel goes through, and the cycles that it takes by the instructions in it.
+fn loops_of(record: &Record) -> Option<Loops> {
+    let (macs, outputs, cycles) = match record {
+        Record::PackedConv2d(op) => {
+            let outputs = pixels(&op.output_image).next_multiple_of(PackedConv2d::BLOCK_PIXELS.into())
+                * u64::from(op.output_image.channels.next_multiple_of(PackedConv2d::BLOCK_CHANNELS));
+            let macs = outputs * 4 * u64::from(op.units());
+            // For 2 pixels and 4 channels, a pair of inputs: 8 SMLAD, 2 SXTB16; 4 LDR in a row, 5.
+            (macs, outputs, macs * 15 / 16)
+        }
+        Record::PackedDepthwiseConv2d(op) => {
+            let (inner, outer) = (op.inner(), op.outer());
+            let pairs = u64::from(op.output_image.batches)
+                * u64::from(op.output_image.channels)
+                * u64::from(inner.output.div_ceil(2))
+                * u64::from(outer.output);
+            let macs = 2 * pairs * u64::from(outer.taps) * u64::from(inner.taps);
+            let cycles = match (op.is_3_by_3(), inner.stride) {
+                // 12 multiplications; the first sum, 2; 3 LDR in a row, 4, for each column of pairs.
+                (true, 1) => 18,
+                (true, _) => 22,
+                // For each pair of taps 2 SMLAD and 3 LDR, 4; 10 more for each row of taps.
+                _ => u64::from(outer.taps) * (6 * u64::from(op.tap_pairs()) + 10),
+            };
+            (macs, 2 * pairs, pairs * cycles)
+        }
+        Record::PackedFullyConnected(op) => {
+            let columns = u64::from(op.output_depth.next_multiple_of(PackedFullyConnected::BLOCK_COLUMNS));
+            let macs = u64::from(op.rows) * columns * u64::from(op.input_depth);
+            // For 4 inputs and 8 columns 16 SMLAD, 8 SXTB16, 4 LDRD, 3 each; 4 to load and widen the inputs.
+            (macs, u64::from(op.rows) * columns, macs * 40 / 32)
+        }
+        _ => return None,
+    };
+    Some(Loops { macs, outputs, cycles })
+}
+
+fn pixels(image: &Image) -> u64 {
+    u64::from(image.batches) * u64::from(image.height) * u64::from(image.width)
 }

@@ -33,7 +33,7 @@ pub fn markdown(figures: &Figures) -> String {
 }
 
 fn write(text: &mut String, figures: &Figures) -> std::fmt::Result {
-    writeln!(text, "\n## Runners, with every operator\n")?;
+    writeln!(text, "\n## Images, with every operator\n")?;
     writeln!(text, "| board | code, bytes | static RAM, bytes | compiler |\n|---|---:|---:|---|")?;
     for (board, image) in &figures.image {
         let (code, ram) = (Count(image.code_bytes), Count(image.static_ram_bytes));
@@ -42,7 +42,9 @@ fn write(text: &mut String, figures: &Figures) -> std::fmt::Result {
     if figures.image.keys().any(|name| name.ends_with("-base")) {
         writeln!(
             text,
-            "\nA name that ends in `-base` is of a runner with the operators of kinds 1 to 16 alone."
+            "\nA name that ends in `-base` is of a runner with the operators of kinds 1 to 16 alone, one that ends in `-embedded` of a \
+             minimal image (`edgepkg build --embed`): the runtime, the operators of its model, a `main` that runs test vectors, \
+             without model and vectors."
         )?;
     }
     writeln!(text, "\n## Whole models\n")?;
@@ -57,7 +59,7 @@ fn write(text: &mut String, figures: &Figures) -> std::fmt::Result {
             write_model(text, model, board, of)?;
         }
     }
-    writeln!(text, "\n## The {MOST_EXPENSIVE} most expensive layers on `{BOARD}`\n")?;
+    writeln!(text, "\n## The {MOST_EXPENSIVE} most expensive layers of each model on `{BOARD}`\n")?;
     write_most_expensive(text, figures)?;
     for (model, boards) in &figures.model {
         if let Some(of) = boards.get(BOARD) {
@@ -98,48 +100,61 @@ fn write_layers(text: &mut String, of: &ModelFigures) -> std::fmt::Result {
 
 /// Why layers are above the floor.
 const ABOVE_THE_FLOOR: &str = "
-The inner loop of a packed convolution takes 26 instructions and 31 cycles for 32 multiplications: 16 SMLAD, which are
-the floor, 4 SXTB16 that unpack every other channel's weights, and loads of 8 words in 11 cycles, as 2 pixels by 4 channels
-leave registers for 2 words of weights and 2 of inputs. *Filled up* are multiplications by the zeros behind a row of a window, a
-channel or a pixel that is not there. The rest widens windows to 16 bits and loads, rescales and stores outputs: 3 instructions each
-where a fused multiplication does for both roundings, 6 where it does not.
-";
+*Multiplying* is the floor. *Fetching, unpacking* is what else the inner loop executes, for these multiplications:
 
-/// Modelled cycles of the inner loop of a packed convolution.
-const LOOP_CYCLES_PER_MAC: f64 = 31.0 / 32.0;
+- `PackedConv2d`: 28 instructions and 30 cycles for 32 multiplications: 16 SMLAD, which are the floor, 4 SXTB16 that unpack every
+  other channel's weights, and loads of 8 words in 10 cycles, as 2 pixels by 4 channels leave registers for 2 words of weights and 2
+  of inputs. LDRD and LDM for half of them took 26 instructions and 31 cycles. The loop turns every 256 multiplications.
+- `PackedDepthwiseConv2d`, 3 by 3, by 1: 16 instructions and 18 cycles for the 18 multiplications of two outputs. Of the 12
+  multiplying instructions 6 are single (SMLABT, SMLATB), as windows of 3 have an odd pixel; 3 words of pixels are loaded, the 3
+  before them are still there. By 2: 22 cycles, as 6 words are loaded.
+- `PackedFullyConnected`: 40 cycles for 32 multiplications: every weight is loaded for one multiplication, 4 LDRD of 3 cycles each.
+
+*Filled up* are multiplications by the zeros behind a row of a window, a channel or a pixel that is not there. *The rest* widens
+inputs to 16 bits, loads and rescales sums (3 instructions each where a fused multiplication does for both roundings, 6 where it
+does not), stores outputs and turns loops.
+";
 
 /// Against what their multiplications alone take at two a cycle.
 fn write_most_expensive(text: &mut String, figures: &Figures) -> std::fmt::Result {
     writeln!(
         text,
         "| model | # | operator | MACs | modelled cycles | per MAC | times the floor | of them multiplying \
-         | fetching, unpacking | filled up | the rest, per output |\n\
-         |---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+         | fetching, unpacking | filled up | the rest | the rest, per output |\n\
+         |---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     )?;
     let of_board = figures.model.iter().filter_map(|(model, boards)| Some((model, boards.get(BOARD)?)));
-    let layers = of_board.flat_map(|(model, of)| of.layers.iter().map(move |layer| (model, layer)));
-    let mut layers: Vec<_> =
-        layers.filter_map(|(model, layer)| Some((model, layer, layer.cycles?))).collect();
-    layers.sort_by_key(|(_, _, cycles)| std::cmp::Reverse(*cycles));
-    for (model, layer, cycles) in layers.into_iter().take(MOST_EXPENSIVE) {
-        let LayerFigures { layer: number, operator, macs, .. } = layer;
-        let floor = *macs as f64 * FLOOR_CYCLES_PER_MAC;
-        let times = if *macs == 0 { "-".to_owned() } else { format!("{:.1}", cycles as f64 / floor) };
-        write!(text, "| {model} | {number} | {operator} | {} | {} ", Count(*macs), Count(cycles))?;
-        write!(text, "| {} | {times} ", per_mac(Some(cycles), *macs))?;
-        match layer.loops {
-            Some(loops) => {
-                let share = |cycles_of: f64| Percent(cycles_of / cycles as f64);
-                let fetching = *macs as f64 * LOOP_CYCLES_PER_MAC - floor;
-                let filled_up = (loops.macs - macs) as f64 * LOOP_CYCLES_PER_MAC;
-                let rest = cycles as f64 - loops.macs as f64 * LOOP_CYCLES_PER_MAC;
-                write!(text, "| {} | {} | {} ", share(floor), share(fetching), share(filled_up))?;
-                writeln!(text, "| {:.1} |", rest / loops.outputs as f64)?;
-            }
-            None => writeln!(text, "| - | - | - | - |")?,
+    for (model, of) in of_board {
+        let mut layers: Vec<_> = of.layers.iter().filter_map(|layer| Some((layer, layer.cycles?))).collect();
+        layers.sort_by_key(|(_, cycles)| std::cmp::Reverse(*cycles));
+        for (layer, cycles) in layers.into_iter().take(MOST_EXPENSIVE) {
+            write_against_the_floor(text, model, layer, cycles)?;
         }
     }
     write!(text, "{ABOVE_THE_FLOOR}")
+}
+
+fn write_against_the_floor(
+    text: &mut String,
+    model: &str,
+    layer: &LayerFigures,
+    cycles: u64,
+) -> std::fmt::Result {
+    let LayerFigures { layer: number, operator, macs, .. } = layer;
+    let floor = *macs as f64 * FLOOR_CYCLES_PER_MAC;
+    let times = if *macs == 0 { "-".to_owned() } else { format!("{:.1}", cycles as f64 / floor) };
+    write!(text, "| {model} | {number} | {operator} | {} | {} ", Count(*macs), Count(cycles))?;
+    write!(text, "| {} | {times} ", per_mac(Some(cycles), *macs))?;
+    let Some(loops) = layer.loops else {
+        return writeln!(text, "| - | - | - | - | - |");
+    };
+    let share = |cycles_of: f64| Percent(cycles_of / cycles as f64);
+    let cycles_per_mac = loops.cycles as f64 / loops.macs as f64;
+    let fetching = *macs as f64 * cycles_per_mac - floor;
+    let filled_up = (loops.macs - macs) as f64 * cycles_per_mac;
+    let rest = cycles as f64 - loops.cycles as f64;
+    write!(text, "| {} | {} | {} ", share(floor), share(fetching), share(filled_up))?;
+    writeln!(text, "| {} | {:.1} |", share(rest), rest / loops.outputs as f64)
 }
 
 fn or_dash(count: Option<u64>) -> String {
