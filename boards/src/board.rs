@@ -81,6 +81,17 @@ pub enum Transport {
     Rtt,
 }
 
+impl Transport {
+    /// The name in board files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::InProcess => "in-process",
+            Transport::Uart => "uart",
+            Transport::Rtt => "rtt",
+        }
+    }
+}
+
 /// Addresses `start` to `start + length`, the end excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
@@ -235,6 +246,13 @@ impl Board {
     /// Whether it is an emulator and nothing else, so that no flag is needed to use that.
     pub fn is_emulator(&self) -> bool {
         self.deploy == Deploy::Emulator
+    }
+
+    /// The name of the prebuilt image that this board's runner is made of: every board with the same instruction set and
+    /// link has the same one. `None` where the image has the board's own memory map.
+    pub fn prebuilt_runner(&self) -> Option<String> {
+        let runner = self.runner.as_ref().filter(|runner| runner.layout == RunnerLayout::Generated)?;
+        Some(format!("{}-{}-{}", runner.image, self.isa.name(), self.transport.name()))
     }
 
     /// What Rust's compiler is told beside the target: the core, where instructions follow from it that the target

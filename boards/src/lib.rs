@@ -13,7 +13,7 @@ pub use board::{
     Board, CycleModel, Deploy, Emulator, Flash, Memory, Region, Runner, RunnerFormat, RunnerLayout, Tier,
     Transport,
 };
-pub use linker_script::{embedded_linker_script, linker_script};
+pub use linker_script::{Placement, embedded_linker_script, linker_script};
 pub use raw::RawBoard;
 
 /// Why there is no such board.

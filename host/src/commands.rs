@@ -37,7 +37,7 @@ use crate::cli::{BoardArguments, Command};
 use crate::device::{self, Device, DeviceError, OpenOptions};
 use crate::error::Error;
 use crate::fit::{self, Certificate};
-use crate::{model, runners};
+use crate::runners;
 
 /// The schema of every `--json` result. It rises when a field changes or goes; fields may be added.
 pub const JSON_SCHEMA_VERSION: u32 = 1;
@@ -137,5 +137,5 @@ fn certify(board: &Board, artifact: &[u8]) -> Result<Certificate, Error> {
         return Ok(fit::certify_host(artifact)?);
     }
     let runner = runners::find(board).map_err(DeviceError::from)?;
-    Ok(fit::certify(board, &model::read_file(&runner.elf)?, artifact)?)
+    Ok(fit::certify(board, &runner.elf, artifact)?)
 }

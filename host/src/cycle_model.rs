@@ -29,27 +29,19 @@ pub struct CyclePlugin {
 /// Why cycles cannot be modelled.
 #[derive(Debug, thiserror::Error)]
 pub enum CycleModelError {
-    /// The runner cannot be read.
-    #[error("cannot read the runner `{}`", path.display())]
-    ReadRunner {
-        /// The ELF file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// The runner is not an ELF file.
-    #[error("the runner `{}` is no ELF file that can be read", path.display())]
+    #[error("the runner `{runner}` is no ELF file that can be read")]
     NotElf {
-        /// The file.
-        path: PathBuf,
+        /// Its name.
+        runner: String,
         /// Why.
         source: object::Error,
     },
     /// The runner does not say where its gauge is.
-    #[error("the runner `{}` has no symbol `{symbol}`", path.display())]
+    #[error("the runner `{runner}` has no symbol `{symbol}`")]
     NoSymbol {
-        /// The ELF file.
-        path: PathBuf,
+        /// Its name.
+        runner: String,
         /// The symbol's name.
         symbol: &'static str,
     },
@@ -86,13 +78,12 @@ impl CyclePlugin {
         let Some((model, library)) = model.zip(runners::find_file(PLUGIN_FILE)) else {
             return Ok(None);
         };
-        let path = || runner.elf.clone();
-        let elf =
-            fs::read(&runner.elf).map_err(|source| CycleModelError::ReadRunner { path: path(), source })?;
-        let file = File::parse(&*elf).map_err(|source| CycleModelError::NotElf { path: path(), source })?;
+        let name = || runner.origin.clone();
+        let file =
+            File::parse(&*runner.elf).map_err(|source| CycleModelError::NotElf { runner: name(), source })?;
         let address = |symbol: &'static str| {
             let found = file.symbols().find(|found| found.name() == Ok(symbol));
-            found.map(|found| found.address()).ok_or(CycleModelError::NoSymbol { path: path(), symbol })
+            found.map(|found| found.address()).ok_or(CycleModelError::NoSymbol { runner: name(), symbol })
         };
         let (start, stop) = (address(START_SYMBOL)?, address(STOP_SYMBOL)?);
         Ok(Some(Self { library, model, start, stop }))

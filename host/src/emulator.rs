@@ -124,10 +124,9 @@ impl Emulator {
                 board: board.name.clone(),
             });
         }
-        let files = write_files(artifact).map_err(EmulatorError::Files)?;
+        let files = write_files(runner, artifact).map_err(EmulatorError::Files)?;
         let messages = File::create(files.path().join(MESSAGES_FILE)).map_err(EmulatorError::Files)?;
-        let arguments =
-            emulator.arguments.iter().map(|argument| fill_in(argument, runner, files.path(), memory));
+        let arguments = emulator.arguments.iter().map(|argument| fill_in(argument, files.path(), memory));
         let plugin = plugin.map(|plugin| plugin.arguments(&files.path().join(WINDOWS_FILE)));
         let mut child = Command::new(&emulator.program)
             .args(arguments)
@@ -183,6 +182,7 @@ impl Drop for Emulator {
     }
 }
 
+const RUNNER_FILE: &str = "runner.img";
 const MODEL_FILE: &str = "model.epa";
 const COMMIT_FILE: &str = "commit.bin";
 const SLOT_FILE: &str = "slot.bin";
@@ -192,8 +192,9 @@ const WINDOWS_FILE: &str = "windows.txt";
 /// A fresh slot's first model.
 const COUNTER: u32 = 1;
 
-fn write_files(artifact: &[u8]) -> io::Result<TempDir> {
+fn write_files(runner: &RunnerImage, artifact: &[u8]) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("edgepkg-emulator-").tempdir()?;
+    fs::write(folder.path().join(RUNNER_FILE), &runner.loaded)?;
     fs::write(folder.path().join(MODEL_FILE), artifact)?;
     fs::write(folder.path().join(COMMIT_FILE), Commit::of(artifact, COUNTER).to_bytes())?;
     fs::write(folder.path().join(SLOT_FILE), slot_file(artifact, COUNTER))?;
@@ -205,9 +206,9 @@ pub(crate) fn argument_path(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 
-fn fill_in(argument: &str, runner: &RunnerImage, folder: &Path, memory: &Memory) -> String {
+fn fill_in(argument: &str, folder: &Path, memory: &Memory) -> String {
     argument
-        .replace("{runner}", &argument_path(&runner.loaded))
+        .replace("{runner}", &argument_path(&folder.join(RUNNER_FILE)))
         .replace("{model}", &argument_path(&folder.join(MODEL_FILE)))
         .replace("{slot_file}", &argument_path(&folder.join(SLOT_FILE)))
         .replace("{model_address}", &format!("{:#x}", memory.model_slot.start))

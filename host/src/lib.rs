@@ -23,6 +23,7 @@ pub mod publish;
 pub mod fit;
 pub mod embed;
 pub mod boot_folder;
+pub mod rebase;
 pub mod runners;
 pub mod cycle_model;
 pub mod emulator;

@@ -22,7 +22,7 @@ fn runner() -> RunnerImage {
 
 /// Flashes kws into `folder`.
 fn flash(folder: &Path) -> Result<[boot_folder::WrittenFile; 3], BootFolderError> {
-    let runner = fs::read(runner().loaded).unwrap();
+    let runner = runner().loaded;
     let artifact = kws().artifact(rpi().isa);
     let memory = rpi().memory.unwrap();
     boot_folder::write(folder, &BootFiles { runner: &runner, artifact: &artifact, memory: &memory })
@@ -51,8 +51,8 @@ fn what_is_written_boots_and_answers() {
             argument.clone_from(&model);
         }
     }
-    let kernel = folder.path().join("kernel8.img");
-    let image = RunnerImage { elf: kernel.clone(), loaded: kernel };
+    let kernel = fs::read(folder.path().join("kernel8.img")).unwrap();
+    let image = RunnerImage { loaded: kernel, ..runner() };
     let emulator = Emulator::start(&board, &image, &[]).expect("the emulator starts");
     let mut device = LinkDevice::open(Box::new(emulator), OpenOptions::default()).expect("it answers");
     let model = kws();

@@ -24,7 +24,7 @@ fn image(board: &Board, model: &Int8Model) -> Option<MinimalImage> {
 
 /// What the image writes to the serial port, up to the line that begins with `last`.
 fn lines(board: &Board, image: &MinimalImage, last: &str) -> Vec<String> {
-    let loaded = RunnerImage { elf: image.elf.clone(), loaded: image.elf.clone() };
+    let loaded = RunnerImage::of_elf(&board.name, image.bytes.clone());
     let mut emulator = Emulator::start(board, &loaded, &[]).expect("it starts");
     let deadline = Instant::now() + WAIT;
     let mut lines = vec![String::new()];

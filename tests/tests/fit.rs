@@ -11,8 +11,7 @@ use edgepkg_tests::models::{self, Int8Model, kws};
 const SLACK_BYTES: u64 = 256;
 
 fn runner(board: &Board) -> Vec<u8> {
-    let image = runners::find(board).unwrap_or_else(|error| panic!("{error}"));
-    std::fs::read(image.elf).unwrap()
+    runners::find(board).unwrap_or_else(|error| panic!("{error}")).elf
 }
 
 fn certify(board: &Board, model: &Int8Model) -> Certificate {

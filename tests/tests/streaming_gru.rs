@@ -135,10 +135,9 @@ fn an_emulated_board_keeps_the_state_and_resets_it() {
 fn the_certificate_counts_what_is_kept() {
     let board = Board::find("qemu-cortex-m4").expect("a shipped board");
     let runner = runners::find(&board).unwrap_or_else(|error| panic!("{error}"));
-    let runner = std::fs::read(runner.elf).unwrap();
     let graph = model(Int16Layers::None).graph;
     let ram = |graph: &QuantizedGraph| {
-        fit::certify(&board, &runner, &artifact(graph, &board)).expect("it fits").ram
+        fit::certify(&board, &runner.elf, &artifact(graph, &board)).expect("it fits").ram
     };
     // The hidden state of int16, and the step's units.
     assert_eq!(ram(&graph).state_bytes, 2 * 2 * UNITS as u64);

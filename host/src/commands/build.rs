@@ -104,8 +104,8 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
         files.push(firmware.manifest());
     } else if !board.is_host() {
         let runner = runners::find(&board).map_err(DeviceError::from)?;
-        let name = runner.loaded.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        files.push(write_file(folder, &name, &read_file(&runner.loaded)?)?);
+        let name = format!("{}.{}", board.name, runner.extension);
+        files.push(write_file(folder, &name, &runner.loaded)?);
     }
     files.push(write_file(folder, CERTIFICATE_FILE, &certificate_file(&certified)?)?);
     let BoardModel { name, version, .. } = model;

@@ -13,7 +13,7 @@ use crate::boot_folder::{self, BootFiles, WrittenFile};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::error::Error;
-use crate::model::{self, BoardModel};
+use crate::model::BoardModel;
 use crate::runners;
 use crate::table::Bytes;
 use edgepkg_quantize::package::digest_text;
@@ -83,8 +83,7 @@ fn flash_boot_folder<'a>(
     let memory = board.memory.as_ref().ok_or_else(|| Error::NoBootFolder { board: board.name.clone() })?;
     certify(board, &model.artifact)?;
     let image = runners::find(board).map_err(DeviceError::from)?;
-    let runner = model::read_file(&image.loaded)?;
-    let files = BootFiles { runner: &runner, artifact: &model.artifact, memory };
+    let files = BootFiles { runner: &image.loaded, artifact: &model.artifact, memory };
     let files = boot_folder::write(folder, &files)?;
     Ok(FlashResult {
         name: &model.name,

@@ -63,6 +63,16 @@ impl Toolchain {
         command
     }
 
+    /// Whether it links by an lld, which takes arguments that GNU's linkers do not.
+    pub fn links_by_lld(&self) -> bool {
+        match self {
+            Toolchain::Installed => true,
+            Toolchain::Debian { linker } => {
+                linker.file_name().is_some_and(|name| ["rust-lld", "ld.lld"].iter().any(|lld| name == *lld))
+            }
+        }
+    }
+
     /// The compiler's name and version, by which sizes are comparable.
     pub fn compiler(&self) -> Option<String> {
         match self {
@@ -82,19 +92,28 @@ pub fn debian_is_installed() -> bool {
     Path::new(DEBIAN_CARGO).is_file() && sysroot(&mut Command::new(DEBIAN_RUSTC)).is_some_and(source)
 }
 
-/// Debian's compiler has no linker for bare metal: the other toolchain's, or one of the system.
-fn linker(sysroot: Option<&Path>, target: &str) -> Option<PathBuf> {
+/// An lld on this machine: that of the Rust toolchain in use, or the system's.
+pub fn lld() -> Option<PathBuf> {
+    let system = || ["rust-lld", "ld.lld"].into_iter().find(|program| is_installed(program));
+    rust_lld(sysroot(&mut Command::new("rustc")).as_deref()).or_else(|| system().map(PathBuf::from))
+}
+
+fn rust_lld(sysroot: Option<&Path>) -> Option<PathBuf> {
     let host = output(Command::new("rustc").arg("-vV"))
         .and_then(|version| version.lines().find_map(|line| line.strip_prefix("host: ").map(str::to_owned)));
-    let rust_lld = sysroot
+    sysroot
         .zip(host)
         .map(|(sysroot, host)| sysroot.join("lib/rustlib").join(host).join("bin/rust-lld"))
-        .filter(|linker| linker.is_file());
+        .filter(|linker| linker.is_file())
+}
+
+/// Debian's compiler has no linker for bare metal: the other toolchain's, or one of the system.
+fn linker(sysroot: Option<&Path>, target: &str) -> Option<PathBuf> {
     let system = || {
         let own = if target.starts_with("thumb") { "arm-none-eabi-ld" } else { "aarch64-linux-gnu-ld" };
         ["rust-lld", "ld.lld", own].into_iter().find(|program| is_installed(program)).map(PathBuf::from)
     };
-    rust_lld.or_else(system)
+    rust_lld(sysroot).or_else(system)
 }
 
 /// What `command` prints, without the last line break; `None` where it fails.

@@ -1,10 +1,11 @@
 //! Builds the runner images.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use edgepkg_boards::{Board, Runner, RunnerFormat, RunnerLayout, linker_script};
+use edgepkg_boards::{Board, Placement, Runner, RunnerFormat};
 use edgepkg_format::OperatorKind;
 use edgepkg_format::info::OperatorSet;
 use edgepkg_toolchain::Toolchain;
@@ -33,14 +34,6 @@ enum Operators {
 }
 
 impl Operators {
-    /// What the image is called.
-    fn suffix(self) -> &'static str {
-        match self {
-            Operators::All => "",
-            Operators::Base => "-base",
-        }
-    }
-
     fn set(self) -> OperatorSet {
         let kinds = OperatorKind::ALL.iter().copied();
         match self {
@@ -52,21 +45,51 @@ impl Operators {
     }
 }
 
-/// Builds the image of every board that has one: `target/runners/BOARD.elf`, and `.img` where the board
-/// loads that; one with the base operators alone, `BOARD-base.elf`, whose size is compared; and the emulators'
-/// cycle model, `cycle-plugin.so`.
+/// Builds what every board's runner is made of, in `target/runners`: `IMAGE-ISA-LINK.elf`, one for all boards that share
+/// these, with its relocations kept and an archive of what was linked, `.link.tar`; `BOARD.elf`, and `.img` where the
+/// board loads that, for images with a memory map of their own; one with the base operators alone, `BOARD-base.elf`,
+/// whose size is compared; and the emulators' cycle model, `cycle-plugin.so`.
 pub fn build_all() -> Result<(), Failure> {
     let folder = workspace::runners();
     fs::create_dir_all(&folder).map_err(at(&folder))?;
+    let mut built = BTreeSet::new();
     for board in Board::shipped() {
-        if let Some((runner, target)) = board.runner.as_ref().zip(board.target.as_deref()) {
-            build(&board, runner, target, Operators::All, &folder)?;
-            if board.name == BASE_BOARD {
-                build(&board, runner, target, Operators::Base, &folder)?;
-            }
+        let Some(runner) = &board.runner else { continue };
+        let (name, layout) = match board.prebuilt_runner() {
+            Some(name) => (name, Layout::Prebuilt),
+            None => (board.name.clone(), Layout::Own),
+        };
+        if built.insert(name.clone()) {
+            build(&Image { board: &board, runner, name, layout, operators: Operators::All }, &folder)?;
+        }
+        if board.name == BASE_BOARD {
+            let name = format!("{}-base", board.name);
+            let image =
+                Image { board: &board, runner, name, layout: Layout::Board, operators: Operators::Base };
+            build(&image, &folder)?;
         }
     }
     if cfg!(target_os = "linux") { build_cycle_plugin(&folder) } else { Ok(()) }
+}
+
+/// Where an image is placed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Where the tool moves it from to any board.
+    Prebuilt,
+    /// In the board's memory.
+    Board,
+    /// By a linker script of its own.
+    Own,
+}
+
+/// An image to build.
+struct Image<'a> {
+    board: &'a Board,
+    runner: &'a Runner,
+    name: String,
+    layout: Layout,
+    operators: Operators,
 }
 
 fn build_cycle_plugin(folder: &Path) -> Result<(), Failure> {
@@ -76,22 +99,31 @@ fn build_cycle_plugin(folder: &Path) -> Result<(), Failure> {
     fs::copy(&built, folder.join(CYCLE_PLUGIN)).map_err(at(&built)).map(drop)
 }
 
-fn build(
-    board: &Board,
-    runner: &Runner,
-    target: &str,
-    operators: Operators,
-    folder: &Path,
-) -> Result<(), Failure> {
+fn build(image: &Image<'_>, folder: &Path) -> Result<(), Failure> {
+    let Image { board, runner, name, layout, operators } = image;
+    let target = board.target.as_deref().unwrap_or_default();
     let toolchain =
         Toolchain::find(target).ok_or_else(|| Failure::NoToolchain { target: target.to_owned() })?;
     // The compact SHA-256 has a sixth of the code of the fast one.
     let mut flags = vec!["--cfg=sha2_backend_soft=\"compact\"".to_owned()];
     flags.extend(board.compiler_flags());
-    if let (RunnerLayout::Generated, Some(script)) = (runner.layout, linker_script(board)) {
-        let path = folder.join(format!("{}.ld", board.name));
-        fs::write(&path, script).map_err(at(&path))?;
+    let placement = match layout {
+        Layout::Prebuilt => Some(Placement::of_prebuilt()),
+        Layout::Board => Placement::of_runner(board),
+        Layout::Own => None,
+    };
+    if let Some(placement) = placement {
+        let path = folder.join(format!("{name}.ld"));
+        fs::write(&path, placement.linker_script()).map_err(at(&path))?;
         flags.push(format!("-Clink-arg=-T{}", path.display()));
+    }
+    if *layout == Layout::Prebuilt {
+        flags.push("-Clink-arg=--emit-relocs".to_owned());
+        flags.push("-Cstrip=debuginfo".to_owned());
+        if toolchain.links_by_lld() {
+            let archive = folder.join(format!("{name}.link.tar"));
+            flags.push(format!("-Clink-arg=--reproduce={}", archive.display()));
+        }
     }
     let build_folder = workspace::target().join("images");
     let package = format!("edgepkg-image-{}", runner.image);
@@ -103,7 +135,6 @@ fn build(
         .env(OPERATORS_VARIABLE, format!("{:x}", operators.set().bits()))
         .env("CARGO_TARGET_DIR", &build_folder))?;
     let linked = build_folder.join(target).join("release").join(&runner.image);
-    let name = format!("{}{}", board.name, operators.suffix());
     let elf = folder.join(format!("{name}.elf"));
     fs::copy(&linked, &elf).map_err(at(&linked))?;
     if runner.format == RunnerFormat::Raw {

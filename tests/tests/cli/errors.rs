@@ -229,8 +229,7 @@ fn a_model_too_large_for_the_board() {
         .file("little-flash.toml", board("little-flash", "16 KiB", "4 MiB").as_bytes())
         .file("little-ram.toml", board("little-ram", "3584 KiB", "16 KiB").as_bytes())
         .folder("runners")
-        .file("runners/little-flash.elf", &runner)
-        .file("runners/little-ram.elf", &runner)
+        .file("runners/cortex-m-armv7em-uart.elf", &runner)
         .environment("EDGEPKG_RUNNERS", "runners");
     check!(
         "error_too_large",
@@ -251,11 +250,10 @@ fn with_rpi_runner() -> Option<Sandbox> {
             return None;
         }
     };
-    let read = |path| std::fs::read(path).expect("it was found");
     let sandbox = Sandbox::with_kws()
         .folder("runners")
-        .file("runners/rpi.elf", &read(image.elf))
-        .file("runners/rpi.img", &read(image.loaded))
+        .file("runners/rpi.elf", &image.elf)
+        .file("runners/rpi.img", &image.loaded)
         .environment("EDGEPKG_RUNNERS", "runners");
     Some(sandbox)
 }

@@ -189,7 +189,7 @@ impl Sandbox {
 pub fn runner() -> Option<Vec<u8>> {
     let board = edgepkg_boards::Board::find("qemu-cortex-m4").expect("it is shipped");
     match edgepkg::runners::find(&board) {
-        Ok(image) => Some(fs::read(image.elf).expect("it was found")),
+        Ok(image) => Some(image.elf),
         Err(error) => {
             println!("skipped: {error}; {}", error.hint().unwrap_or_default());
             None

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::thread;
 
 use edgepkg::device::{self, Count, LayerCount, ModelCycles, OpenOptions};
@@ -47,7 +46,8 @@ pub fn all(committed: &Figures) -> Figures {
     for name in MORE_IMAGES {
         let elf = runners::find_file(&format!("{name}.elf"))
             .unwrap_or_else(|| panic!("`cargo xtask runners` has not built {name}.elf"));
-        figures.image.insert((*name).to_owned(), of_runner(&elf));
+        let elf = fs::read(elf).expect("the runner image is a file");
+        figures.image.insert((*name).to_owned(), of_runner(name, &elf));
     }
     let (name, board) = MINIMAL_IMAGE;
     let board = Board::find(board).expect("it is shipped");
@@ -77,12 +77,14 @@ fn of_board(board: &Board) -> BoardFigures {
         }
     }
     let runner = runners::find(board).unwrap_or_else(|error| panic!("{error}"));
-    BoardFigures { image: of_runner(&runner.elf), models: of_models }
+    BoardFigures { image: of_runner(&runner.origin, &runner.elf), models: of_models }
 }
 
-fn of_runner(elf: &Path) -> ImageFigures {
-    let compiler = fs::read_to_string(elf.with_extension("compiler")).unwrap_or_default();
-    of_image(&fs::read(elf).expect("the runner image is a file"), compiler)
+fn of_runner(name: &str, elf: &[u8]) -> ImageFigures {
+    let compiler = runners::find_file(&format!("{name}.compiler"))
+        .and_then(|file| fs::read_to_string(file).ok())
+        .unwrap_or_default();
+    of_image(elf, compiler)
 }
 
 fn of_image(elf: &[u8], compiler: String) -> ImageFigures {
