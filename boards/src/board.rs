@@ -10,6 +10,9 @@ use crate::BoardError;
 use crate::quantity::Quantity;
 use crate::raw::{RawBoard, RawEmulator, RawMemory, RawRegion, RawRunner};
 
+/// Bytes of boot metadata, which lie right before the image.
+pub const BOOT_METADATA_BYTES: u64 = 256;
+
 /// The name of the board that is this process.
 const HOST: &str = "host";
 
@@ -39,6 +42,10 @@ pub struct Board {
     pub deploy: Deploy,
     /// What the device link runs over.
     pub transport: Transport,
+    /// The family of its UF2 files, where its boot loader takes such files.
+    pub uf2_family: Option<u32>,
+    /// What its flash begins with beside the image.
+    pub boot_metadata: Option<BootMetadata>,
     /// What stands in for it; none where nothing does.
     pub emulator: Option<Emulator>,
 }
@@ -65,8 +72,22 @@ pub enum Deploy {
     Probe,
     /// It is written to the folder that the board boots from.
     BootFolder,
+    /// It is copied by ssh to a computer that runs Linux.
+    Ssh,
     /// The emulator loads it when it starts.
     Emulator,
+}
+
+/// What a boot ROM wants in flash, right before the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootMetadata {
+    /// RP2040: 256 bytes of second-stage boot loader with its checksum, which sets up the flash.
+    #[serde(rename = "rp2040-boot2")]
+    Rp2040Boot2,
+    /// RP2350: a block that says what the image is and where its vectors lie.
+    #[serde(rename = "rp2350-image-def")]
+    Rp2350ImageDef,
 }
 
 /// What the device link runs over.
@@ -79,6 +100,8 @@ pub enum Transport {
     Uart,
     /// Buffers in the board's RAM, through the debug probe.
     Rtt,
+    /// Standard input and output of the runner.
+    Pipe,
 }
 
 impl Transport {
@@ -88,6 +111,7 @@ impl Transport {
             Transport::InProcess => "in-process",
             Transport::Uart => "uart",
             Transport::Rtt => "rtt",
+            Transport::Pipe => "pipe",
         }
     }
 }
@@ -266,7 +290,7 @@ impl Board {
     pub fn image_features(&self) -> &'static [&'static str] {
         match self.transport {
             Transport::Rtt => &["probe"],
-            Transport::InProcess | Transport::Uart => &[],
+            Transport::InProcess | Transport::Uart | Transport::Pipe => &[],
         }
     }
 
@@ -320,6 +344,15 @@ fn check(raw: RawBoard) -> Result<Board, String> {
     if raw.runner.is_some() && raw.target.is_none() {
         return Err("a board with a runner has a `target`".to_owned());
     }
+    let uf2_family = raw.uf2_family.map(|family| {
+        u32::try_from(family.0).map_err(|_| format!("uf2_family {:#x} has more than 32 bits", family.0))
+    });
+    let memory = raw.memory.map(check_memory).transpose()?;
+    if raw.boot_metadata.is_some()
+        && memory.as_ref().is_none_or(|memory| memory.code.start < BOOT_METADATA_BYTES)
+    {
+        return Err(format!("`code` leaves no {BOOT_METADATA_BYTES} bytes for the boot metadata before it"));
+    }
     Ok(Board {
         name: raw.name,
         description: raw.description,
@@ -328,10 +361,12 @@ fn check(raw: RawBoard) -> Result<Board, String> {
         isa,
         target: raw.target,
         clock_hz: raw.clock_hz,
-        memory: raw.memory.map(check_memory).transpose()?,
+        memory,
         runner: raw.runner.map(check_runner).transpose()?,
         deploy: raw.deploy,
         transport: raw.transport,
+        uf2_family: uf2_family.transpose()?,
+        boot_metadata: raw.boot_metadata,
         emulator: raw.emulator.map(check_emulator).transpose()?,
     })
 }
@@ -430,7 +465,7 @@ fn check_runner(raw: RawRunner) -> Result<Runner, String> {
 fn check_emulator(raw: RawEmulator) -> Result<Emulator, String> {
     let takes = |file: &str| raw.arguments.iter().any(|argument| argument.contains(file));
     let slot: &[&str] = if takes("{slot_file}") {
-        &["{model_address}"]
+        &[]
     } else {
         &["{model}", "{model_address}", "{commit}", "{commit_address}"]
     };

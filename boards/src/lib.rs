@@ -10,8 +10,8 @@ mod raw;
 mod shipped;
 
 pub use board::{
-    Board, CycleModel, Deploy, Emulator, Flash, Memory, Region, Runner, RunnerFormat, RunnerLayout, Tier,
-    Transport,
+    BOOT_METADATA_BYTES, Board, BootMetadata, CycleModel, Deploy, Emulator, Flash, Memory, Region, Runner,
+    RunnerFormat, RunnerLayout, Tier, Transport,
 };
 pub use linker_script::{Placement, embedded_linker_script, linker_script};
 pub use raw::RawBoard;

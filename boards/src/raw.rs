@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::board::{CycleModel, Deploy, RunnerFormat, RunnerLayout, Tier, Transport};
+use crate::board::{BootMetadata, CycleModel, Deploy, RunnerFormat, RunnerLayout, Tier, Transport};
 use crate::quantity::Quantity;
 
 /// A board file, before its values are checked against each other.
@@ -27,6 +27,10 @@ pub struct RawBoard {
     pub(crate) runner: Option<RawRunner>,
     pub(crate) deploy: Deploy,
     pub(crate) transport: Transport,
+    /// The family of its UF2 files, where its boot loader takes such files.
+    pub(crate) uf2_family: Option<Quantity>,
+    /// What its flash begins with beside the image.
+    pub(crate) boot_metadata: Option<BootMetadata>,
     pub(crate) emulator: Option<RawEmulator>,
 }
 

@@ -7,12 +7,25 @@ use crate::{Board, BoardError};
 
 const SHIPPED: &[(&str, &str)] = &[
     ("host", include_str!("../host.toml")),
+    ("arduino-nano33-ble", include_str!("../arduino-nano33-ble.toml")),
     ("microbit", include_str!("../microbit.toml")),
+    ("microbit-v2", include_str!("../microbit-v2.toml")),
+    ("nrf52840-uf2", include_str!("../nrf52840-uf2.toml")),
+    ("nrf52840dk", include_str!("../nrf52840dk.toml")),
+    ("nucleo-f411re", include_str!("../nucleo-f411re.toml")),
+    ("nucleo-f446re", include_str!("../nucleo-f446re.toml")),
+    ("nucleo-h743zi", include_str!("../nucleo-h743zi.toml")),
+    ("nucleo-l4r5zi", include_str!("../nucleo-l4r5zi.toml")),
+    ("nucleo-u575zi", include_str!("../nucleo-u575zi.toml")),
     ("qemu-cortex-m3", include_str!("../qemu-cortex-m3.toml")),
     ("qemu-cortex-m4", include_str!("../qemu-cortex-m4.toml")),
     ("qemu-cortex-m7", include_str!("../qemu-cortex-m7.toml")),
     ("qemu-cortex-m33", include_str!("../qemu-cortex-m33.toml")),
     ("rpi", include_str!("../rpi.toml")),
+    ("rpi-linux", include_str!("../rpi-linux.toml")),
+    ("rpi-pico", include_str!("../rpi-pico.toml")),
+    ("rpi-pico2", include_str!("../rpi-pico2.toml")),
+    ("stm32f4-discovery", include_str!("../stm32f4-discovery.toml")),
 ];
 
 /// Names less like one another than this are not offered.

@@ -12,6 +12,7 @@ use edgepkg_quantize::optimize::Optimize;
 
 pub use self::shapes::ShapeArguments;
 pub use self::state::StateArguments;
+use crate::attached::Attached;
 use crate::commands::add::AddArguments;
 use crate::commands::audit::{AuditArguments, VerifyArguments};
 use crate::commands::bench::BenchArguments;
@@ -19,6 +20,7 @@ use crate::commands::boards::BoardsArguments;
 use crate::commands::build::BuildArguments;
 use crate::commands::cache::CacheArguments;
 use crate::commands::check::CheckArguments;
+use crate::commands::completions::CompletionsArguments;
 use crate::commands::demo::DemoArguments;
 use crate::commands::export::ExportArguments;
 use crate::commands::flash::FlashArguments;
@@ -40,6 +42,7 @@ use crate::import_worker::{Limits, SUBCOMMAND, Worker};
 use crate::installed;
 use crate::model::{Choices, Importer, Model, ModelError};
 use crate::project::{PROJECT_FILE, Project, Requirement};
+use crate::ssh::Destination;
 use edgepkg_quantize::package::Package;
 
 /// Put neural networks on microcontrollers and Arm boards.
@@ -119,6 +122,11 @@ pub enum Command {
     Cache(CacheArguments),
     /// List the boards
     Boards(BoardsArguments),
+    /// Write what a shell completes command lines by
+    Completions(CompletionsArguments),
+    /// Write the manual's page
+    #[command(hide = true)]
+    Man,
     /// Read one model file from standard input, for the process that started this one
     #[command(name = SUBCOMMAND, hide = true)]
     ImportWorker(WorkerArguments),
@@ -224,6 +232,26 @@ pub struct BoardArguments {
     /// Use the board's emulator in place of the board (boards named qemu-* are emulators already)
     #[arg(long)]
     pub emulate: bool,
+    /// Where a board is that runs Linux: a name of your ssh's, or USER@HOST; with :FOLDER behind it, a folder there
+    #[arg(long, value_name = "USER@HOST", conflicts_with = "emulate")]
+    pub host: Option<Destination>,
+    /// Take the runner that is at a serial port of this computer, and write the model into its slot
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["emulate", "host"])]
+    pub serial: Option<String>,
+    /// Bits a second at the serial port
+    #[arg(long, value_name = "N", default_value_t = 115_200, requires = "serial")]
+    pub baud: u32,
+    /// Take a runner that listens (`runner --listen ADDRESS:PORT`), and write the model into its slot
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["emulate", "host", "serial"])]
+    pub tcp: Option<String>,
+}
+
+impl BoardArguments {
+    /// The runner that is there already, where one was named.
+    pub fn attached(&self) -> Option<Attached> {
+        let serial = self.serial.clone().map(|port| Attached::Serial { port, baud: self.baud });
+        serial.or_else(|| self.tcp.clone().map(|address| Attached::Tcp { address }))
+    }
 }
 
 /// How results are written.

@@ -5,6 +5,7 @@ pub mod add;
 pub mod bench;
 pub mod audit;
 pub mod boards;
+pub mod completions;
 pub mod build;
 pub mod cache;
 pub mod check;
@@ -30,14 +31,15 @@ pub mod yank;
 
 use std::io::{self, Write};
 
-use edgepkg_boards::Board;
+use edgepkg_boards::{Board, Deploy};
 use serde::Serialize;
 
 use crate::cli::{BoardArguments, Command};
-use crate::device::{self, Device, DeviceError, OpenOptions};
+use crate::device::{self, Device, DeviceError, LinkDevice, OpenOptions};
 use crate::error::Error;
 use crate::fit::{self, Certificate};
 use crate::runners;
+use crate::ssh::{self, Connection, Destination};
 
 /// The schema of every `--json` result. It rises when a field changes or goes; fields may be added.
 pub const JSON_SCHEMA_VERSION: u32 = 1;
@@ -85,6 +87,8 @@ pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Outcome, Error>
         Command::Key(arguments) => key::execute(arguments, out),
         Command::Cache(arguments) => cache::execute(arguments, out),
         Command::Boards(arguments) => boards::execute(arguments, out),
+        Command::Completions(arguments) => completions::execute(arguments, out),
+        Command::Man => completions::write_manual(out),
         Command::ImportWorker(arguments) => import_worker::execute(arguments, out),
     }
 }
@@ -114,6 +118,38 @@ impl BoardArguments {
         self.open_with(board, artifact, command, OpenOptions::default())
     }
 
+    /// Where the board is, when it is reached by ssh.
+    fn destination(&self, board: &Board) -> Result<Option<&Destination>, Error> {
+        match &self.host {
+            Some(_) if board.deploy != Deploy::Ssh => Err(Error::NoHost { board: board.name.clone() }),
+            host => Ok(host.as_ref()),
+        }
+    }
+
+    /// Opens the board where it was said to be: by ssh, or with a runner that is there already. `None` where nothing was
+    /// said.
+    fn open_elsewhere(
+        &self,
+        board: &Board,
+        artifact: &[u8],
+        options: OpenOptions,
+    ) -> Result<Option<Box<dyn Device>>, Error> {
+        if let Some(attached) = self.attached() {
+            if board.is_host() {
+                return Err(Error::NoRunner { board: board.name.clone() });
+            }
+            certify(board, artifact)?;
+            let transport = attached.open()?;
+            return Ok(Some(Box::new(LinkDevice::open_holding(transport, artifact, options)?)));
+        }
+        let Some(destination) = self.destination(board)? else { return Ok(None) };
+        certify(board, artifact)?;
+        let runner = runners::find(board).map_err(DeviceError::from)?;
+        ssh::deploy(destination, &runner.loaded, artifact)?;
+        let connection = Connection::start(destination)?;
+        Ok(Some(Box::new(LinkDevice::open(Box::new(connection), options)?)))
+    }
+
     /// As [`open`](Self::open), with options.
     fn open_with(
         &self,
@@ -122,9 +158,15 @@ impl BoardArguments {
         command: &'static str,
         options: OpenOptions,
     ) -> Result<Box<dyn Device>, Error> {
+        if let Some(device) = self.open_elsewhere(board, artifact, options)? {
+            return Ok(device);
+        }
         if board.is_host() || board.is_emulator() || self.emulate {
             certify(board, artifact)?;
             return Ok(device::open(board, artifact, options)?);
+        }
+        if board.deploy == Deploy::Ssh {
+            return Err(Error::HostMissing { board: board.name.clone() });
         }
         let has_emulator = board.emulator.is_some();
         Err(Error::Unreachable { board: board.name.clone(), command, has_emulator })

@@ -194,11 +194,25 @@ const COUNTER: u32 = 1;
 
 fn write_files(runner: &RunnerImage, artifact: &[u8]) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("edgepkg-emulator-").tempdir()?;
-    fs::write(folder.path().join(RUNNER_FILE), &runner.loaded)?;
+    let program = folder.path().join(RUNNER_FILE);
+    fs::write(&program, &runner.loaded)?;
+    make_executable(&program)?;
     fs::write(folder.path().join(MODEL_FILE), artifact)?;
     fs::write(folder.path().join(COMMIT_FILE), Commit::of(artifact, COUNTER).to_bytes())?;
     fs::write(folder.path().join(SLOT_FILE), slot_file(artifact, COUNTER))?;
     Ok(folder)
+}
+
+/// Emulators of a processor under Linux start nothing that Linux would not.
+fn make_executable(program: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755))?;
+    }
+    #[cfg(not(unix))]
+    let _ = program;
+    Ok(())
 }
 
 /// `path` as a value in an argument: QEMU ends a value at a comma and takes two for one.

@@ -12,6 +12,7 @@ use edgepkg_quantize::import::{DynamicInput, ImportError};
 use miette::Diagnostic;
 use thiserror::Error;
 
+use crate::attached::AttachError;
 use crate::boot_folder::BootFolderError;
 use crate::configuration::ConfigurationError;
 use crate::device::DeviceError;
@@ -25,9 +26,11 @@ use crate::project::{OutOfLimits, ProjectError};
 use crate::publish::PublishError;
 use crate::registry::{CredentialError, RegistryError};
 use crate::samples::InputError;
+use crate::ssh::SshError;
 use crate::store::{NoHome, StoreError};
 use crate::table::counted;
 use crate::trust::KeyError;
+use crate::uf2::Uf2Error;
 use edgepkg_quantize::package::PackageError;
 use edgepkg_quantize::tensor_file::TensorFileError;
 use edgepkg_quantize::whole_file;
@@ -117,6 +120,33 @@ pub enum Error {
     /// A Raspberry Pi's boot folder.
     #[error(transparent)]
     BootFolder(#[from] BootFolderError),
+    /// The drive of a UF2 boot loader.
+    #[error(transparent)]
+    Uf2(#[from] Uf2Error),
+    /// A computer that is reached by ssh.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
+    /// A runner at a serial port or a TCP address.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// Nothing is said about where the board is.
+    #[error("`{board}` is a computer of yours, and nothing says which")]
+    HostMissing {
+        /// The board's name.
+        board: String,
+    },
+    /// `--host` for a board that is not reached so.
+    #[error("`{board}` is not reached by ssh")]
+    NoHost {
+        /// The board's name.
+        board: String,
+    },
+    /// A serial port or a connection for a board that has no runner.
+    #[error("`{board}` has no runner at the end of a connection")]
+    NoRunner {
+        /// The board's name.
+        board: String,
+    },
     /// Hardware that cannot be reached from here.
     #[error("board `{board}` is hardware, which `{command}` cannot reach")]
     Unreachable {
@@ -237,6 +267,16 @@ impl Error {
             Error::Fit(error) => error.hint(),
             Error::Embed(error) => error.hint(),
             Error::BootFolder(error) => error.hint().map(str::to_owned),
+            Error::Uf2(error) => error.hint(),
+            Error::Ssh(error) => error.hint(),
+            Error::Attach(error) => Some(error.hint()),
+            Error::HostMissing { .. } => Some(
+                "`--host USER@HOST` reaches it by ssh, `--tcp HOST:PORT` a runner that listens there; `--emulate` \
+                 runs it here"
+                    .to_owned(),
+            ),
+            Error::NoHost { board } => Some(format!("leave out `--host` to use `{board}`")),
+            Error::NoRunner { .. } => Some("name the board that is there with `--board`".to_owned()),
             Error::Unreachable { board, has_emulator: true, .. } => Some(format!(
                 "`--emulate` uses the emulator of `{board}`; `edgepkg flash --board {board}` says how a model gets \
                  onto the board itself"

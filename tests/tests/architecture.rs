@@ -8,7 +8,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("firmware/format", &["edgepkg-format"]),
     ("firmware/kernels", &["edgepkg-format"]),
     ("firmware/runtime", &["edgepkg-format", "edgepkg-kernels"]),
-    ("firmware/images", &["edgepkg-format", "edgepkg-kernels", "edgepkg-runtime"]),
+    ("firmware/images", &["edgepkg-format", "edgepkg-image-aarch64", "edgepkg-kernels", "edgepkg-runtime"]),
     ("boards", &["edgepkg-format"]),
     ("host/cycle_plugin", &[]),
     ("quantize", &["edgepkg-boards", "edgepkg-format", "edgepkg-kernels", "edgepkg-runtime"]),

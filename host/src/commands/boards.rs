@@ -52,6 +52,7 @@ impl BoardEntry {
                 Deploy::InProcess => "this process",
                 Deploy::Probe => "debug probe",
                 Deploy::BootFolder => "boot folder",
+                Deploy::Ssh => "ssh",
                 Deploy::Emulator => "emulator",
             },
             emulator: board.emulator.map(|emulator| emulator.program),

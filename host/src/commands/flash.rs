@@ -1,5 +1,8 @@
 //! `edgepkg flash`.
 
+mod ssh;
+mod uf2;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +27,9 @@ use edgepkg_quantize::package::digest_text;
 Examples:
   edgepkg flash kws.edgepkg --board qemu-cortex-m4
   edgepkg flash kws.edgepkg --board rpi --boot-dir /media/bootfs
-  edgepkg flash kws.edgepkg --board rpi --emulate")]
+  edgepkg flash kws.edgepkg --board rpi --emulate
+  edgepkg flash kws.edgepkg --board rpi-linux --host pi@raspberrypi
+  edgepkg flash kws.edgepkg --board rpi-pico --uf2-dir /media/RPI-RP2")]
 pub struct FlashArguments {
     #[command(flatten)]
     package: PackageArgument,
@@ -33,6 +38,9 @@ pub struct FlashArguments {
     /// The mounted boot folder of a Raspberry Pi's SD card
     #[arg(long, value_name = "DIR", conflicts_with = "emulate")]
     boot_dir: Option<PathBuf>,
+    /// The drive of a UF2 boot loader (RP2040, RP2350, nRF52840): the folder where it appears
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["emulate", "boot_dir"])]
+    uf2_dir: Option<PathBuf>,
     #[command(flatten)]
     format: OutputArguments,
 }
@@ -63,6 +71,12 @@ pub fn execute(arguments: &FlashArguments, out: &mut dyn Write) -> Result<Outcom
         return Err(Error::FlashWay { board: board.name });
     }
     let model = arguments.package.read()?.for_board(&board, arguments.package.choices())?;
+    if let Some(folder) = &arguments.uf2_dir {
+        return uf2::execute(folder, &board, &model, arguments.format, out);
+    }
+    if let Some(destination) = arguments.board.destination(&board)? {
+        return ssh::execute(destination, &board, &model, arguments.format, out);
+    }
     let result = match &arguments.boot_dir {
         Some(folder) => flash_boot_folder(&board, &model, folder)?,
         None => flash_device(arguments, &board, &model)?,

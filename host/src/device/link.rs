@@ -2,6 +2,7 @@
 
 mod client;
 
+use edgepkg_format::artifact::DIGEST_RANGE;
 use edgepkg_format::link::{Answer, Counter, LoadedModel, ModelState, Observe, Request, StepReport};
 use edgepkg_format::{Info, Isa, OperatorKind};
 
@@ -73,6 +74,30 @@ impl LinkDevice {
     ) -> Result<Self, DeviceError> {
         let mut client = Client::identify(transport, options.answer_timeout)?;
         client.write_model(artifact)?;
+        Self::describe(client)
+    }
+
+    /// The device at the far end of `transport`, with `artifact` written to its model slot if that holds anything else.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_and_write`](Self::open_and_write).
+    pub fn open_holding(
+        transport: Box<dyn Transport>,
+        artifact: &[u8],
+        options: OpenOptions,
+    ) -> Result<Self, DeviceError> {
+        let mut client = Client::identify(transport, options.answer_timeout)?;
+        let digest = client.ask(Request::Describe, |answer| match answer {
+            Answer::Description(found) => Some(match found.model {
+                ModelState::Loaded(model) => Some(model.digest),
+                _ => None,
+            }),
+            _ => None,
+        })?;
+        if digest.as_ref().map(|digest| &digest[..]) != artifact.get(DIGEST_RANGE) {
+            client.write_model(artifact)?;
+        }
         Self::describe(client)
     }
 

@@ -1,9 +1,10 @@
-//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | perf`.
+//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | dist | perf`.
 #![forbid(unsafe_code)]
 
 mod bless;
 mod ci;
 mod command;
+mod dist;
 mod flat_image;
 mod packages;
 mod perf;
@@ -38,6 +39,8 @@ enum Chore {
     Ci,
     /// Write snapshots, golden files and figures anew from what the code gives now
     Bless,
+    /// Build the release archive in target/dist, and try it in an empty folder
+    Dist,
     /// Measure what the models cost on every emulated board and write tests/perf.toml and tests/PERFORMANCE.md
     Perf,
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Test => suite::run_all(),
         Chore::Ci => ci::run_ci(),
         Chore::Bless => bless::bless(),
+        Chore::Dist => dist::build(),
         Chore::Perf => perf::write(),
     };
     match outcome {

@@ -5,7 +5,7 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use edgepkg_boards::{Board, Placement, Runner, RunnerFormat};
+use edgepkg_boards::{Board, Deploy, Placement, Runner, RunnerFormat};
 use edgepkg_format::OperatorKind;
 use edgepkg_format::info::OperatorSet;
 use edgepkg_toolchain::Toolchain;
@@ -72,6 +72,13 @@ pub fn build_all() -> Result<(), Failure> {
     if cfg!(target_os = "linux") { build_cycle_plugin(&folder) } else { Ok(()) }
 }
 
+/// Whether a file of this name, without its ending, is one that users need.
+pub fn is_shipped(name: &str) -> bool {
+    let of_board =
+        |board: Board| board.runner.is_some().then(|| board.prebuilt_runner().unwrap_or(board.name));
+    name == "cycle-plugin" || Board::shipped().filter_map(of_board).any(|runner| runner == name)
+}
+
 /// Where an image is placed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
@@ -125,16 +132,18 @@ fn build(image: &Image<'_>, folder: &Path) -> Result<(), Failure> {
             flags.push(format!("-Clink-arg=--reproduce={}", archive.display()));
         }
     }
+    // Where Linux is, there is room for faster code.
+    let profile = if board.deploy == Deploy::Ssh { "fast" } else { "release" };
     let build_folder = workspace::target().join("images");
     let package = format!("edgepkg-image-{}", runner.image);
     run(toolchain
         .build(target, &flags)
-        .args(["--locked", "--release", "--package", &package])
+        .args(["--locked", "--profile", profile, "--package", &package])
         .args(["--features", &board.image_features().join(",")])
         .current_dir(workspace::images())
         .env(OPERATORS_VARIABLE, format!("{:x}", operators.set().bits()))
         .env("CARGO_TARGET_DIR", &build_folder))?;
-    let linked = build_folder.join(target).join("release").join(&runner.image);
+    let linked = build_folder.join(target).join(profile).join(&runner.image);
     let elf = folder.join(format!("{name}.elf"));
     fs::copy(&linked, &elf).map_err(at(&linked))?;
     if runner.format == RunnerFormat::Raw {

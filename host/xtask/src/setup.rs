@@ -1,6 +1,7 @@
 //! Installs what building and testing need and this machine lacks.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use edgepkg_boards::Board;
 
@@ -9,21 +10,34 @@ use edgepkg_toolchain::{Toolchain, is_installed};
 use crate::command::Failure;
 use crate::{packages, toolchain};
 
-/// What tests of registries start, and the Debian packages that have it: a registry, and an independent client.
-const REGISTRY_PROGRAMS: [(&str, &str); 2] = [("docker-registry", "docker-registry"), ("skopeo", "skopeo")];
+/// What tests start beside emulators, and the Debian packages that have it: a registry and an independent client, an SSH
+/// server and client, and what reads FAT.
+const TEST_PROGRAMS: [(&str, &str); 5] = [
+    ("docker-registry", "docker-registry"),
+    ("skopeo", "skopeo"),
+    ("sshd", "openssh-server"),
+    ("ssh", "openssh-client"),
+    ("mcopy", "mtools"),
+];
 
-/// Toolchains for every board's target, every board's emulator, and what tests of registries start.
+/// Toolchains for every board's target, every board's emulator, and what tests start beside.
 pub fn setup() -> Result<(), Failure> {
     let mut needed = BTreeSet::<String>::new();
     for target in targets() {
         needed.extend(toolchain::prepare(&target)?.iter().map(|&package| package.to_owned()));
     }
-    let registry = REGISTRY_PROGRAMS.map(|(program, package)| (program.to_owned(), package.to_owned()));
-    for (program, package) in emulators().into_iter().chain(registry) {
+    for (program, package) in emulators() {
         if is_installed(&program) {
             eprintln!("{program}: installed");
         } else {
             needed.insert(package);
+        }
+    }
+    for (program, package) in TEST_PROGRAMS {
+        if is_installed(program) || Path::new("/usr/sbin").join(program).is_file() {
+            eprintln!("{program}: installed");
+        } else {
+            needed.insert(package.to_owned());
         }
     }
     if !needed.is_empty() {

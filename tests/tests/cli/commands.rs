@@ -155,7 +155,7 @@ fn bench_without_a_cycle_model_counts_instructions() {
     let sandbox = || {
         Sandbox::with_kws()
             .folder("runners")
-            .file("runners/qemu-cortex-m4.elf", &runner)
+            .file("runners/cortex-m-armv7em-uart.elf", &runner)
             .environment("EDGEPKG_RUNNERS", "runners")
     };
     let without = sandbox().run("bench kws.tflite --board qemu-cortex-m4");

@@ -298,3 +298,25 @@ fn a_full_boot_folder() {
         "{shown}"
     );
 }
+
+#[test]
+fn places_that_are_not_there() {
+    let Some(runner) = runner() else { return };
+    let sandbox = Sandbox::with_kws()
+        .folder("runners")
+        .file("runners/cortex-m-armv7em-uart.elf", &runner)
+        .environment("EDGEPKG_RUNNERS", "runners")
+        .folder("drive");
+    check!(
+        "error_elsewhere",
+        sandbox,
+        "flash kws.tflite --board rpi-linux
+         flash kws.tflite --board rpi-linux --host pi;reboot
+         flash kws.tflite --board qemu-cortex-m4 --host pi
+         run kws.tflite --input x_i8.npy --raw --host pi
+         run kws.tflite --input x_i8.npy --raw --serial absent
+         run kws.tflite --input x_i8.npy --raw --board qemu-cortex-m4 --serial absent
+         run kws.tflite --input x_i8.npy --raw --board qemu-cortex-m4 --tcp 127.0.0.1:1
+         flash kws.tflite --board qemu-cortex-m4 --uf2-dir drive"
+    );
+}

@@ -2,8 +2,7 @@
 
 use core::arch::global_asm;
 
-/// What the stack is filled with before anything uses it.
-pub const STACK_PAINT: u32 = 0xA5A5_A5A5;
+use edgepkg_image_aarch64::STACK_PAINT;
 
 // The firmware, and QEMU, enter at EL2 (non-secure) with the MMU off; only core 0 goes on. `main`
 // runs at EL1 on SP_EL0, so that an exception finds a stack of its own in SP_EL1 even when the

@@ -4,9 +4,9 @@
 use core::arch::asm;
 
 use edgepkg_format::link::Counter;
+use edgepkg_image_aarch64::stack_bytes;
 use edgepkg_runtime::server::Gauge;
 
-use crate::memory;
 use crate::registers::{read_register, write_register};
 
 /// The event "instruction architecturally executed".
@@ -70,6 +70,6 @@ impl Gauge for InstructionGauge {
     }
 
     fn stack_bytes(&self) -> u32 {
-        memory::stack_bytes()
+        stack_bytes()
     }
 }

@@ -10,7 +10,6 @@ mod boot;
 mod fault;
 mod gauge;
 mod machine;
-mod memory;
 mod mmu;
 mod registers;
 mod uart;
@@ -18,11 +17,11 @@ mod uart;
 use edgepkg_format::link::{FrameReader, FrameWriter};
 use edgepkg_format::linked::EveryOperator;
 use edgepkg_format::plan::PlanEntry;
+use edgepkg_image_aarch64::{ModelSlot, arena};
 use edgepkg_runtime::server::{self, Buffers};
 
 use crate::gauge::InstructionGauge;
 use crate::machine::Machine;
-use crate::memory::ModelSlot;
 use crate::uart::Uart;
 
 /// Runs once `.data` and `.bss` are ready, on the stack that `_start` painted.
@@ -38,7 +37,7 @@ extern "C" fn main() -> ! {
     // SAFETY: `main` is called once, by `_start`, and takes each of these once.
     let (mut uart, mut slot, buffers, arena) = unsafe {
         let buffers = Buffers { reader: &mut *reader, writer: &mut *writer, entry: &mut *entry };
-        (Uart::start(machine), ModelSlot::with_boot_file(), buffers, memory::arena())
+        (Uart::start(machine), ModelSlot::with_boot_file(), buffers, arena())
     };
     let mut gauge = InstructionGauge::calibrated();
     server::serve::<EveryOperator>(&mut uart, &mut slot, &mut gauge, buffers, arena);

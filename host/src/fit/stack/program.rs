@@ -6,7 +6,7 @@ use object::{
     Architecture, File, Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind,
 };
 
-use super::instruction::Instruction;
+use super::instruction::{Flow, Instruction};
 use super::{StackError, aarch64, thumb};
 
 /// A program: its functions by where they start.
@@ -89,5 +89,28 @@ fn instructions(code: &[u8], start: u64, data: &BTreeMap<u64, bool>, decode: Dec
         }
         (from, is_data) = (at, next_is_data);
     }
+    for instruction in &mut instructions {
+        // Armv6-M's other branches do not reach far: within a long function, compilers jump by BL.
+        if let Flow::Call(target) = instruction.flow
+            && (start + 1..end).contains(&target)
+        {
+            instruction.flow = Flow::Jump(target);
+        }
+    }
     instructions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_into_the_middle_of_its_own_function_is_a_jump() {
+        // bl +4, over a word of data; push {r4}; bl to the start
+        let code = [0xF000_u16, 0xF802, 0, 0, 0xB410, 0xF7FF, 0xFFF9].map(u16::to_le_bytes).concat();
+        let data = BTreeMap::from([(0x1004, true), (0x1008, false)]);
+        let found: Vec<Flow> =
+            instructions(&code, 0x1000, &data, thumb::decode).iter().map(|found| found.flow).collect();
+        assert_eq!(found, [Flow::Jump(0x1008), Flow::Next, Flow::Call(0x1000)]);
+    }
 }

@@ -1,4 +1,5 @@
-//! The memory of `link.ld`: arena, stack and model slot.
+//! What a 64-bit Arm image stands on: arena, stack and model slot, by the symbols of its linker script.
+#![no_std]
 
 use core::slice;
 
@@ -6,7 +7,8 @@ use edgepkg_format::artifact::stated_bytes;
 use edgepkg_format::slot::{COMMIT_BYTES, Commit};
 use edgepkg_runtime::server::{Slot, SlotWriteError};
 
-use crate::boot::STACK_PAINT;
+/// What start-up fills the stack with before anything uses it.
+pub const STACK_PAINT: u32 = 0xA5A5_A5A5;
 
 unsafe extern "C" {
     static mut _arena_start: u8;
@@ -28,6 +30,26 @@ pub unsafe fn arena() -> &'static mut [i8] {
     // SAFETY: link.ld gives the arena RAM that nothing else names; the caller takes it once. Any byte
     // is an i8, and no compiler knows what RAM holds.
     unsafe { slice::from_raw_parts_mut(start.cast(), length) }
+}
+
+/// Addresses that hold nothing before an operating system maps them: arena and model slot, each from its start to its end.
+pub fn unmapped_regions() -> [[usize; 2]; 2] {
+    [
+        [(&raw const _arena_start).addr(), (&raw const _arena_end).addr()],
+        [(&raw const _model_slot_start).addr(), (&raw const _model_slot_end).addr()],
+    ]
+}
+
+/// All bytes of the model slot.
+///
+/// # Safety
+///
+/// They must be memory, and nothing else may have them while the caller does.
+pub unsafe fn model_region() -> &'static mut [u8] {
+    let start = &raw mut _model_slot_start;
+    let length = (&raw const _model_slot_end).addr() - start.addr();
+    // SAFETY: the linker script gives the slot addresses that nothing else names; the rest is the caller's.
+    unsafe { slice::from_raw_parts_mut(start, length) }
 }
 
 /// The most bytes of stack that were in use since `_start` painted it.
@@ -58,10 +80,8 @@ impl ModelSlot {
     ///
     /// To be called once.
     pub unsafe fn with_boot_file() -> Self {
-        let start = &raw mut _model_slot_start;
-        let length = (&raw const _model_slot_end).addr() - start.addr();
-        // SAFETY: link.ld gives the slot RAM that nothing else names; the caller takes it once.
-        let region = unsafe { slice::from_raw_parts_mut(start, length) };
+        // SAFETY: the caller takes the slot once.
+        let region = unsafe { model_region() };
         let bytes = boot_file_bytes(region).unwrap_or(region.len());
         Self { region, bytes }
     }
