@@ -8,6 +8,7 @@ mod linker_script;
 mod quantity;
 mod raw;
 mod shipped;
+mod shortage;
 
 pub use board::{
     BOOT_METADATA_BYTES, Board, BootMetadata, CycleModel, Deploy, Emulator, Flash, Memory, Region, Runner,
@@ -15,6 +16,7 @@ pub use board::{
 };
 pub use linker_script::{Placement, embedded_linker_script, linker_script};
 pub use raw::RawBoard;
+pub use shortage::{Resource, Shortage};
 
 /// Why there is no such board.
 #[derive(Debug, thiserror::Error)]

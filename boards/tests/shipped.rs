@@ -85,3 +85,13 @@ fn a_mistyped_name_gives_the_nearest() {
     check("hots", Some("host"));
     check("zzzz", None);
 }
+
+#[test]
+fn an_instruction_set_follows_from_the_target_and_the_core() {
+    for board in Board::shipped() {
+        let target = board.target.as_deref().unwrap_or("x86_64-unknown-linux-gnu");
+        let flags: Vec<String> = board.compiler_flags().collect();
+        let core = flags.iter().find_map(|flag| flag.strip_prefix("-Ctarget-cpu="));
+        assert_eq!(Isa::of_target(target, core), board.isa, "{}", board.name);
+    }
+}

@@ -4,9 +4,7 @@
 mod runner_size;
 pub mod stack;
 
-use std::fmt;
-
-use edgepkg_boards::{Board, Memory};
+use edgepkg_boards::{Board, Memory, Resource, Shortage};
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::{Artifact, ArtifactError};
 use serde::Serialize;
@@ -50,48 +48,6 @@ pub struct RamUse {
     pub stack_bytes: u64,
     /// What the board has for all three; none on `host`.
     pub limit_bytes: Option<u64>,
-}
-
-/// Something that a board has less of than is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Shortage {
-    /// What there is too little of.
-    pub of: Resource,
-    /// What is needed.
-    pub needed_bytes: u64,
-    /// What the board has.
-    pub limit_bytes: u64,
-}
-
-/// What a board has only so much of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Resource {
-    /// Flash for the runner.
-    RunnerFlash,
-    /// Flash for the model.
-    ModelFlash,
-    /// Flash for an image that holds its model.
-    ImageFlash,
-    /// RAM for variables and arena, beside the stack.
-    Ram,
-    /// RAM for the stack.
-    Stack,
-}
-
-impl fmt::Display for Shortage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shortage { of, needed_bytes, limit_bytes } = self;
-        let missing_bytes = needed_bytes - limit_bytes;
-        let what = match of {
-            Resource::RunnerFlash => "flash for the runner",
-            Resource::ModelFlash => "flash for the model",
-            Resource::ImageFlash => "flash for the image",
-            Resource::Ram => "RAM",
-            Resource::Stack => "stack",
-        };
-        write!(f, "{missing_bytes} bytes of {what} are missing ({needed_bytes} needed, {limit_bytes} there)")
-    }
 }
 
 /// Why there is no certificate.
@@ -204,6 +160,17 @@ pub fn certify_embedded(board: &Board, image: &[u8], artifact: &[u8]) -> Result<
     certificate.for_board(board, Certificate::shortages_of_image)
 }
 
+/// Shows that `board` has room for `artifact` and its arena, whatever the program around them takes.
+///
+/// # Errors
+///
+/// [`FitError::TooLarge`] when it does not, and when the artifact is not sound.
+pub fn certify_model(board: &Board, artifact: &[u8]) -> Result<Certificate, FitError> {
+    certify_host(artifact)?.for_board(board, |certificate, memory| {
+        Shortage::of_model(memory, certificate.flash.model_bytes, certificate.ram.arena_bytes)
+    })
+}
+
 /// What `image` takes with `artifact`, whether there is room for it or not.
 fn certificate(
     memory: &Memory,
@@ -267,8 +234,7 @@ impl Certificate {
             .iter()
             .copied()
             .chain(ram)
-            .filter(|(_, needed_bytes, limit_bytes)| needed_bytes > limit_bytes)
-            .map(|(of, needed_bytes, limit_bytes)| Shortage { of, needed_bytes, limit_bytes })
+            .filter_map(|(of, needed_bytes, limit_bytes)| Shortage::find(of, needed_bytes, limit_bytes))
             .collect()
     }
 }

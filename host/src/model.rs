@@ -11,15 +11,15 @@ use edgepkg_format::info::Ports;
 use edgepkg_format::plan::{Access, Operand, PlanEntry, Record};
 use edgepkg_format::{Artifact, ArtifactError, Isa};
 use edgepkg_quantize::arena_map::ArenaMap;
-use edgepkg_quantize::drop_dead_channels::{DeadChannels, Macs};
-use edgepkg_quantize::emit::{self, Layer};
+use edgepkg_quantize::drop_dead_channels::Macs;
+pub use edgepkg_quantize::emit::Choices;
+use edgepkg_quantize::emit::Layer;
 use edgepkg_quantize::file_kind::FileKind;
 use edgepkg_quantize::import::{self, ImportError, ImportOptions, Imported};
 use edgepkg_quantize::lower::LowerError;
 use edgepkg_quantize::optimize::Optimize;
 use edgepkg_quantize::report::Report;
 use edgepkg_quantize::samples::index_extents;
-use edgepkg_quantize::wire::graph_digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -27,9 +27,7 @@ use crate::import_worker::{Worker, WorkerError};
 use crate::installed::InstalledError;
 use crate::project::{Project, ProjectError};
 use crate::samples::ModelInputs;
-use edgepkg_quantize::package::{
-    Element, Manifest, Package, PackageError, PackageName, Port, TestVectors, Version,
-};
+use edgepkg_quantize::package::{Element, Manifest, Package, PackageError, PackageName, Port, Version};
 
 /// The largest model file and artifact that is read.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -48,22 +46,6 @@ pub enum Model {
 pub struct ArtifactFile {
     bytes: AlignedBytes,
     path: PathBuf,
-}
-
-/// What a user chooses of how a model is lowered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choices {
-    /// Whether channels that change no output are computed.
-    pub dead_channels: DeadChannels,
-    /// What kernels are chosen for where they differ.
-    pub optimize: Optimize,
-}
-
-/// What is chosen when nothing is said.
-impl Default for Choices {
-    fn default() -> Self {
-        Self { dead_channels: DeadChannels::Drop, optimize: Optimize::default() }
-    }
 }
 
 /// What a model takes when it is lowered for one thing.
@@ -304,8 +286,7 @@ impl Model {
                 let name = PackageName::nearest(&path.file_stem().unwrap_or_default().to_string_lossy());
                 let manifest = Manifest::of(&graph, name, Version::initial(), labels);
                 let report = Report::of_int8_file(&graph, notes);
-                let vectors = TestVectors::default();
-                Ok(Model::Package(Box::new(Package { manifest, graph, vectors, report, source: None })))
+                Ok(Model::Package(Box::new(Package::of(manifest, graph, report))))
             }
             None => Err(ModelError::NotAModel(path.into())),
         }
@@ -451,17 +432,7 @@ impl BoardModel {
     /// When the graph cannot be lowered.
     pub fn lower(package: &Package, isa: Isa, choices: Choices) -> Result<Self, ModelError> {
         let manifest = &package.manifest;
-        let labels: Vec<_> = manifest.outputs.iter().map(|port| port.labels.clone()).collect();
-        let options = emit::Options {
-            isa,
-            name: manifest.name.as_str(),
-            version: manifest.version.as_str(),
-            labels: &labels,
-            graph_digest: graph_digest(&package.graph),
-            dead_channels: choices.dead_channels,
-            optimize: choices.optimize,
-        };
-        let emitted = emit::emit(&package.graph, &options)?;
+        let emitted = package.emit(isa, choices)?;
         Ok(Self {
             name: manifest.name.to_string(),
             version: manifest.version.to_string(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use edgepkg_format::Isa;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
+use edgepkg_quantize::emit::Choices;
 use edgepkg_quantize::file_kind::FileKind;
 use edgepkg_quantize::graph::{FloatGraph, QuantizedGraph};
 use edgepkg_quantize::import::{ImportOptions, ImportedGraph};
@@ -17,7 +18,7 @@ use edgepkg_quantize::simplify::simplify;
 use thiserror::Error;
 
 use crate::device::{Device as _, DeviceError, HostDevice};
-use crate::model::{self, BoardModel, Choices, Importer, ModelError};
+use crate::model::{self, BoardModel, Importer, ModelError};
 use crate::samples::{self, InputError, ModelInputs, Units};
 use edgepkg_quantize::package::{
     Manifest, Package, PackageName, Port, Source, TestVector, TestVectors, Version,

@@ -31,6 +31,15 @@ pub struct Options<'a> {
     pub optimize: Optimize,
 }
 
+/// What a user chooses of how a model is lowered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// Whether channels that change no output are computed.
+    pub dead_channels: DeadChannels,
+    /// What kernels are chosen for where they differ.
+    pub optimize: Optimize,
+}
+
 /// An artifact, and what the host knows of it beside.
 #[derive(Clone, Debug)]
 pub struct Emitted {

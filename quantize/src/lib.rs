@@ -4,6 +4,7 @@
 //! int8 already, a [`graph::QuantizedGraph`]; calibration and [`mod@assign_int8`] make the second from the
 //! first; lowering, memory planning and emission make an artifact for one instruction set.
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 pub mod graph;
 mod tflite_schema;
@@ -35,3 +36,4 @@ pub mod digest;
 pub mod package;
 pub mod whole_file;
 pub mod error_text;
+pub mod build;

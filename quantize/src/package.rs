@@ -16,11 +16,16 @@ mod vectors;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::graph::QuantizedGraph;
-use crate::report::Report;
-use crate::wire::{self, Split, WireError};
+use edgepkg_format::Isa;
 use oci_spec::image::Descriptor;
 use thiserror::Error;
+
+use crate::emit::{self, Choices, Emitted};
+use crate::graph::QuantizedGraph;
+use crate::lower::LowerError;
+use crate::report::Report;
+use crate::wire::{self, Split, WireError};
+use crate::{digest, whole_file};
 
 pub use compression::Compression;
 pub use layout::{LayoutWriter, digest_text};
@@ -31,7 +36,6 @@ pub use parts::{Layer, add_layer};
 pub use port::{Element, Port};
 pub use vectors::{TestVector, TestVectors};
 
-use crate::{digest, whole_file};
 use layout::Layout;
 use parts::Parts;
 
@@ -208,6 +212,31 @@ impl Package {
         let report = serde_json::from_slice(&parts.report)
             .map_err(|error| malformed(media_type::REPORT_FILE, error.to_string()))?;
         Ok(Self { manifest, graph, vectors, report, source: parts.source })
+    }
+
+    /// A package of `graph` alone, with no test vectors: what a model file that is int8 already, or was just quantized,
+    /// is for every other step.
+    pub fn of(manifest: Manifest, graph: QuantizedGraph, report: Report) -> Self {
+        Self { manifest, graph, vectors: TestVectors::default(), report, source: None }
+    }
+
+    /// Its artifact for `isa`.
+    ///
+    /// # Errors
+    ///
+    /// When the graph cannot be lowered.
+    pub fn emit(&self, isa: Isa, choices: Choices) -> Result<Emitted, LowerError> {
+        let labels: Vec<_> = self.manifest.outputs.iter().map(|port| port.labels.clone()).collect();
+        let options = emit::Options {
+            isa,
+            name: self.manifest.name.as_str(),
+            version: self.manifest.version.as_str(),
+            labels: &labels,
+            graph_digest: wire::graph_digest(&self.graph),
+            dead_channels: choices.dead_channels,
+            optimize: choices.optimize,
+        };
+        emit::emit(&self.graph, &options)
     }
 
     /// The bytes of its `.edgepkg` file: a function of the package alone.

@@ -44,6 +44,8 @@ pub enum SectionKind {
 
 /// Why bytes are not an artifact that can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde-errors", derive(serde::Serialize, serde::Deserialize))]
 pub enum ArtifactError {
     /// The bytes do not start at a multiple of [`ALIGNMENT`].
     Misaligned,

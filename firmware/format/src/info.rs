@@ -13,6 +13,7 @@ use crate::tensor::{Shape, TensorRef};
 
 /// A set of operator kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct OperatorSet(u64);
 
 impl OperatorSet {

@@ -2,10 +2,15 @@
 
 use core::fmt;
 
+/// Cores of Armv8-M Mainline that have the DSP extension, as rustc calls them.
+const DSP_CORES: [&str; 3] = ["cortex-m33", "cortex-m35p", "star-mc1"];
+
 /// The instruction set whose kernels an artifact's plan and weights are laid out for.
 ///
 /// The code is part of the format: codes are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde-errors", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[repr(u16)]
 pub enum Isa {
@@ -43,6 +48,22 @@ impl Isa {
     /// Whether it has Arm's DSP extension: products of two pairs of 16 bits in one instruction.
     pub const fn has_dsp(self) -> bool {
         matches!(self, Isa::Armv7em | Isa::Armv8mMainDsp)
+    }
+
+    /// The instruction set whose kernels a program runs that is compiled for `target`, Rust's triple, and for `core`, where
+    /// the compiler is told of one (`-C target-cpu`). The build script of `edgepkg-kernels` says the same.
+    pub fn of_target(target: &str, core: Option<&str>) -> Self {
+        let bare_metal = target.ends_with("-none") || target.contains("-none-");
+        let has_dsp = core.is_some_and(|core| DSP_CORES.contains(&core));
+        match target.split('-').next() {
+            Some("thumbv6m") => Isa::Armv6m,
+            Some("thumbv7m") => Isa::Armv7m,
+            Some("thumbv7em") => Isa::Armv7em,
+            Some("thumbv8m.main") if has_dsp => Isa::Armv8mMainDsp,
+            Some("thumbv8m.main") => Isa::Armv8mMain,
+            Some("aarch64") if bare_metal => Isa::Aarch64,
+            _ => Isa::Portable,
+        }
     }
 
     /// The instruction set with this code, if the format knows it.

@@ -12,6 +12,7 @@
 //! have been checked, and they never panic.
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

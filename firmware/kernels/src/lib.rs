@@ -5,6 +5,7 @@
 //! [`run`] computes a record of a plan; [`safe_distances`] says what a planner of memory needs to know of it.
 #![no_std]
 #![deny(unsafe_code)]
+#![deny(missing_docs)]
 
 #[cfg(test)]
 extern crate std;

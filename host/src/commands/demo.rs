@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgepkg_format::Isa;
+use edgepkg_quantize::emit::Choices;
 use edgepkg_quantize::import::ImportOptions;
 use edgepkg_quantize::pipeline::Options;
 use edgepkg_quantize::report::Accuracy;
@@ -18,7 +19,7 @@ use super::{Outcome, write_json};
 use crate::cli::OutputArguments;
 use crate::device::{Device as _, HostDevice};
 use crate::error::Error;
-use crate::model::{BoardModel, Choices, Importer};
+use crate::model::{BoardModel, Importer};
 use crate::pack::{Keep, Request, State, pack};
 use crate::progress::Progress;
 use crate::samples::{self, Units};

@@ -7,6 +7,7 @@ use std::io::Write;
 
 use clap::Args;
 use edgepkg_format::Isa;
+use edgepkg_quantize::emit::Choices;
 use edgepkg_quantize::graph::Rounding;
 use edgepkg_quantize::report::{Accuracy, LayerReport, Report};
 use edgepkg_quantize::wire::graph_digest;
@@ -17,7 +18,7 @@ use super::costs::Costs;
 use super::{Outcome, write_json};
 use crate::cli::{OutputArguments, PackageArgument, ShapeArguments};
 use crate::error::Error;
-use crate::model::{BoardModel, Choices, Cost, Model};
+use crate::model::{BoardModel, Cost, Model};
 use crate::model_file::ModelFile;
 use crate::table::{Align, Bytes, Count, Percent, Shape, Table, printable, short_name};
 use edgepkg_quantize::package::{Package, Port, digest_text};

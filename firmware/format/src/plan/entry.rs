@@ -15,6 +15,8 @@ pub struct PlanEntry {
 
 /// Why a plan cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde-errors", derive(serde::Serialize, serde::Deserialize))]
 pub enum PlanError {
     /// A record's header or body ends after the section does.
     Truncated {

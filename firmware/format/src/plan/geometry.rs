@@ -10,6 +10,8 @@ use crate::tensor::{DType, Space, TensorRef};
 
 /// A record whose shapes contradict each other, or are too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde-errors", derive(serde::Serialize, serde::Deserialize))]
 pub enum GeometryError {
     /// A tensor has more than 2^28 elements, or a window or an output reaches 2^15.
     TooLarge,

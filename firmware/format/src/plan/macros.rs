@@ -68,6 +68,8 @@ macro_rules! records {
 
         /// What an operator of the plan computes. Codes are part of the format and never reused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[cfg_attr(feature = "serde-errors", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]
         #[repr(u16)]
         pub enum OperatorKind {
