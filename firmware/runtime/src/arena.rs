@@ -4,6 +4,36 @@ use core::ops::{Deref, DerefMut};
 
 /// `BYTES` of activations, aligned as artifacts assume. The bytes a model needs stand in its info and
 /// in the module generated for it.
+///
+/// Models that run one after the other share one arena, of the greatest of their sizes:
+///
+/// ```
+/// use edgepkg_runtime::{Arena, embed_model};
+///
+/// embed_model!(Words = "../tests/data/kws.epa");
+/// embed_model!(MoreWords = "../tests/data/kws.epa");
+///
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// let mut arena = Arena::<{ edgepkg_runtime::greatest([Words::ARENA_BYTES, MoreWords::ARENA_BYTES]) }>::new();
+/// let mut answers = [0; 2];
+/// {
+///     let model = Words::parse()?;
+///     let mut session = model.session(&mut arena)?;
+///     session.input(0)?.copy_from_i8(&[0; 490])?;
+///     session.run()?;
+///     answers[0] = session.output(0)?.argmax();
+/// }
+/// let model = MoreWords::parse()?;
+/// let mut session = model.session(&mut arena)?;
+/// session.input(0)?.copy_from_i8(&[0; 490])?;
+/// session.run()?;
+/// answers[1] = session.output(0)?.argmax();
+/// assert_eq!(answers[0], answers[1]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A model that keeps state between runs needs an arena of its own for as long as that is to be kept.
 #[derive(Clone, Debug)]
 #[repr(C, align(16))]
 pub struct Arena<const BYTES: usize>([i8; BYTES]);
@@ -35,66 +65,14 @@ impl<const BYTES: usize> DerefMut for Arena<BYTES> {
     }
 }
 
-/// Embeds an artifact in the program as a type: its bytes, the arena it takes, and the operators that are linked
-/// for it, which are its own and no others.
-///
-/// ```
-/// use edgepkg_runtime::{Arena, embed_model};
-///
-/// embed_model!(
-///     /// Says which of 12 words is spoken.
-///     pub Keywords = "../tests/data/kws.epa"
-/// );
-///
-/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
-/// let model = Keywords::parse()?;
-/// let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
-/// let mut session = model.session(&mut arena)?;
-/// session.input(0)?.copy_from_i8(&[0; 490])?;
-/// session.run()?;
-/// # Ok(())
-/// # }
-/// ```
-#[macro_export]
-macro_rules! embed_model {
-    ($(#[$attribute:meta])* $visibility:vis $name:ident = $path:expr) => {
-        $(#[$attribute])*
-        #[derive(Clone, Copy, Debug)]
-        $visibility enum $name {}
-
-        #[allow(dead_code, reason = "programs take of it what they need")]
-        impl $name {
-            /// The artifact, aligned so that it runs where it lies.
-            pub const ARTIFACT: &'static [u8] = $crate::include_model!($path);
-            /// Bytes of arena a session needs.
-            pub const ARENA_BYTES: usize = Self::NEEDS.arena_bytes as usize;
-            const NEEDS: $crate::format::needs::Needs = $crate::format::needs::Needs::of(Self::ARTIFACT);
-
-            /// The model, checked.
-            ///
-            /// # Errors
-            ///
-            /// The first thing found wrong.
-            pub fn parse() -> Result<$crate::Model<'static, Self>, $crate::ModelError> {
-                $crate::Model::parse_linked(Self::ARTIFACT)
-            }
+/// The greatest of some numbers of bytes, for an arena that several models share. 0 of none.
+pub const fn greatest<const COUNT: usize>(bytes: [usize; COUNT]) -> usize {
+    let (mut greatest, mut index) = (0, 0);
+    while index < COUNT {
+        if bytes[index] > greatest {
+            greatest = bytes[index];
         }
-
-        impl $crate::format::linked::Linked for $name {
-            const OPERATORS: $crate::format::info::OperatorSet = Self::NEEDS.operators;
-            const FORMS: $crate::format::plan::Forms = Self::NEEDS.forms;
-        }
-    };
-}
-
-/// Embeds an artifact in the program, aligned so that it runs where it lies:
-/// `static KWS: &[u8] = include_model!("kws.epa");`
-#[macro_export]
-macro_rules! include_model {
-    ($path:expr) => {{
-        #[repr(C, align(16))]
-        struct Aligned<Bytes: ?Sized>(Bytes);
-        static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!($path));
-        &MODEL.0
-    }};
+        index += 1;
+    }
+    greatest
 }

@@ -7,6 +7,8 @@ use edgepkg_format::{ArtifactError, Isa, OperatorKind};
 
 /// Why bytes are not a model that runs here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ModelError {
     /// They are not a sound artifact.
     Artifact(ArtifactError),
@@ -70,6 +72,8 @@ impl core::error::Error for ModelError {}
 
 /// Why an arena cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum SessionError {
     /// It has too few bytes.
     ArenaTooSmall {
@@ -99,6 +103,8 @@ impl core::error::Error for SessionError {}
 
 /// Why a run cannot start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RunError {
     /// An input has not been asked for since the last run, which may have overwritten it.
     InputNotSet {
@@ -121,6 +127,8 @@ impl core::error::Error for RunError {}
 
 /// Why an input or output cannot be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum TensorError {
     /// There is none with this index.
     NoSuchTensor {

@@ -308,7 +308,7 @@ fn write_input(
     offset: u32,
     bytes: &[u8],
 ) -> Result<(), Refusal> {
-    let input = session.input_cells(usize::from(port)).map_err(refusal_of_tensor)?;
+    let input = session.input_bytes(usize::from(port)).map_err(refusal_of_tensor)?;
     copy_in(input, offset as usize, cast_slice(bytes)).map_err(refusal_of_tensor)
 }
 
@@ -319,7 +319,7 @@ fn read_output(
     port: u8,
     offset: u32,
 ) -> Result<(), Refusal> {
-    let output = session.output_cells(usize::from(port)).map_err(refusal_of_tensor)?;
+    let output = session.output_bytes(usize::from(port)).map_err(refusal_of_tensor)?;
     let bytes = output.len();
     let rest = bytes.checked_sub(offset as usize).ok_or(Refusal::OutOfRange { bytes: bytes as u32 })?;
     reply.answer_bytes(rest.min(chunk_bytes(LARGEST_FRAME_BYTES)), |chunk| {

@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 use core::marker::PhantomData;
+use core::ops::Range;
 
 use bytemuck::cast_slice;
 use edgepkg_format::info::Ports;
@@ -16,12 +17,30 @@ use crate::tensor::{Tensor, TensorMut};
 
 /// A model in an arena: inputs in, [`run`](Self::run), outputs out, again and again.
 ///
-/// A run may overwrite inputs, so each input is to be set before each run.
+/// Inputs and outputs are read and written where they lie, in the arena. A run may overwrite inputs, so each input is to be
+/// set before each run. While no session borrows it, the arena is free for another model, or for anything else.
+///
+/// ```
+/// # use edgepkg_runtime::{Arena, embed_model};
+/// # embed_model!(Keywords = "../tests/data/kws.epa");
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// let model = Keywords::parse()?;
+/// let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
+/// let mut session = model.session(&mut arena)?;
+/// for sample in [[0; 490], [7; 490]] {
+///     session.input(0)?.copy_from_i8(&sample)?;
+///     session.run()?;
+///     let scores = session.output(0)?;
+///     assert!(scores.argmax() < 12);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Session<'s, L: Linked = EveryOperator> {
     artifact: &'s Artifact<'s>,
-    arena: &'s [Cell<i8>],
-    state: &'s [Cell<i8>],
+    /// What a run takes, and after it what is kept between runs.
+    arena: &'s mut [i8],
     /// The byte of the plan at which the run stands.
     position: usize,
     /// The record there, counted from 0.
@@ -34,15 +53,14 @@ pub struct Session<'s, L: Linked = EveryOperator> {
 impl<'s, L: Linked> Session<'s, L> {
     pub(crate) fn new(artifact: &'s Artifact<'s>, arena: &'s mut [i8]) -> Result<Self, SessionError> {
         let needed_bytes = artifact.arena_bytes();
-        if arena.len() < needed_bytes as usize {
-            return Err(SessionError::ArenaTooSmall { needed_bytes, available_bytes: arena.len() as u32 });
-        }
+        let available_bytes = arena.len() as u32;
+        let Some(arena) = arena.get_mut(..needed_bytes as usize) else {
+            return Err(SessionError::ArenaTooSmall { needed_bytes, available_bytes });
+        };
         if !(arena.as_ptr() as usize).is_multiple_of(edgepkg_format::artifact::ALIGNMENT) {
             return Err(SessionError::ArenaMisaligned);
         }
-        let cells = Cell::from_mut(&mut arena[..needed_bytes as usize]).as_slice_of_cells();
-        let (arena, state) = cells.split_at(artifact.run_bytes() as usize);
-        Ok(Self { artifact, arena, state, position: 0, record: 0, inputs_set: 0, linked: PhantomData })
+        Ok(Self { artifact, arena, position: 0, record: 0, inputs_set: 0, linked: PhantomData })
     }
 
     /// The input at `index`, to be written. Asking for it counts as setting it.
@@ -51,21 +69,23 @@ impl<'s, L: Linked> Session<'s, L> {
     ///
     /// When there is none.
     pub fn input(&mut self, index: usize) -> Result<TensorMut<'_>, TensorError> {
-        let tensor = self.tensor(self.artifact.inputs(), index)?;
+        let port = port(self.artifact.inputs(), index)?;
+        let range = self.range(&port);
         self.inputs_set |= input_bit(index);
-        Ok(TensorMut::new(tensor))
+        Ok(TensorMut::new(port, self.arena.get_mut(range).unwrap_or_default()))
     }
 
     /// The bytes of an input, to be written. Asking for them counts as setting it.
-    pub(crate) fn input_cells(&mut self, index: usize) -> Result<&[Cell<i8>], TensorError> {
-        let cells = self.cells(self.artifact.inputs(), index)?;
+    pub(crate) fn input_bytes(&mut self, index: usize) -> Result<&mut [i8], TensorError> {
+        let range = self.port_range(self.artifact.inputs(), index)?;
         self.inputs_set |= input_bit(index);
-        Ok(cells)
+        Ok(self.arena.get_mut(range).unwrap_or_default())
     }
 
     /// The bytes of an output.
-    pub(crate) fn output_cells(&self, index: usize) -> Result<&[Cell<i8>], TensorError> {
-        self.cells(self.artifact.outputs(), index)
+    pub(crate) fn output_bytes(&self, index: usize) -> Result<&[i8], TensorError> {
+        let range = self.port_range(self.artifact.outputs(), index)?;
+        Ok(self.arena.get(range).unwrap_or_default())
     }
 
     /// The output at `index`: what the last run left.
@@ -74,35 +94,33 @@ impl<'s, L: Linked> Session<'s, L> {
     ///
     /// When there is none.
     pub fn output(&self, index: usize) -> Result<Tensor<'_>, TensorError> {
-        self.tensor(self.artifact.outputs(), index)
+        let port = port(self.artifact.outputs(), index)?;
+        let range = self.range(&port);
+        Ok(Tensor::new(port, self.arena.get(range).unwrap_or_default()))
     }
 
-    fn tensor(&self, ports: Ports<'s>, index: usize) -> Result<Tensor<'s>, TensorError> {
-        let port = ports.get(index).ok_or(TensorError::NoSuchTensor { index, count: ports.len() })?;
-        let cells = self.cells_of(&port);
-        Ok(Tensor::new(port, cells))
-    }
-
-    /// What [`tensor`](Self::tensor) has of the arena, without the rest, which is large.
+    /// Where a port lies, without the rest of it, which is large.
     #[inline(never)]
-    fn cells(&self, ports: Ports<'s>, index: usize) -> Result<&'s [Cell<i8>], TensorError> {
-        match ports.get(index) {
-            Some(port) => Ok(self.cells_of(&port)),
-            None => Err(TensorError::NoSuchTensor { index, count: ports.len() }),
-        }
+    fn port_range(&self, ports: Ports<'s>, index: usize) -> Result<Range<usize>, TensorError> {
+        Ok(self.range(&port(ports, index)?))
     }
 
-    fn cells_of(&self, port: &Port<'_>) -> &'s [Cell<i8>] {
+    fn range(&self, port: &Port<'_>) -> Range<usize> {
         let start = port.tensor.offset as usize;
-        let bytes = port.bytes().unwrap_or_default() as usize;
-        self.arena.get(start..start + bytes).unwrap_or_default()
+        start..start + port.bytes().unwrap_or_default() as usize
     }
 
     /// Gives what the model keeps between runs its initial value.
     pub fn reset_state(&mut self) {
-        for (cell, &value) in self.state.iter().zip(cast_slice::<u8, i8>(self.artifact.state())) {
-            cell.set(value);
+        let state = self.arena.get_mut(self.artifact.run_bytes() as usize..).unwrap_or_default();
+        for (byte, &value) in state.iter_mut().zip(cast_slice::<u8, i8>(self.artifact.state())) {
+            *byte = value;
         }
+    }
+
+    /// Whether a run has begun, by [`step`](Self::step), and not ended.
+    pub fn is_running(&self) -> bool {
+        self.record != 0
     }
 
     /// Runs the whole model, or the rest of a run that [`step`](Self::step) began.
@@ -134,8 +152,27 @@ impl<'s, L: Linked> Session<'s, L> {
         Ok(())
     }
 
-    /// Runs one operator. `None` means that none was left: the run is complete, and the next step begins a
-    /// new one.
+    /// Runs one operator and gives its number. `None` means that none was left: the run is complete, and the next step begins
+    /// a new one. Between steps a program feeds its watchdog, polls its inputs, or lets other tasks go on; a run that was begun
+    /// is dropped with its session.
+    ///
+    /// ```
+    /// # use edgepkg_runtime::{Arena, embed_model};
+    /// # embed_model!(Keywords = "../tests/data/kws.epa");
+    /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+    /// # let model = Keywords::parse()?;
+    /// # let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
+    /// # let mut session = model.session(&mut arena)?;
+    /// # let mut fed = 0;
+    /// # let mut feed_watchdog = || fed += 1;
+    /// session.input(0)?.copy_from_i8(&[0; 490])?;
+    /// while session.step()?.is_some() {
+    ///     feed_watchdog();
+    /// }
+    /// # assert!(fed > 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -184,8 +221,11 @@ impl<'s, L: Linked> Session<'s, L> {
         }
     }
 
-    fn execute(&self, entry: &PlanEntry, record: u32, observer: &mut impl Observer) {
-        let views = self.views(entry);
+    fn execute(&mut self, entry: &PlanEntry, record: u32, observer: &mut impl Observer) {
+        let cells = Cell::from_mut(&mut *self.arena).as_slice_of_cells();
+        let (arena, state) = cells.split_at(self.artifact.run_bytes() as usize);
+        let memory = Memory { constants: self.artifact.constants(), arena, state };
+        let views = memory.views::<L>(entry);
         let Some((&View::Arena(output), views)) = views.split_last() else {
             return;
         };
@@ -194,10 +234,19 @@ impl<'s, L: Linked> Session<'s, L> {
         edgepkg_kernels::run_linked::<L>(&entry.record, views, output);
         observer.after(&step);
     }
+}
 
+/// What records refer to.
+struct Memory<'m> {
+    constants: &'m [u8],
+    arena: &'m [Cell<i8>],
+    state: &'m [Cell<i8>],
+}
+
+impl<'m> Memory<'m> {
     /// The operands' bytes. By itself, so that the operands are off the stack while the kernel runs.
     #[inline(never)]
-    fn views(&self, entry: &PlanEntry) -> heapless::Vec<View<'s>, { Operands::GREATEST_COUNT }> {
+    fn views<L: Linked>(&self, entry: &PlanEntry) -> heapless::Vec<View<'m>, { Operands::GREATEST_COUNT }> {
         let mut operands = Operands::default();
         match entry.record.find_operands::<Computed<L>>(&mut operands) {
             Ok(()) => operands.iter().map(|operand| self.view(operand)).collect(),
@@ -206,15 +255,19 @@ impl<'s, L: Linked> Session<'s, L> {
     }
 
     /// An operand's bytes. `Model::parse` has shown that they lie inside their space.
-    fn view(&self, operand: &Operand) -> View<'s> {
+    fn view(&self, operand: &Operand) -> View<'m> {
         let start = operand.tensor.offset as usize;
         let range = start..start + operand.bytes as usize;
         match operand.tensor.space {
-            Space::Const => View::Const(&cast_slice(self.artifact.constants())[range]),
+            Space::Const => View::Const(&cast_slice(self.constants)[range]),
             Space::State => View::Arena(&self.state[range]),
             _ => View::Arena(&self.arena[range]),
         }
     }
+}
+
+fn port(ports: Ports<'_>, index: usize) -> Result<Port<'_>, TensorError> {
+    ports.get(index).ok_or(TensorError::NoSuchTensor { index, count: ports.len() })
 }
 
 fn input_bit(index: usize) -> u32 {

@@ -38,11 +38,11 @@ fn run(port: &mut Port, arena: &mut [i8]) -> Option<()> {
     let mut rest = INPUTS;
     while !rest.is_empty() {
         for index in 0..ports[0] {
-            let input = session.input(index).ok()?;
+            let mut input = session.input(index).ok()?;
             let bytes;
-            (bytes, rest) = rest.split_at_checked(input.cells().len())?;
-            for (cell, &byte) in input.cells().iter().zip(bytes) {
-                cell.set(byte as i8);
+            (bytes, rest) = rest.split_at_checked(input.as_i8_mut().len())?;
+            for (element, &byte) in input.as_i8_mut().iter_mut().zip(bytes) {
+                *element = byte as i8;
             }
         }
         session.run().ok()?;
