@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod data_sets;
 pub mod elsewhere;
+pub mod firmware;
 pub mod host_session;
 pub mod import;
 pub mod minimal_image;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use bytemuck::cast_slice;
 use edgepkg_quantize::graph::{QuantizedGraph, TensorId};
+use edgepkg_quantize::import::{ImportError, tflite};
 use edgepkg_quantize::simulate::{dequantize_values, quantize_values};
 use serde::Deserialize;
 
@@ -217,4 +218,23 @@ impl Cases {
         }
         samples
     }
+}
+
+/// A model file whose one operator is not supported: DYNAMIC_UPDATE_SLICE in the place of CUMSUM.
+///
+/// # Panics
+///
+/// When the archive has no such case.
+pub fn with_unsupported_operator() -> Vec<u8> {
+    let (cumulative_sum, dynamic_update_slice) = (128, 151);
+    let cases = Cases::load();
+    let case = cases.cases.iter().find(|case| case.path == "CUMSUM/c0").expect("a case of this name");
+    let model = cases.model(case).to_vec();
+    let with_another_operator = |at: usize| {
+        let mut model = model.clone();
+        model[at] = dynamic_update_slice;
+        matches!(tflite::read(&model), Err(ImportError::UnsupportedOperators(_))).then_some(model)
+    };
+    let mut places = (0..model.len()).filter(|&at| model[at] == cumulative_sum);
+    places.find_map(with_another_operator).expect("the operator's code")
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use edgepkg_quantize::import::{ImportError, tflite};
-use edgepkg_tests::tflm_ops::Cases;
+use edgepkg_tests::tflm_ops::{self, Cases};
 
 fn message(bytes: &[u8]) -> String {
     tflite::read(bytes).expect_err("a file that cannot be read").to_string()
@@ -41,15 +41,7 @@ fn cut_short() {
 
 #[test]
 fn unsupported_operators() {
-    let (cumulative_sum, dynamic_update_slice) = (128, 151);
-    let model = operator("CUMSUM/c0");
-    let with_another_operator = |at: usize| {
-        let mut model = model.clone();
-        model[at] = dynamic_update_slice;
-        matches!(tflite::read(&model), Err(ImportError::UnsupportedOperators(_))).then_some(model)
-    };
-    let mut places = (0..model.len()).filter(|&at| model[at] == cumulative_sum);
-    let unsupported = places.find_map(with_another_operator).expect("the operator's code");
+    let unsupported = tflm_ops::with_unsupported_operator();
     insta::assert_snapshot!(message(&unsupported), @r"
     1 operator is not supported:
       DYNAMIC_UPDATE_SLICE `output` [8], [] -> [8], version 1

@@ -1,0 +1,17 @@
+//! Makes both models ready for the board, and links with the board's memory.
+
+use edgepkg_quantize::build::Build;
+
+fn main() {
+    Build::of("../sine/model/sine.tflite")
+        .calibration("../sine/model/calibration.npy")
+        .board("qemu-cortex-m4")
+        .generate();
+    Build::of("../keywords/model/keywords.edgepkg").board("qemu-cortex-m4").generate();
+
+    let folder = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    println!("cargo::rustc-link-search={folder}");
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    println!("cargo::rerun-if-changed=memory.x");
+    println!("cargo::rerun-if-changed=build.rs");
+}
