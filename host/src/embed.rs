@@ -22,7 +22,7 @@ const LOCK_FILE: &str = "images/Cargo.lock";
 /// Test vectors past this many bytes of inputs are left out, all but the first: they lie in the board's flash.
 const VECTORS_LIMIT_BYTES: usize = 16 << 10;
 
-const MANIFEST: &str = include_str!("embed/template/Cargo.toml");
+const MANIFEST: &str = include_str!("embed/template/manifest.toml");
 const CONFIGURATION: &str = include_str!("embed/template/config.toml");
 const README: &str = include_str!("embed/template/README.md");
 const BUILD_SCRIPT: &str = include_str!("embed/template/build.rs");

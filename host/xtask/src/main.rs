@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | dist | perf`.
+//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | package | dist | perf`.
 #![forbid(unsafe_code)]
 
 mod bless;
@@ -8,6 +8,7 @@ mod dist;
 mod flat_image;
 mod packages;
 mod perf;
+mod publish;
 mod runners;
 mod setup;
 mod suite;
@@ -39,6 +40,9 @@ enum Chore {
     Ci,
     /// Write snapshots, golden files and figures anew from what the code gives now
     Bless,
+    /// Package the crates that are published and compile them from their packages, in the order in which they stand on
+    /// each other
+    Package,
     /// Build the release archive in target/dist, and try it in an empty folder
     Dist,
     /// Measure what the models cost on every emulated board and write tests/perf.toml and tests/PERFORMANCE.md
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Test => suite::run_all(),
         Chore::Ci => ci::run_ci(),
         Chore::Bless => bless::bless(),
+        Chore::Package => publish::package(),
         Chore::Dist => dist::build(),
         Chore::Perf => perf::write(),
     };

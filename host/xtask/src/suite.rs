@@ -27,7 +27,8 @@ pub fn run_all() -> Result<(), Failure> {
 
 fn check_form() -> Result<(), Failure> {
     run(workspace::cargo().args(["fmt", "--all", "--check"]))?;
-    run(workspace::cargo().args(["fmt", "--check"]).current_dir(workspace::images()))
+    run(workspace::cargo().args(["fmt", "--check"]).current_dir(workspace::images()))?;
+    run(workspace::cargo().args(["fmt", "--all", "--check"]).current_dir(workspace::examples()))
 }
 
 fn check_lints() -> Result<(), Failure> {

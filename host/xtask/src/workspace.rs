@@ -29,6 +29,11 @@ pub fn images() -> PathBuf {
     root().join("firmware/images")
 }
 
+/// The nested workspace of the examples.
+pub fn examples() -> PathBuf {
+    root().join("firmware/examples")
+}
+
 /// `cargo` as it runs here, in the checkout.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -1,4 +1,4 @@
-//! The files of the demo, inside this program. tests/data/kws/README.md has their sources and licences.
+//! The files of the demo, inside this program: those of tests/data/kws, whose README has their sources and licences.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use crate::error::Error;
 use edgepkg_quantize::tensor_file::{self, TensorFile};
 
 /// The trained model.
-pub const MODEL: &[u8] = include_bytes!("../../../../tests/data/kws/model.onnx");
+pub const MODEL: &[u8] = include_bytes!("files/model.onnx");
 /// Names of its classes, a line each.
-pub const LABEL_NAMES: &str = include_str!("../../../../tests/data/kws/labels.txt");
+pub const LABEL_NAMES: &str = include_str!("files/labels.txt");
 
-const CALIBRATION: &[u8] = include_bytes!("../../../../tests/data/kws/calib_x_i8.npy");
-const TEST: &[u8] = include_bytes!("../../../../tests/data/kws/test_x_i8.npy");
-const LABELS: &[u8] = include_bytes!("../../../../tests/data/kws/test_y.npy");
+const CALIBRATION: &[u8] = include_bytes!("files/calib_x_i8.npy");
+const TEST: &[u8] = include_bytes!("files/test_x_i8.npy");
+const LABELS: &[u8] = include_bytes!("files/test_y.npy");
 
 /// The samples are int8 as published; the model takes `(i8 - ZERO_POINT) * SCALE`.
 const SCALE: f32 = 0.584_702_9;
