@@ -1,42 +1,21 @@
 //! Minimal images: a model with the runtime and its own operators, and nothing else.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use edgepkg::device::transport::Transport as _;
-use edgepkg::emulator::Emulator;
 use edgepkg::fit::{self, Certificate};
-use edgepkg::runners::RunnerImage;
 use edgepkg_boards::Board;
 use edgepkg_format::artifact::DIGEST_RANGE;
+use edgepkg_tests::firmware::serial_lines;
 use edgepkg_tests::minimal_image::{self, MinimalImage};
 use edgepkg_tests::models::{Int8Model, kws};
 use object::{Object as _, ObjectSymbol as _};
 
 /// How much more stack may be predicted than is used.
 const SLACK_BYTES: u64 = 256;
-const WAIT: Duration = Duration::from_secs(60);
 
 /// The image of `model` for `board`; `None`, said aloud, where nothing here compiles it.
 fn image(board: &Board, model: &Int8Model) -> Option<MinimalImage> {
     minimal_image::build(board, model, Path::new(env!("CARGO_TARGET_TMPDIR")))
-}
-
-/// What the image writes to the serial port, up to the line that begins with `last`.
-fn lines(board: &Board, image: &MinimalImage, last: &str) -> Vec<String> {
-    let loaded = RunnerImage::of_elf(&board.name, image.bytes.clone());
-    let mut emulator = Emulator::start(board, &loaded, &[]).expect("it starts");
-    let deadline = Instant::now() + WAIT;
-    let mut lines = vec![String::new()];
-    loop {
-        let byte = emulator.next_byte(deadline).expect("it goes on writing");
-        let line = lines.last_mut().expect("there is one");
-        match byte {
-            b'\n' if line.starts_with(last) => return lines,
-            b'\n' => lines.push(String::new()),
-            byte => line.push(char::from(byte)),
-        }
-    }
 }
 
 /// The numbers of the lines that begin with `word`.
@@ -48,7 +27,7 @@ fn numbers(lines: &[String], word: &str) -> Vec<Vec<i32>> {
 fn check_on_board(name: &str) {
     let (board, model) = (Board::find(name).unwrap(), kws());
     let Some(image) = image(&board, &model) else { return };
-    let lines = lines(&board, &image, "stack");
+    let lines = serial_lines(&board, &image.elf, "stack");
     let digest: String = image.artifact[DIGEST_RANGE].iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(lines[0], format!("digest {digest}"));
     let as_numbers = |output: &Vec<u8>| output.iter().map(|&byte| i32::from(byte as i8)).collect();

@@ -209,7 +209,7 @@ fn rows_of_an_int8_table_are_its_bytes_and_none_is_read_beyond_it() {
         let too_few = TensorError::Length { tensor_bytes: 8, data_bytes: 4 };
         assert_eq!(input.copy_from_i32(&[1]), Err(too_few));
         input.copy_from_i32(&[1, 2]).expect("there are two");
-        assert!(input.values_i32().eq([1, 2]));
+        assert!(input.as_tensor().values_i32().eq([1, 2]));
         session.run().expect("every input is set");
         let rows = session.output(0).expect("there is one").values_i8();
         assert!(rows.eq(table[4..].iter().map(|&byte| byte as i8)));

@@ -18,6 +18,7 @@ mod entry;
 mod field;
 mod forms;
 mod geometry;
+mod geometry_error;
 mod operands;
 mod packed;
 mod parts;
@@ -31,7 +32,7 @@ pub use choices::{
 };
 pub use entry::{PlanEntry, PlanError, PlanReader};
 pub use forms::Forms;
-pub use geometry::GeometryError;
+pub use geometry_error::GeometryError;
 pub use operands::{Access, Operand, Operands};
 pub use packed::Axis;
 pub use parts::{Clamp, Dims, GateScales, Image, RECORD_HEADER_BYTES, Scale, Strides, Window};

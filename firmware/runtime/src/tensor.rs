@@ -108,11 +108,8 @@ impl<'s> Tensor<'s> {
 
     /// Its elements, if they are indices: boxes that were chosen, classes that are most likely.
     pub fn values_i32(&self) -> impl ExactSizeIterator<Item = i32> + 's {
-        self.cells
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| i32::from_le_bytes(bytes.each_ref().map(|byte| byte.get() as u8)))
+        let words = cast_slice::<i8, u8>(self.bytes).as_chunks().0;
+        words.iter().map(|&bytes| i32::from_le_bytes(bytes))
     }
 
     /// Copies its bytes from `offset` on.
@@ -198,11 +195,11 @@ impl<'s> TensorMut<'s> {
     /// When it has another length than `indices`, or elements of another width.
     pub fn copy_from_i32(&mut self, indices: &[i32]) -> Result<(), TensorError> {
         let data_bytes = size_of_val(indices);
-        if data_bytes != self.cells.len() {
-            return Err(TensorError::Length { tensor_bytes: self.cells.len(), data_bytes });
+        if data_bytes != self.bytes.len() {
+            return Err(TensorError::Length { tensor_bytes: self.bytes.len(), data_bytes });
         }
         let bytes = indices.iter().flat_map(|index| index.to_le_bytes());
-        self.cells.iter().zip(bytes).for_each(|(cell, byte)| cell.set(byte as i8));
+        self.bytes.iter_mut().zip(bytes).for_each(|(element, byte)| *element = byte as i8);
         Ok(())
     }
 
