@@ -159,7 +159,8 @@ pub fn run(elf: &Path) -> Option<String> {
 ///
 /// When it stops writing before.
 pub fn serial_lines(board: &Board, elf: &Path, last: &str) -> Vec<String> {
-    let loaded = RunnerImage { elf: elf.into(), loaded: elf.into() };
+    let bytes = std::fs::read(elf).expect("it is linked");
+    let loaded = RunnerImage::of_elf(&board.name, bytes);
     let mut emulator = Emulator::start(board, &loaded, &[]).expect("it starts");
     let deadline = Instant::now() + TIME_LIMIT;
     let mut lines = vec![String::new()];
