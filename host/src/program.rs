@@ -9,9 +9,11 @@ use std::sync::Mutex;
 use clap::Parser as _;
 use miette::ReportHandler as _;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
+use crate::commands::import_worker::WorkerArguments;
 use crate::commands::{self, Outcome};
 use crate::error::{Blame, Color, Error, Handler};
+use crate::import_worker::SUBCOMMAND;
 
 const USERS: u8 = 1;
 const OURS: u8 = 2;
@@ -34,16 +36,15 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let command = match parse() {
+        Ok(command) => command,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { USERS } else { 0 });
         }
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let done =
-        commands::execute(&cli.command, &mut out).and_then(|outcome| Ok(out.flush().map(|()| outcome)?));
+    let done = commands::execute(&command, &mut out).and_then(|outcome| Ok(out.flush().map(|()| outcome)?));
     match done {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Different) => ExitCode::from(OURS),
@@ -54,6 +55,23 @@ fn run() -> ExitCode {
             report(&error)
         }
     }
+}
+
+/// What the arguments ask for. A worker's are read by a parser of their own, since what a larger one leaves free in the heap
+/// would be memory beside the worker's limit.
+fn parse() -> Result<Command, clap::Error> {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.peek().is_some_and(|first| first == SUBCOMMAND) {
+        return WorkerCli::try_parse_from(arguments).map(|cli| Command::ImportWorker(cli.arguments));
+    }
+    Cli::try_parse().map(|cli| cli.command)
+}
+
+/// A worker's command line.
+#[derive(clap::Parser)]
+struct WorkerCli {
+    #[command(flatten)]
+    arguments: WorkerArguments,
 }
 
 fn report(error: &Error) -> ExitCode {

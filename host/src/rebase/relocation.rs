@@ -24,8 +24,9 @@ pub(super) struct Place {
 /// The relocations of one section, in the order of their addresses.
 #[derive(Default)]
 pub(super) struct Relocations {
-    /// Lower halves whose upper half has not come yet, by the register they are loaded to.
-    lower_halves: BTreeMap<u16, Place>,
+    /// Lower halves whose upper half has not come yet, by the register they are loaded to: several of one address where
+    /// branches that load it meet.
+    lower_halves: BTreeMap<u16, Vec<Place>>,
 }
 
 impl Relocations {
@@ -42,11 +43,16 @@ impl Relocations {
                 image.set_word(place.offset, value)
             }
             elf::R_ARM_THM_MOVW_ABS_NC => {
-                let register = Immediate::read(image, place.offset)?.register();
-                match self.lower_halves.insert(register, place) {
-                    None => Ok(()),
-                    Some(lonely) => Err(RebaseError::HalfAddress { address: lonely.address }),
+                let half = Immediate::read(image, place.offset)?;
+                let waiting = self.lower_halves.entry(half.register()).or_default();
+                if let Some(other) = waiting.first()
+                    && (other.symbol, Immediate::read(image, other.offset)?.value())
+                        != (place.symbol, half.value())
+                {
+                    return Err(RebaseError::HalfAddress { address: other.address });
                 }
+                waiting.push(place);
+                Ok(())
             }
             elf::R_ARM_THM_MOVT_ABS => self.apply_halves(place, image),
             // The distance between two places of one block stays.
@@ -66,22 +72,24 @@ impl Relocations {
     }
 
     /// Both halves of an address. The lower one alone says what a sum carries into the upper one, so the instruction
-    /// that loads it is found: the last one before it that loads the same register.
+    /// that loads it is found: the last one before it that loads the same register, on each way to it.
     fn apply_halves(&mut self, upper: Place, image: &mut Image) -> Result<(), RebaseError> {
         let upper_half = Immediate::read(image, upper.offset)?;
-        let lower = self.lower_halves.remove(&upper_half.register());
-        let lower = lower.filter(|lower| lower.symbol == upper.symbol);
-        let lower = lower.ok_or(RebaseError::HalfAddress { address: upper.address })?;
-        let lower_half = Immediate::read(image, lower.offset)?;
+        let lowers = self.lower_halves.remove(&upper_half.register());
+        let lowers = lowers.filter(|lowers| lowers[0].symbol == upper.symbol);
+        let lowers = lowers.ok_or(RebaseError::HalfAddress { address: upper.address })?;
+        let lower_half = Immediate::read(image, lowers[0].offset)?;
         let old = u32::from(upper_half.value()) << 16 | u32::from(lower_half.value());
         let new = old.wrapping_add(upper.by);
-        lower_half.with_value(new as u16).write(image, lower.offset)?;
+        for lower in lowers {
+            Immediate::read(image, lower.offset)?.with_value(new as u16).write(image, lower.offset)?;
+        }
         upper_half.with_value((new >> 16) as u16).write(image, upper.offset)
     }
 
     /// Whether every half address had its other half.
     pub(super) fn finish(self) -> Result<(), RebaseError> {
-        match self.lower_halves.into_values().next() {
+        match self.lower_halves.into_values().flatten().next() {
             None => Ok(()),
             Some(lonely) => Err(RebaseError::HalfAddress { address: lonely.address }),
         }
