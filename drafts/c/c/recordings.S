@@ -1,0 +1,5 @@
+    .section .rodata.recordings, "a"
+    .balign 4
+    .global recordings
+recordings:
+    .incbin "recordings.bin"
