@@ -3,7 +3,6 @@
 pub mod host;
 mod layer_count;
 pub mod link;
-pub mod probed;
 pub mod transport;
 
 use std::time::Duration;
@@ -15,9 +14,8 @@ use edgepkg_format::{Isa, OperatorKind};
 
 pub use self::host::HostDevice;
 pub use self::layer_count::LayerCount;
-pub use self::link::{LinkDevice, LinkError, RunnerState, runner_state};
+pub use self::link::{LinkDevice, LinkError};
 use crate::cycle_model::{CycleModelError, CyclePlugin};
-use crate::deploy::DeployError;
 use crate::emulator::{Emulator, EmulatorError};
 use crate::runners::{self, RunnerError};
 use edgepkg_runtime::{ModelError, RunError, SessionError, TensorError};
@@ -200,9 +198,6 @@ pub fn open(board: &Board, artifact: &[u8], options: OpenOptions) -> Result<Box<
     if board.is_host() {
         return Ok(Box::new(HostDevice::open(artifact)?));
     }
-    if board.is_probed() {
-        return probed::open_virtual(board, artifact, options);
-    }
     let runner = runners::find(board)?;
     let plugin = match options.cycles {
         ModelCycles::Never => None,
@@ -230,17 +225,6 @@ pub enum DeviceError {
     /// The board's emulator does not run.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
-    /// The board is not reached by a probe, or not written.
-    #[error(transparent)]
-    Deploy(#[from] DeployError),
-    /// The runner image cannot be written to a flash.
-    #[error("the runner `{}` cannot be used: {reason}", path.display())]
-    RunnerFile {
-        /// Its path.
-        path: std::path::PathBuf,
-        /// Why.
-        reason: String,
-    },
     /// The device does not answer as it should.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -297,10 +281,6 @@ impl DeviceError {
         match self {
             DeviceError::Runner(error) => error.hint().map(str::to_owned),
             DeviceError::Emulator(error) => error.hint(),
-            DeviceError::Deploy(error) => error.hint(),
-            DeviceError::RunnerFile { .. } => {
-                Some("in a checkout, `cargo xtask runners` builds the runner images anew".to_owned())
-            }
             DeviceError::NoModel { state: ModelState::Missing | ModelState::Damaged } => {
                 Some("write the model again with `edgepkg flash`".to_owned())
             }
@@ -312,8 +292,7 @@ impl DeviceError {
     }
 }
 
-/// What a slot holds, in words.
-pub fn state_text(state: &ModelState) -> String {
+fn state_text(state: &ModelState) -> String {
     match state {
         ModelState::Missing => "the board holds no model".to_owned(),
         ModelState::Damaged => {

@@ -12,7 +12,7 @@ use edgepkg_quantize::import::{DynamicInput, ImportError};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::bisect::BisectError;
+use crate::attached::AttachError;
 use crate::boot_folder::BootFolderError;
 use crate::configuration::ConfigurationError;
 use crate::device::DeviceError;
@@ -30,7 +30,7 @@ use crate::ssh::SshError;
 use crate::store::{NoHome, StoreError};
 use crate::table::counted;
 use crate::trust::KeyError;
-use crate::verify::Difference;
+use crate::uf2::Uf2Error;
 use edgepkg_quantize::package::PackageError;
 use edgepkg_quantize::tensor_file::TensorFileError;
 use edgepkg_quantize::whole_file;
@@ -114,9 +114,6 @@ pub enum Error {
     /// A model that is too large, or a runner that cannot be judged.
     #[error(transparent)]
     Fit(#[from] FitError),
-    /// A comparison of layers.
-    #[error(transparent)]
-    Bisect(#[from] BisectError),
     /// A minimal image.
     #[error(transparent)]
     Embed(#[from] EmbedError),
@@ -165,32 +162,6 @@ pub enum Error {
     FlashWay {
         /// The board's name.
         board: String,
-    },
-    /// A model that computes something else on its board, found before it was made valid there.
-    #[error(
-        "`{board}` does not compute with the new model what this computer does: test vector {}, output {}, byte {} is {}, \
-         should be {}; the model was not made valid",
-        difference.vector, difference.output, difference.byte, difference.found, difference.expected
-    )]
-    Trial {
-        /// The board's name.
-        board: String,
-        /// Where.
-        difference: Difference,
-    },
-    /// A board that no debug probe reaches.
-    #[error("`{command}` works through a debug probe, and `{board}` has none")]
-    NotProbed {
-        /// The board's name.
-        board: String,
-        /// The command.
-        command: &'static str,
-    },
-    /// No chip is called so.
-    #[error("no chip that a probe can program has `{pattern}` in its name")]
-    NoSuchChip {
-        /// What was asked for.
-        pattern: String,
     },
     /// A boot folder for a board that has none.
     #[error("`{board}` does not boot from a folder")]
@@ -294,8 +265,6 @@ impl Error {
             Error::Board(error) => Some(error.hint()),
             Error::Device(error) => error.hint(),
             Error::Fit(error) => error.hint(),
-            Error::Bisect(BisectError::Device(error)) => error.hint(),
-            Error::Bisect(BisectError::Model(error)) => model_hint(error),
             Error::Embed(error) => error.hint(),
             Error::BootFolder(error) => error.hint().map(str::to_owned),
             Error::Uf2(error) => error.hint(),
@@ -317,13 +286,6 @@ impl Error {
                  starts them in QEMU"
                     .to_owned(),
             ),
-            Error::Trial { board, .. } => {
-                Some(format!("`edgepkg bisect PKG --board {board}` finds the layer; what the board had still runs"))
-            }
-            Error::NotProbed { .. } => {
-                Some("`edgepkg boards` says which boards are flashed by a debug probe".to_owned())
-            }
-            Error::NoSuchChip { .. } => Some("a shorter pattern finds more: `edgepkg chips nrf`".to_owned()),
             Error::NoBootFolder { board } => Some(format!("leave out `--boot-dir` to flash `{board}`")),
             Error::OutputCount { .. } => Some("give `--output` once for each output, in the model's order".to_owned()),
             Error::NeedsPackage { .. } => Some("give the package it was built from".to_owned()),

@@ -34,16 +34,6 @@ impl Int8Model {
         self.emitted(isa, DeadChannels::Drop).artifact
     }
 
-    /// Bytes of the model's one input.
-    ///
-    /// # Panics
-    ///
-    /// When the file cannot be read.
-    pub fn input_bytes(&self) -> usize {
-        let graph = int8_tflite(&self.tflite).expect("an int8 model file");
-        graph.tensor(graph.inputs[0]).shape.iter().product()
-    }
-
     /// The artifact for `isa`, with what is known of it.
     ///
     /// # Panics
@@ -74,18 +64,10 @@ const BOARDS_OF_ALL: [&str; 3] = ["host", "qemu-cortex-m4", "rpi"];
 const ALL: [&str; 4] = ["kws", "ad", "ic", "vww"];
 /// What the other boards run: their code is that of one of those, or portable.
 const SMALL: [&str; 2] = ["kws", "ad"];
-/// What the boards of this flash and less have room for.
-const SMALL_FLASH_BYTES: u64 = 256 << 10;
-const SMALLEST: [&str; 1] = ["kws"];
 
 /// The models that `board` runs in tests, of those at hand. Says aloud which are not.
 pub fn on_board(board: &Board) -> Vec<Int8Model> {
-    let is_small = board.memory.as_ref().is_some_and(|memory| memory.image().length <= SMALL_FLASH_BYTES);
-    let names = match BOARDS_OF_ALL.contains(&board.name.as_str()) {
-        true => &ALL[..],
-        false if is_small => &SMALLEST[..],
-        false => &SMALL[..],
-    };
+    let names = if BOARDS_OF_ALL.contains(&board.name.as_str()) { &ALL[..] } else { &SMALL[..] };
     names.iter().filter_map(|name| named(name)).collect()
 }
 
@@ -107,21 +89,6 @@ pub fn named(name: &str) -> Option<Int8Model> {
 pub fn zoo(name: &str) -> Option<Int8Model> {
     let folder = PathBuf::from(std::env::var_os("EDGEPKG_ZOO")?);
     Some(read(&folder.join(name), name))
-}
-
-/// A model of the zoo without outputs of TFLM's; `None`, said aloud, where `EDGEPKG_ZOO` names no folder.
-///
-/// # Panics
-///
-/// When it is not there.
-pub fn of_zoo(name: &str) -> Option<Int8Model> {
-    let Some(zoo) = std::env::var_os("EDGEPKG_ZOO") else {
-        println!("skipped {name}: set EDGEPKG_ZOO to the folder of models");
-        return None;
-    };
-    let path = PathBuf::from(zoo).join(name).join("reference_int8.tflite");
-    let tflite = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    Some(Int8Model { name: name.to_owned(), tflite, inputs: Vec::new(), outputs: Vec::new() })
 }
 
 fn read(folder: &Path, name: &str) -> Int8Model {

@@ -10,7 +10,7 @@ use super::{Outcome, write_json};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
 use crate::device::{Device as _, HostDevice};
 use crate::error::Error;
-use crate::model::{BoardModel, Choices, Model};
+use crate::model::{BoardModel, Model};
 use crate::pack;
 use crate::progress::Progress;
 use crate::table::{counted, printable, short_name};
@@ -60,7 +60,10 @@ pub fn execute(arguments: &TestArguments, out: &mut dyn Write) -> Result<Outcome
     };
     let board_model = model.for_board(&board, choices)?;
     let mut host = HostDevice::open(&BoardModel::lower(package, Isa::Portable, choices)?.artifact)?;
-    let vectors = vectors_of(package, choices)?;
+    let vectors = match &package.vectors.vectors[..] {
+        [] => made_up_vectors(package, &mut host)?,
+        vectors => vectors.to_vec(),
+    };
     let mut device = arguments.board.open(&board, &board_model.artifact, "test")?;
     let progress = Progress::new("testing");
     let total = vectors.len();
@@ -75,17 +78,6 @@ pub fn execute(arguments: &TestArguments, out: &mut dyn Write) -> Result<Outcome
         write_verdict(out, &board.name, &verification)?;
     }
     Ok(if verification.equal { Outcome::Good } else { Outcome::Different })
-}
-
-/// The package's test vectors; made up, and with this computer's outputs, where it has none.
-pub(super) fn vectors_of(package: &Package, choices: Choices) -> Result<Vec<TestVector>, Error> {
-    match &package.vectors.vectors[..] {
-        [] => {
-            let artifact = BoardModel::lower(package, Isa::Portable, choices)?.artifact;
-            made_up_vectors(package, &mut HostDevice::open(&artifact)?)
-        }
-        vectors => Ok(vectors.to_vec()),
-    }
 }
 
 fn made_up_vectors(package: &Package, host: &mut HostDevice) -> Result<Vec<TestVector>, Error> {

@@ -1,5 +1,0 @@
-    .section .rodata.recordings, "a"
-    .balign 4
-    .global recordings
-recordings:
-    .incbin "recordings.bin"
