@@ -160,17 +160,6 @@ pub fn certify_embedded(board: &Board, image: &[u8], artifact: &[u8]) -> Result<
     certificate.for_board(board, Certificate::shortages_of_image)
 }
 
-/// Shows that `board` has room for `artifact` and its arena, whatever the program around them takes.
-///
-/// # Errors
-///
-/// [`FitError::TooLarge`] when it does not, and when the artifact is not sound.
-pub fn certify_model(board: &Board, artifact: &[u8]) -> Result<Certificate, FitError> {
-    certify_host(artifact)?.for_board(board, |certificate, memory| {
-        Shortage::of_model(memory, certificate.flash.model_bytes, certificate.ram.arena_bytes)
-    })
-}
-
 /// What `image` takes with `artifact`, whether there is room for it or not.
 fn certificate(
     memory: &Memory,
