@@ -20,7 +20,7 @@ use std::sync::Arc;
 use edgepkg_format::DType;
 use thiserror::Error;
 
-use self::compensate::{Compensation, Trust};
+use self::compensate::{Compensation, Part, Trust};
 pub use self::int16_layers::Int16Layers;
 use crate::calibrate::CalibratedGraph;
 use crate::graph::{
@@ -216,26 +216,24 @@ impl Assignment<'_> {
         self.graph.nodes.push(Node { name: node.name.clone(), op: node.op.clone(), inputs, outputs });
     }
 
-    /// Rows of weights for `input`; where that is int16, their errors cancel as far as the samples show how.
-    fn rounded_rows(
+    /// Rows of weights for `input`, whose errors cancel, and their scales, which are at least `scales`; `None` where the
+    /// input is not int16 or the samples do not show how it goes together.
+    fn compensated_rows(
         &self,
         input: TensorId,
         values: &[f32],
-        channels: &weights::Channels,
         scales: &[f32],
-    ) -> Vec<i8> {
-        let depth = values.len() / channels.count;
+    ) -> Option<(Vec<i8>, Vec<f32>)> {
+        let (count, depth) = (scales.len(), values.len() / scales.len());
         let moments = self.calibrated.moments.get(input.0).and_then(Option::as_deref);
-        let moments = moments.filter(|_| self.dtypes[input.0] == DType::Int16);
-        match moments
-            .and_then(|moments| Compensation::new(&moments.covariance, &[(depth, Trust::OfActivations)]))
-        {
-            Some(compensation) => {
-                let rows = values.chunks_exact(depth).zip(scales);
-                rows.flat_map(|(row, &scale)| compensation.round(row, &vec![scale; depth])).collect()
-            }
-            None => weights::quantize(values, channels, scales),
-        }
+        let moments = moments.filter(|_| self.dtypes[input.0] == DType::Int16)?;
+        let compensation =
+            Compensation::new(&moments.covariance, moments.rows, &[(depth, Trust::OfActivations)])?;
+        let rows = values.chunks_exact(depth).zip(scales);
+        let rounded =
+            rows.map(|(row, &scale)| compensation.round_row(row, &[Part { elements: depth, scale }], count));
+        let (integers, scales): (Vec<_>, Vec<_>) = rounded.map(|row| (row.integers, row.scales)).unzip();
+        Some((integers.concat(), scales.concat()))
     }
 
     /// Weights of int8 and a bias of int32, or of int64 in a layer of int16; one that corrects where the model has
@@ -259,10 +257,12 @@ impl Assignment<'_> {
         };
         let greatest_bias = weights::greatest_bias(bias_type);
         let scales = weights::scales(values, &channels, &bias, input_scale, greatest_bias);
-        let quantized = match node.op {
-            Op::FullyConnected { .. } => self.rounded_rows(node.inputs[0], values, &channels, &scales),
-            _ => weights::quantize(values, &channels, &scales),
+        let compensated = match node.op {
+            Op::FullyConnected { .. } => self.compensated_rows(node.inputs[0], values, &scales),
+            _ => None,
         };
+        let (quantized, scales) =
+            compensated.unwrap_or_else(|| (weights::quantize(values, &channels, &scales), scales));
         if self.bias_correction == BiasCorrection::Mean
             && let Some(Some(mean)) = self.calibrated.means.get(node.inputs[0].0)
         {

@@ -2,7 +2,7 @@
 //!
 //! Weights are rounded one after the other, and what each is off is made up for by those that are left: by as much as
 //! its input says of theirs. After Frantar et al., "GPTQ", 2022; then single weights are moved by whole steps
-//! as long as that lessens the error.
+//! as long as that lessens the error. Scales are those, of some, that leave the least.
 
 use std::ops::Range;
 
@@ -10,6 +10,18 @@ use super::weights::WEIGHT_MAX;
 
 /// How often each row's weights are gone through again.
 const MOST_SWEEPS: usize = 8;
+
+/// So many wider scales are tried for a row, beside the one whose greatest weight is [`WEIGHT_MAX`].
+const MOST_WIDER: usize = 24;
+
+/// By how much each makes the greatest weight less.
+const LESS_EACH: f32 = 0.25;
+
+/// Samples for each element of a row that are enough to try them: of fewer, scales are found that fit these samples alone.
+const ENOUGH_SAMPLES: usize = 2;
+
+/// About so many products are computed for the rows of a layer.
+const MOST_PRODUCTS: usize = 1 << 31;
 
 /// The least damping, as a share of the mean variance of all elements.
 const LEAST_DAMPING: f64 = 1e-9;
@@ -33,9 +45,30 @@ impl Trust {
     }
 }
 
+/// Elements of a row with one scale.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// How many.
+    pub elements: usize,
+    /// The least scale that holds every weight.
+    pub scale: f32,
+}
+
+/// A row of weights in the scales that were found.
+pub(super) struct Row {
+    /// The weights.
+    pub integers: Vec<i8>,
+    /// Of each part.
+    pub scales: Vec<f32>,
+    /// What is left of the error's variance.
+    error: f64,
+}
+
 /// How the inputs of rows of weights go together, made ready. Elements lie in the order in which they are rounded:
 /// those that count most first, as the others can make up for them.
 pub(super) struct Compensation {
+    /// How many samples show it.
+    samples: usize,
     /// The place of each element in a row.
     order: Vec<usize>,
     /// `[depth, depth]`, with damping.
@@ -45,9 +78,9 @@ pub(super) struct Compensation {
 }
 
 impl Compensation {
-    /// `covariance` is `[depth, depth]`; `parts` are the elements of a row from the first on, by how far it holds for
-    /// them. `None` where the samples show nothing.
-    pub fn new(covariance: &[f64], parts: &[(usize, Trust)]) -> Option<Self> {
+    /// `covariance` is `[depth, depth]`, of so many samples; `parts` are the elements of a row from the first on, by how far it
+    /// holds for them. `None` where the samples show nothing.
+    pub fn new(covariance: &[f64], samples: usize, parts: &[(usize, Trust)]) -> Option<Self> {
         let depth: usize = parts.iter().map(|(elements, _)| elements).sum();
         let variance = |index: usize| covariance[index * (depth + 1)];
         let mean = |elements: Range<usize>| {
@@ -73,16 +106,41 @@ impl Compensation {
         let covariance: Vec<f64> = (0..depth * depth).map(element).collect();
         let inverse = inverse(&cholesky(&covariance, depth)?, depth);
         let factor = transposed(&cholesky(&inverse, depth)?, depth);
-        Some(Self { order, covariance, factor })
+        Some(Self { samples, order, covariance, factor })
     }
 
-    /// The integers of a row of weights with these steps.
-    pub fn round(&self, row: &[f32], steps: &[f32]) -> Vec<i8> {
+    /// A row of weights, one of `rows` of a layer, in the best scales that are found for its parts, one after the other.
+    pub fn round_row(&self, row: &[f32], parts: &[Part], rows: usize) -> Row {
+        let depth = row.len();
+        let tried = if self.samples < ENOUGH_SAMPLES * depth {
+            0
+        } else {
+            (MOST_PRODUCTS / (rows * depth * depth)).min(MOST_WIDER)
+        };
+        let mut best = self.round(row, parts, parts.iter().map(|part| part.scale).collect());
+        for (index, part) in parts.iter().enumerate() {
+            for wider in 1..=tried {
+                let mut scales = best.scales.clone();
+                scales[index] = part.scale * (WEIGHT_MAX / (WEIGHT_MAX - wider as f32 * LESS_EACH));
+                let rounded = self.round(row, parts, scales);
+                if rounded.error < best.error {
+                    best = rounded;
+                }
+            }
+        }
+        best
+    }
+
+    /// A row of weights in these scales.
+    fn round(&self, row: &[f32], parts: &[Part], scales: Vec<f32>) -> Row {
         let depth = self.order.len();
+        let of_part = parts.iter().zip(&scales);
+        let steps: Vec<f32> =
+            of_part.flat_map(|(part, &scale)| std::iter::repeat_n(scale, part.elements)).collect();
         let in_order = |values: &[f32]| -> Vec<f64> {
             self.order.iter().map(|&element| f64::from(values[element])).collect()
         };
-        let (exact, steps) = (in_order(row), in_order(steps));
+        let (exact, steps) = (in_order(row), in_order(&steps));
         let mut left = exact.clone();
         let mut rounded = vec![0.0; depth];
         for index in 0..depth {
@@ -93,20 +151,20 @@ impl Compensation {
                 *left -= error * factor;
             }
         }
-        self.improve(&exact, &steps, &mut rounded);
+        let error = self.improve(&exact, &steps, &mut rounded);
         let mut integers = vec![0; depth];
         for (&element, weight) in self.order.iter().zip(rounded) {
             integers[element] = weight as i8;
         }
-        integers
+        Row { integers, scales, error }
     }
 
-    /// Moves weights as long as the error gets less.
-    fn improve(&self, exact: &[f64], steps: &[f64], rounded: &mut [f64]) {
+    /// Moves weights as long as the error gets less, and tells what is left of it.
+    fn improve(&self, exact: &[f64], steps: &[f64], rounded: &mut [f64]) -> f64 {
         let depth = self.order.len();
         let row = |index: usize| &self.covariance[index * depth..][..depth];
         let errors = rounded.iter().zip(steps).zip(exact);
-        let errors: Vec<f64> = errors.map(|((rounded, step), exact)| rounded * step - exact).collect();
+        let mut errors: Vec<f64> = errors.map(|((rounded, step), exact)| rounded * step - exact).collect();
         // Half the slope of the error along each weight.
         let dot = |index| row(index).iter().zip(&errors).map(|(covariance, error)| covariance * error).sum();
         let mut slopes: Vec<f64> = (0..depth).map(dot).collect();
@@ -117,6 +175,7 @@ impl Compensation {
                 let by = (better - rounded[index]) * steps[index];
                 if by != 0.0 {
                     rounded[index] = better;
+                    errors[index] += by;
                     slopes.iter_mut().zip(row(index)).for_each(|(slope, value)| *slope += by * value);
                     moved = true;
                 }
@@ -125,6 +184,7 @@ impl Compensation {
                 break;
             }
         }
+        errors.iter().zip(&slopes).map(|(error, slope)| error * slope).sum()
     }
 }
 
@@ -185,7 +245,11 @@ fn transposed(matrix: &[f64], depth: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Compensation, Trust, cholesky, inverse};
+    use super::{Compensation, Part, Trust, cholesky, inverse};
+
+    fn part(elements: usize, scale: f32) -> Part {
+        Part { elements, scale }
+    }
 
     #[test]
     fn a_matrix_times_its_inverse_is_one() {
@@ -203,20 +267,39 @@ mod tests {
     #[test]
     fn inputs_that_go_together_share_their_errors() {
         // Two inputs that are nearly the same: 0.4 and 0.4 are 0.8, for which one of them is rounded up.
-        let compensation = |covariance| Compensation::new(covariance, &[(2, Trust::OfActivations)]);
-        let rounded = compensation(&[1.0, 0.99, 0.99, 1.0]).unwrap().round(&[0.4, 0.4], &[1.0, 1.0]);
-        assert_eq!(rounded.iter().sum::<i8>(), 1, "{rounded:?}");
-        assert_eq!(compensation(&[1.0, 0.0, 0.0, 1.0]).unwrap().round(&[0.4, 0.4], &[1.0, 1.0]), [0, 0]);
-        assert!(compensation(&[0.0; 4]).is_none());
+        let rounded = |covariance| {
+            let compensation = Compensation::new(covariance, 1, &[(2, Trust::OfActivations)])?;
+            Some(compensation.round_row(&[0.4, 0.4], &[part(2, 1.0)], 1).integers)
+        };
+        let together = rounded(&[1.0, 0.99, 0.99, 1.0]).expect("they go together");
+        assert_eq!(together.iter().sum::<i8>(), 1, "{together:?}");
+        assert_eq!(rounded(&[1.0, 0.0, 0.0, 1.0]), Some(vec![0, 0]));
+        assert_eq!(rounded(&[0.0; 4]), None);
     }
 
     #[test]
     fn what_counts_most_is_made_up_for_by_the_others() {
         // The second element counts most and its step is wide: the first, whose step is narrow, takes up what it is off.
         let parts = [(1, Trust::OfActivations), (1, Trust::OfStates)];
-        let compensation = Compensation::new(&[1.0, 1.9, 1.9, 4.0], &parts).unwrap();
-        let [fine, coarse] = compensation.round(&[0.0, 0.4], &[0.01, 1.0])[..] else { panic!("two weights") };
+        let compensation = Compensation::new(&[1.0, 1.9, 1.9, 4.0], 4, &parts).unwrap();
+        let [fine, coarse] =
+            compensation.round_row(&[0.0, 0.4], &[part(1, 0.01), part(1, 1.0)], 1).integers[..]
+        else {
+            panic!("two weights")
+        };
         assert_eq!(coarse, 0);
         assert!((70..=84).contains(&fine), "{fine}");
+    }
+
+    #[test]
+    fn a_wider_scale_is_taken_where_less_is_left() {
+        let round = |samples| {
+            let compensation =
+                Compensation::new(&[1.0, 0.0, 0.0, 1.0], samples, &[(2, Trust::OfActivations)]);
+            compensation.unwrap().round_row(&[127.0, 63.5], &[part(2, 1.0)], 1)
+        };
+        let found = round(4);
+        assert_eq!((found.integers, found.scales), (vec![126, 63], vec![127.0 / 126.0]));
+        assert_eq!(round(3).scales, [1.0], "too few samples to search by");
     }
 }

@@ -31,8 +31,10 @@ pub(super) fn operands(assignment: &Assignment<'_>, node: &Node, op: Recurrent) 
         hidden_scales: &hidden.scales,
     };
     if let Some(rounded) = steps.and_then(|steps| recurrent_rows::round(&rows, steps)) {
-        let Rounded { input_weights, hidden_weights, input_bias, hidden_bias } = rounded;
+        let Rounded { input_weights, hidden_weights, input_scales, hidden_scales, input_bias, hidden_bias } =
+            rounded;
         (input.integers, hidden.integers) = (input_weights, hidden_weights);
+        (input.scales, hidden.scales) = (input_scales, hidden_scales);
         if assignment.bias_correction == BiasCorrection::Mean {
             for (part, shifts) in [(&mut input, input_bias), (&mut hidden, hidden_bias)] {
                 part.bias_values.iter_mut().zip(shifts).for_each(|(bias, shift)| *bias += shift);

@@ -6,7 +6,7 @@
 use crate::calibrate::Step;
 use crate::graph::{Recurrent, RecurrentCell};
 
-use super::compensate::{Compensation, Trust};
+use super::compensate::{Compensation, Part, Row, Trust};
 
 /// About so many products are summed for a layer; where each unit's own sums took more, a gate's units share theirs.
 const MOST_PRODUCTS: usize = 1 << 36;
@@ -34,6 +34,10 @@ pub(super) struct Rows<'a> {
 pub(super) struct Rounded {
     pub input_weights: Vec<i8>,
     pub hidden_weights: Vec<i8>,
+    /// Of each row.
+    pub input_scales: Vec<f32>,
+    /// Likewise.
+    pub hidden_scales: Vec<f32>,
     /// What is added to the input's biases makes up for the weights' errors.
     pub input_bias: Vec<f32>,
     /// Likewise.
@@ -51,6 +55,8 @@ pub(super) fn round(rows: &Rows<'_>, steps: &[Step]) -> Option<Rounded> {
     let mut rounded = Rounded {
         input_weights: Vec::new(),
         hidden_weights: Vec::new(),
+        input_scales: Vec::new(),
+        hidden_scales: Vec::new(),
         input_bias: Vec::new(),
         hidden_bias: Vec::new(),
     };
@@ -63,7 +69,7 @@ pub(super) fn round(rows: &Rows<'_>, steps: &[Step]) -> Option<Rounded> {
             }
             let biases = moments.take_biases();
             let parts = [(rows.inputs, Trust::OfActivations), (rows.units, Trust::OfStates)];
-            let compensation = Compensation::new(&moments.covariance(), &parts)?;
+            let compensation = Compensation::new(&moments.covariance(), steps.len(), &parts)?;
             for unit in units {
                 rounded.add(rows, gate * rows.units + unit, &compensation, &biases);
             }
@@ -180,12 +186,17 @@ impl Rounded {
         let of_input = &rows.input_weights[index * inputs..][..inputs];
         let of_hidden = &rows.hidden_weights[index * units..][..units];
         let exact = [of_input, of_hidden].concat();
-        let mut steps = vec![rows.input_scales[index]; inputs];
-        steps.resize(inputs + units, rows.hidden_scales[index]);
-        let integers = compensation.round(&exact, &steps);
-        let off = integers.iter().zip(&steps).zip(&exact);
+        let parts = [
+            Part { elements: inputs, scale: rows.input_scales[index] },
+            Part { elements: units, scale: rows.hidden_scales[index] },
+        ];
+        let Row { integers, scales, .. } = compensation.round_row(&exact, &parts, rows.hidden_scales.len());
+        let step = |element: usize| scales[usize::from(element >= inputs)];
+        let off = integers.iter().enumerate().zip(&exact);
         let mut errors: Vec<f64> = off
-            .map(|((&integer, &step), &exact)| f64::from(integer) * f64::from(step) - f64::from(exact))
+            .map(|((element, &integer), &exact)| {
+                f64::from(integer) * f64::from(step(element)) - f64::from(exact)
+            })
             .collect();
         let mut shifts = Vec::new();
         // Of the two, the last is told before the first is known, and the first with what remains of it.
@@ -196,6 +207,8 @@ impl Rounded {
         }
         self.input_weights.extend_from_slice(&integers[..inputs]);
         self.hidden_weights.extend_from_slice(&integers[inputs..]);
+        self.input_scales.push(scales[0]);
+        self.hidden_scales.push(scales[1]);
         self.input_bias.push(shifts[0]);
         self.hidden_bias.push(shifts.get(1).copied().unwrap_or(0.0));
     }

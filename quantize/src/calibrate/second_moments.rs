@@ -20,6 +20,8 @@ const MOST_STEPS: usize = 4096;
 /// Mean and covariance of rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecondMoments {
+    /// How many.
+    pub rows: usize,
     /// Of each element.
     pub mean: Vec<f64>,
     /// `[depth, depth]`, row-major.
@@ -58,14 +60,14 @@ impl Sums {
         if self.rows < FEWEST_ROWS {
             return None;
         }
-        let (depth, rows) = (self.first.len(), self.rows as f64);
-        let mean: Vec<f64> = self.first.iter().map(|sum| sum / rows).collect();
+        let (depth, count) = (self.first.len(), self.rows as f64);
+        let mean: Vec<f64> = self.first.iter().map(|sum| sum / count).collect();
         let element = |index: usize| {
             let (row, column) = (index / depth, index % depth);
             let (low, high) = (row.min(column), row.max(column));
-            self.second[low * depth + high] / rows - mean[row] * mean[column]
+            self.second[low * depth + high] / count - mean[row] * mean[column]
         };
-        Some(SecondMoments { covariance: (0..depth * depth).map(element).collect(), mean })
+        Some(SecondMoments { rows: self.rows, covariance: (0..depth * depth).map(element).collect(), mean })
     }
 }
 
