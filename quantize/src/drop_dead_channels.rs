@@ -89,6 +89,7 @@ impl Channels {
                 | Op::Compare { .. }
                 | Op::Select
                 | Op::Gather { .. }
+                | Op::TopIndices { .. }
                 | Op::NonMaxSuppression(_) => false,
                 _ => graph.tensor(node.inputs[0]).shape() == graph.tensor(to).shape(),
             };
@@ -167,6 +168,7 @@ impl Channels {
             | Op::CumulativeSum { .. }
             | Op::ArgExtreme { .. }
             | Op::Gather { .. }
+            | Op::TopIndices { .. }
             | Op::NonMaxSuppression(_)
             | Op::Transpose { .. }
             | Op::Slice { .. }

@@ -402,6 +402,12 @@ pub enum Op {
         /// Of which element.
         extreme: Extreme,
     },
+    /// `[x]`: along the last dimension, the indices of the greatest or least elements, as many as the output has, in their
+    /// order; int32 in int graphs. Of equal elements the first or last come first.
+    TopIndices {
+        /// Of which elements.
+        extreme: Extreme,
+    },
     /// `[x, indices]`: along `axis`, the elements at `indices`, int32 in int graphs, whose dimensions take the
     /// place of `axis`. The first `batch_dimensions` of both are the same.
     Gather {
@@ -549,7 +555,7 @@ impl Op {
 
     /// Whether its output holds indices.
     pub fn writes_indices(&self) -> bool {
-        matches!(self, Op::ArgExtreme { .. } | Op::NonMaxSuppression(_))
+        matches!(self, Op::ArgExtreme { .. } | Op::TopIndices { .. } | Op::NonMaxSuppression(_))
     }
 
     /// Whether its output is 0 or 1 throughout.
@@ -593,6 +599,7 @@ impl Op {
                 | Op::Requantize
                 | Op::Stateful(_)
                 | Op::Recurrent(_)
+                | Op::TopIndices { .. }
                 | Op::NonMaxSuppression(_)
         )
     }
@@ -633,6 +640,7 @@ impl Op {
             Op::CumulativeSum { .. } => "CumSum",
             Op::ArgExtreme { extreme: Extreme::Greatest | Extreme::LastGreatest, .. } => "ArgMax",
             Op::ArgExtreme { extreme: Extreme::Least | Extreme::LastLeast, .. } => "ArgMin",
+            Op::TopIndices { .. } => "TopK",
             Op::Gather { .. } => "Gather",
             Op::Requantize => "Requantize",
             Op::Stateful(op) => op.name(),

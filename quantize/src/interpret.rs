@@ -281,6 +281,9 @@ impl<'a> Interpreter<'a> {
             Op::ArgExtreme { axis, extreme } => {
                 reduction::arg_extreme(*axis, *extreme, in_shape(0), view(0), output);
             }
+            Op::TopIndices { extreme } => {
+                reduction::top_indices(*extreme, (in_shape(0), view(0)), (out_shape, output));
+            }
             Op::Gather { axis, batch_dimensions } => {
                 layout::gather((*axis, *batch_dimensions), (in_shape(0), view(0)), view(1), output)
             }

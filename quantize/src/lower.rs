@@ -292,6 +292,7 @@ impl<'g> Lowering<'g> {
             Op::Requantize => self.requantize(node),
             Op::Stateful(op) => self.stateful(node, op),
             Op::Recurrent(op) => self.recurrent(node, op),
+            Op::TopIndices { extreme } => self.top_indices(node, *extreme),
             Op::NonMaxSuppression(op) => self.suppression(node, op),
         }
     }

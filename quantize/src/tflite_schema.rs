@@ -364,6 +364,7 @@ builtins! {
     StridedSlice = 45,
     BidirectionalSequenceRnn = 46,
     Exp = 47,
+    TopKV2 = 48,
     Split = 49,
     LogSoftmax = 50,
     BidirectionalSequenceLstm = 52,

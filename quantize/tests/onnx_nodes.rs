@@ -101,7 +101,9 @@ fn row(operator: &str, since: i64, outcomes: &[(NodeTest, Outcome)]) -> String {
     let column = |layers: Int16Layers| {
         let worst = passing().map(|(test, graph)| decibels(test, graph, layers.clone()));
         match worst.min_by(|a, b| a.partial_cmp(b).expect("numbers")) {
-            _ if matches!(operator, "ArgMax" | "ArgMin" | "NonMaxSuppression") => "indices".to_owned(),
+            _ if matches!(operator, "ArgMax" | "ArgMin" | "NonMaxSuppression" | "TopK") => {
+                "indices".to_owned()
+            }
             None => String::new(),
             Some(None) => "-".to_owned(),
             Some(Some(f64::INFINITY)) => "exact".to_owned(),

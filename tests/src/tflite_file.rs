@@ -58,6 +58,8 @@ pub mod code {
     pub const BATCH_TO_SPACE_ND: i32 = 37;
     /// The exponential function.
     pub const EXP: i32 = 47;
+    /// The greatest elements and where they are.
+    pub const TOPK_V2: i32 = 48;
     /// Minus.
     pub const NEG: i32 = 59;
     /// Of an angle.

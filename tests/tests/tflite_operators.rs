@@ -114,6 +114,30 @@ fn functions_of_integers_are_rounded() {
 }
 
 #[test]
+fn the_greatest_elements_and_where_they_are() {
+    let top = |kind: i8, scales: &[f32]| {
+        let ported = |name, shape: &[i32]| FileTensor::new(name, kind, shape).scaled(scales, 0);
+        let tensors = vec![
+            ported("x", &[2, 4]),
+            FileTensor::new("count", kind::INT32, &[]).holding(&bytes_of(&[2])),
+            ported("values", &[2, 2]),
+            FileTensor::new("indices", kind::INT32, &[2, 2]),
+        ];
+        let operators = vec![FileOperator::new(code::TOPK_V2, &[0, 1], 2).and_output(3)];
+        let graph = FileGraph { name: "top", tensors, inputs: vec![0], outputs: vec![2, 3], operators };
+        tflite::read(&file(&[graph])).expect("a model file")
+    };
+    let graph = simplify(top(kind::FLOAT32, &[]).into_float().expect("a float model"));
+    let x = [1.0, 4.0, -3.0, 4.0, 0.5, 0.0, -1.0, 0.25];
+    let found = Interpreter::new(&graph).run(&[&x], |_, _| ());
+    assert_eq!(found, [[4.0, 4.0, 0.5, 0.25], [1.0, 3.0, 0.0, 3.0]]);
+    let graph = top(kind::INT8, &[0.5]).into_quantized().expect("an int8 model");
+    let x = [5i8, -128, 127, 5, 0, -1, 1, 1].map(|value| value as u8);
+    let found = HostSession::new(&graph).expect("it can be run").run(&[x.to_vec()]);
+    assert_eq!(found, [vec![127, 5, 1, 1], bytes_of(&[2, 0, 2, 3])]);
+}
+
+#[test]
 fn elements_again_and_again() {
     let x = [1.0, 2.0, 3.0, 4.0];
     let tiled = compute(code::TILE, (&[2, 2], &x), &[(&[2], &[1, 2])], &[2, 4]);

@@ -634,6 +634,22 @@ records! {
         b_strides: Dims,
     }
 
+    /// Where the greatest or least elements of each row are, in order; of equal ones the first or last come first.
+    TopIndices = 26 {
+        /// int8 or int16, `[rows, depth]`.
+        input: TensorRef,
+        /// int32, `[rows, count]`.
+        output: TensorRef,
+        /// Rows.
+        rows: u32,
+        /// Elements of a row.
+        depth: u32,
+        /// Indices of a row; at most `depth`.
+        count: u32,
+        /// Of which elements.
+        extreme: Extreme,
+    }
+
     /// Of each class the boxes with the best scores, without those that overlap a better one.
     NonMaxSuppression = 30 {
         /// int8 or int16, `[batches, count, 4]`.

@@ -8,7 +8,8 @@ use edgepkg_format::plan::{
     MaxPool2d, Mean, Mul, NonMaxSuppression, PackedConv2d, PackedDepthwiseConv2d, PackedFullyConnected,
     PackedRounding, PlanEntry, PlanError, PlanReader, RECORD_HEADER_BYTES, Recurrent, RecurrentCell,
     Requantize, ResizeBilinear, Rounding, Running, Scale, Select, SequenceOrder, Shown, Sigmoid, Sigmoid16,
-    Softmax, Softmax16, StridedCopy, Svdf, TransposeConv2d, Traversal, WideChannelParameters, Window,
+    Softmax, Softmax16, StridedCopy, Svdf, TopIndices, TransposeConv2d, Traversal, WideChannelParameters,
+    Window,
 };
 use edgepkg_format::{DType, OperatorKind, Record, Space, TensorRef};
 
@@ -530,6 +531,19 @@ fn arg_extreme() {
 }
 
 #[test]
+fn top_indices() {
+    let record = TopIndices {
+        input: tensor(0),
+        output: tensor(2),
+        rows: 4,
+        depth: 5,
+        count: 6,
+        extreme: Extreme::Least,
+    };
+    check_with_choices(record, 26, 8, &[0, 2], &[Choice { at: 7, value: 1, count: 4 }]);
+}
+
+#[test]
 fn select() {
     let record = Select {
         condition: tensor(0),
@@ -696,7 +710,7 @@ fn kinds_of_int16_have_the_fields_of_those_of_int8() {
 fn every_kind_is_known_by_its_code_and_specified() {
     let mut codes: Vec<u16> = OperatorKind::ALL.iter().map(|&kind| kind as u16).collect();
     codes.sort_unstable();
-    assert_eq!(codes, (1..=25).chain([30]).chain(40..=55).chain([60]).collect::<Vec<_>>());
+    assert_eq!(codes, (1..=26).chain([30]).chain(40..=55).chain([60]).collect::<Vec<_>>());
     assert!((0..=u16::MAX).all(|code| OperatorKind::from_code(code).is_some() == codes.contains(&code)));
     assert_eq!(
         SPECIFICATION.lines().filter(|line| line.starts_with("### ") && line.ends_with(" bytes)")).count(),

@@ -43,6 +43,7 @@ use crate::reference::resize_bilinear::resize_bilinear_i8;
 use crate::reference::sigmoid16::sigmoid_i16;
 use crate::reference::softmax::softmax_i8;
 use crate::reference::svdf::svdf;
+use crate::reference::top_indices::top_indices;
 use crate::reference::transpose_conv2d::transpose_conv2d_i8;
 #[cfg(target_os = "none")]
 use crate::reference::{
@@ -101,6 +102,7 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         (Record::CumulativeSum(op), &[input]) => cumulative_sum_i8(op, input, output),
         (Record::ArgExtreme(op), &[input]) => arg_extreme_i8(op, input, output),
         (Record::Select(op), &[condition, a, b]) => select(op, condition, a, b, output),
+        (Record::TopIndices(op), &[input]) => top_indices(op, input, output),
         (Record::NonMaxSuppression(op), &[boxes, scores]) => non_max_suppression(op, boxes, scores, output),
         (Record::Conv2d16(op), &[input, View::Const(weights), View::Const(channels)]) => {
             conv2d_i16(op, input.elements(), weights, cast_slice(channels), i16::cells(output));

@@ -29,6 +29,7 @@ pub mod sigmoid16;
 pub mod softmax;
 mod sums;
 pub mod svdf;
+pub mod top_indices;
 pub mod transpose_conv2d;
 pub mod unary;
 mod walk;

@@ -371,6 +371,35 @@ fn places_of_extremes() {
     }
 }
 
+#[test]
+fn places_of_the_first_in_an_order() {
+    let mut random = Random(26);
+    for extreme in [Extreme::Greatest, Extreme::Least, Extreme::LastGreatest, Extreme::LastLeast] {
+        for _ in 0..40 {
+            let (rows, depth) = (random.extent(3), random.extent(9));
+            let count = random.extent(depth);
+            let (input, output) = (arena(DType::Int8), arena(DType::Int32));
+            let record = Record::from(TopIndices { input, output, rows, depth, count, extreme });
+            // Few values, so that many are equal.
+            let x: Vec<i8> = (0..rows * depth).map(|_| random.one_of(&[-128, -3, 0, 127])).collect();
+            let mut expected = Vec::new();
+            for row in x.chunks(depth as usize) {
+                let value = |&index: &u32| i32::from(row[index as usize]);
+                let mut indices: Vec<u32> = (0..depth).collect();
+                match extreme {
+                    Extreme::Greatest => indices.sort_by_key(|index| (-value(index), *index)),
+                    Extreme::Least => indices.sort_by_key(|index| (value(index), *index)),
+                    Extreme::LastGreatest => indices.sort_by_key(|index| (-value(index), depth - index)),
+                    Extreme::LastLeast => indices.sort_by_key(|index| (value(index), depth - index)),
+                }
+                let first = indices[..count as usize].iter();
+                expected.extend(first.flat_map(|index| index.to_le_bytes()).map(|byte| byte as i8));
+            }
+            check(&record, &[x], &expected);
+        }
+    }
+}
+
 /// Whether two boxes, each from its first two values to its last two, have more in common than `overlap` of 2^30 of what they
 /// cover together.
 fn boxes_overlap(a: &[i64], b: &[i64], overlap: u32) -> bool {

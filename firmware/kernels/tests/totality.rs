@@ -322,6 +322,18 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
             extreme: random.one_of(&[Extreme::Greatest, Extreme::Least]),
         }
         .into(),
+        OperatorKind::TopIndices => {
+            let count = random.extent(4);
+            TopIndices {
+                input: arena(random.one_of(&[DType::Int8, DType::Int16])),
+                output: arena(DType::Int32),
+                rows: random.extent(4),
+                depth: count + random.extent(4) - 1,
+                count,
+                extreme: random.one_of(&[Extreme::Greatest, Extreme::LastLeast]),
+            }
+            .into()
+        }
         OperatorKind::NonMaxSuppression => {
             let count = random.extent(6);
             NonMaxSuppression {

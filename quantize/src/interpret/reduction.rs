@@ -1,4 +1,6 @@
-//! Running sums, and where the greatest or least element is.
+//! Running sums, and where the greatest or least elements are.
+
+use std::cmp::Ordering;
 
 use crate::graph::{Direction, Extreme, Running};
 
@@ -48,5 +50,23 @@ pub(super) fn arg_extreme(axis: usize, extreme: Extreme, shape: &[usize], input:
             }
         }
         *y = found as f32;
+    }
+}
+
+/// The indices of the greatest or least elements of each row, as many as a row of `y` has, in their order.
+pub(super) fn top_indices(extreme: Extreme, (from, x): (&[usize], &[f32]), (to, y): (&[usize], &mut [f32])) {
+    let last = |shape: &[usize]| *shape.last().expect("checked to have a dimension to order");
+    for (row, y) in x.chunks_exact(last(from)).zip(y.chunks_exact_mut(last(to))) {
+        let mut indices: Vec<usize> = (0..row.len()).collect();
+        if matches!(extreme, Extreme::LastGreatest | Extreme::LastLeast) {
+            indices.reverse();
+        }
+        // Equal ones stay in their order.
+        let order = |&a: &usize, &b: &usize| row[a].partial_cmp(&row[b]).unwrap_or(Ordering::Equal);
+        match extreme {
+            Extreme::Greatest | Extreme::LastGreatest => indices.sort_by(|a, b| order(b, a)),
+            Extreme::Least | Extreme::LastLeast => indices.sort_by(order),
+        }
+        y.iter_mut().zip(indices).for_each(|(y, index)| *y = index as f32);
     }
 }

@@ -1,11 +1,11 @@
-//! What goes along one dimension: running sums, the place of the greatest element.
+//! What goes along one dimension: running sums, the places of the greatest elements.
 
-use edgepkg_format::plan::{ArgExtreme, CumulativeSum};
+use edgepkg_format::plan::{ArgExtreme, CumulativeSum, TopIndices};
 use edgepkg_kernels::fixed_point::multiply_by_scale;
 
 use super::layout::around;
 use super::{Lowering, NodeResult, word};
-use crate::graph::{Direction, Extreme, Node, Running};
+use crate::graph::{Direction, Extreme, Node, Running, Tensor};
 use crate::multiplier;
 
 impl Lowering<'_> {
@@ -49,6 +49,22 @@ impl Lowering<'_> {
             outer,
             count,
             inner,
+            extreme,
+        };
+        self.push(record);
+        Ok(())
+    }
+
+    pub(super) fn top_indices(&mut self, node: &Node, extreme: Extreme) -> NodeResult {
+        let (x, y) = self.unary(node);
+        let last = |shape: &[usize]| word(*shape.last().expect("checked to have a dimension to order"));
+        let (depth, count) = (last(&x.shape), last(&y.shape));
+        let record = TopIndices {
+            rows: word(x.len()) / depth,
+            input: self.place(node.inputs[0])?,
+            output: self.allocate(node.output())?,
+            depth,
+            count,
             extreme,
         };
         self.push(record);

@@ -78,6 +78,13 @@ fn check_unary<T: Operand>(op: &Op, x: &T, output: &T) -> Checked {
             ensure(from == to, SHAPE)
         }
         Op::ArgExtreme { axis, .. } => check_reduced(&[*axis], from, to),
+        Op::TopIndices { .. } => {
+            let (Some((depth, outer)), Some((count, to_outer))) = (from.split_last(), to.split_last()) else {
+                return Err("has no dimension to order");
+            };
+            ensure(outer == to_outer, SHAPE)?;
+            ensure(count <= depth, "takes more elements than there are")
+        }
         Op::Clamp(range) => {
             check_range(range)?;
             ensure(from == to, SHAPE)

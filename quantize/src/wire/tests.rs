@@ -196,6 +196,14 @@ fn later_operators_keep_their_numbers() {
 }
 
 #[test]
+fn indices_in_an_order_keep_their_number() {
+    let operator = Op::TopIndices { extreme: Extreme::LastLeast };
+    let written = v1::Op::from_graph(&operator);
+    assert_eq!(postcard::to_allocvec(&written).unwrap(), [37, 3]);
+    assert_eq!(written.into_graph(), operator);
+}
+
+#[test]
 fn non_max_suppression_keeps_its_number() {
     let any = Suppression { form: BoxForm::Center, most: 300, overlap: 0.5, score: Some(0.25) };
     let all = Suppression { form: BoxForm::Corners, score: None, ..any };

@@ -483,6 +483,13 @@ impl Record {
                 regions.read(op.input, product(&[op.outer, op.count, op.inner]))?;
                 regions.words(op.output, product(&[op.outer, op.inner]), Access::Write)
             }
+            Record::TopIndices(op) => {
+                ensure(op.output.space != Space::Const, WrongSpace)?;
+                ensure(matches!(op.input.dtype, DType::Int8 | DType::Int16), WrongType)?;
+                ensure(op.count <= op.depth, Inconsistent)?;
+                regions.any_type(op.input, product(&[op.rows, op.depth]), Access::Read)?;
+                regions.words(op.output, product(&[op.rows, op.count]), Access::Write)
+            }
             Record::NonMaxSuppression(op) => {
                 ensure(op.output.space != Space::Const, WrongSpace)?;
                 let is_narrow = |tensor: TensorRef| matches!(tensor.dtype, DType::Int8 | DType::Int16);

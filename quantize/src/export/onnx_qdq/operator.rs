@@ -136,7 +136,7 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
         Op::ResizeBilinear(_) | Op::TransposeConv2d(_) => {
             return Err("is not written in the QDQ form of ONNX: export it as tflite");
         }
-        Op::ArgExtreme { .. } | Op::Gather { .. } => {
+        Op::ArgExtreme { .. } | Op::TopIndices { .. } | Op::Gather { .. } => {
             return Err("has indices, which are not written in the QDQ form of ONNX: export it as tflite");
         }
         Op::Take { axis, indices } => {

@@ -170,6 +170,7 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             push(draft, node, builtin, &[axis], options);
         }
         Op::Recurrent(_) => return Err("is a recurrent layer, which is not written"),
+        Op::TopIndices { .. } => return Err("orders elements, which is not written"),
         Op::NonMaxSuppression(_) => return Err("chooses boxes, which is not written"),
         Op::Stateful(_) => return Err("keeps something between runs, which is not written"),
         Op::Requantize => {

@@ -61,8 +61,8 @@ pub(super) fn fold(site: &Site<'_>, written: &mut [Option<Fact>]) -> Result<(), 
         outputs: Vec::new(),
         rounding: (),
     };
-    let is_recurrent = operators::is_recurrent(site.node);
-    let read = site.node.output.iter().filter(|_| is_recurrent).cloned().collect();
+    let looks_who_reads = operators::is_recurrent(site.node) || site.node.op_type == "TopK";
+    let read = site.node.output.iter().filter(|_| looks_who_reads).cloned().collect();
     let mut alone = Lowering { graph, ids: HashMap::new(), layers: HashMap::new(), read };
     alone.lower(site, written)?;
     let mut computed = Vec::new();
@@ -123,6 +123,9 @@ impl Lowering {
                 self.output(site, position, fact.as_ref(), |lowering, _| lowering.part(site, position))
             });
         }
+        if site.node.op_type == "TopK" {
+            return self.top(site, facts);
+        }
         let others = &site.node.output[1..];
         if let Some(other) = others.iter().find(|name| !name.is_empty() && self.read.contains(*name)) {
             return unsupported(format!("`{other}`, an output other than the first"));
@@ -143,7 +146,7 @@ impl Lowering {
         let is_read = match fact.datum_type {
             DatumType::F32 => true,
             DatumType::Bool => truths::are_written(site.node),
-            other => writes_indices(site.node) || is_integer(other) && moves_integers(site),
+            other => writes_indices(site.node, position) || is_integer(other) && moves_integers(site),
         };
         if !is_read {
             return unsupported(format!("values of type {:?} that are not constant", fact.datum_type));

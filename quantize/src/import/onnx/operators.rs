@@ -312,6 +312,7 @@ static OPERATORS: &[Operator] = &[
     operator("Tanh", 1..=1, &[]),
     operator("ThresholdedRelu", 1..=1, &[("alpha", Float)]),
     operator("Tile", 2..=2, &[]),
+    operator("TopK", 1..=2, &[("axis", AXIS), ("k", Int(0, i64::MAX)), ("largest", FLAG), ("sorted", FLAG)]),
     operator("Transpose", 1..=1, &[("perm", Ints(0, RANK))]),
     operator("Trilu", 1..=2, &[("upper", FLAG)]),
     operator("Unsqueeze", 1..=2, &[("axes", AXES)]),

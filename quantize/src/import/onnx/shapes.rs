@@ -88,6 +88,7 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("Sum", All, broadcast_together),
     ("ThresholdedRelu", All, unchanged),
     ("Tile", First, tiled),
+    ("TopK", First, top),
     ("Upsample", First, |site| Ok(vec![resampling::shape(site)?])),
 ];
 
@@ -119,16 +120,17 @@ pub(super) fn infer(site: &Site<'_>) -> Result<Option<Vec<Option<Fact>>>, Refusa
         site.ensure(shape.len() <= MAX_RANK, problem)?;
         check_size(site, shape)?;
     }
-    let datum_type = match writes_indices(site.node) {
-        true => DatumType::I64,
-        false if moves_integers(site) => site.x().datum_type,
-        false => DatumType::F32,
+    let fact = |position: usize, shape| {
+        let datum_type = match writes_indices(site.node, position) {
+            true => DatumType::I64,
+            false if moves_integers(site) => site.x().datum_type,
+            false => DatumType::F32,
+        };
+        Fact { shape, datum_type, value: None }
     };
-    let fact = |shape| Fact { shape, datum_type, value: None };
-    let names = site.node.output.iter();
-    Ok(Some(
-        shapes.into_iter().zip(names).map(|(shape, name)| (!name.is_empty()).then(|| fact(shape))).collect(),
-    ))
+    let written = shapes.into_iter().enumerate().zip(&site.node.output);
+    let facts = written.map(|((position, shape), name)| (!name.is_empty()).then(|| fact(position, shape)));
+    Ok(Some(facts.collect()))
 }
 
 /// Whether the node gives integers that it reads, in other places or of other types: indices that come from an input.
@@ -152,9 +154,13 @@ pub(super) fn moves_integers(site: &Site<'_>) -> bool {
     moves && is_integer(site.x().datum_type)
 }
 
-/// Whether what a node writes says where elements are.
-pub(super) fn writes_indices(node: &NodeProto) -> bool {
-    matches!(&*node.op_type, "ArgMax" | "ArgMin" | "NonMaxSuppression")
+/// Whether what a node writes at `position` says where elements are.
+pub(super) fn writes_indices(node: &NodeProto, position: usize) -> bool {
+    match &*node.op_type {
+        "ArgMax" | "ArgMin" | "NonMaxSuppression" => true,
+        "TopK" => position == 1,
+        _ => false,
+    }
 }
 
 fn unchanged(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
@@ -280,6 +286,26 @@ pub(super) fn parts(site: &Site<'_>) -> Result<(usize, Vec<Vec<usize>>), Refusal
         part
     };
     Ok((axis, extents.iter().map(part).collect()))
+}
+
+/// The shape of what TopK writes, twice: of the values and of where they are.
+fn top(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {
+    let axis = top_axis(site)?;
+    let stated = match site.opset >= 10 {
+        true => site.constant_ints(1)?.and_then(|counts| counts.first().copied()),
+        false => site.int("k"),
+    };
+    let extent = site.x().shape[axis];
+    let count = stated.and_then(|count| usize::try_from(count).ok()).filter(|&count| count <= extent);
+    let problem = || site.invalid(format!("takes {} of {extent} elements", stated.unwrap_or_default()));
+    let mut shape = site.x().shape.clone();
+    shape[axis] = count.filter(|&count| count > 0).ok_or_else(problem)?;
+    Ok(vec![shape.clone(), shape])
+}
+
+/// The axis that TopK orders.
+pub(super) fn top_axis(site: &Site<'_>) -> Result<usize, Refusal> {
+    site.axis(site.int("axis").unwrap_or(-1), site.rank())
 }
 
 fn tiled(site: &Site<'_>) -> Result<Vec<Vec<usize>>, Refusal> {

@@ -13,6 +13,7 @@ const GATHER: i32 = Builtin::Gather as i32;
 const EMBEDDING_LOOKUP: i32 = Builtin::EmbeddingLookup as i32;
 const ARG_MAX: i32 = Builtin::ArgMax as i32;
 const ARG_MIN: i32 = Builtin::ArgMin as i32;
+const TOP_K_V2: i32 = Builtin::TopKV2 as i32;
 
 /// A file and the graph in it that is the model: the first.
 pub(super) struct File<'b> {
@@ -45,6 +46,7 @@ impl<'b> File<'b> {
                 GATHER => file.indices.extend(operator.inputs.get(1)),
                 EMBEDDING_LOOKUP => file.indices.extend(operator.inputs.first()),
                 ARG_MAX | ARG_MIN => file.indices.extend(&operator.outputs),
+                TOP_K_V2 => file.indices.extend(operator.outputs.get(1)),
                 _ => {}
             }
             let (&[from], &[to]) = (&operator.inputs[..], &operator.outputs[..]) else { continue };

@@ -22,6 +22,7 @@ impl<T: Element> Importer<'_, T> {
             Builtin::MirrorPad => self.mirror_pad(operator),
             Builtin::ResizeNearestNeighbor => self.resize_nearest(operator),
             Builtin::Gather => self.gather(operator),
+            Builtin::TopKV2 => self.top(operator),
             Builtin::Cast => {
                 let &x =
                     operator.inputs.first().ok_or_else(|| self.file.problem(operator, "lacks an input"))?;

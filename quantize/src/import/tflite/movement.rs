@@ -4,7 +4,7 @@ use super::operator::{self, NO_OPTIONS};
 use super::schema::{Operator, Options, Resize, StridedSlice};
 use super::steps::Steps;
 use super::{Element, Importer};
-use crate::graph::Op;
+use crate::graph::{Extreme, Op};
 use crate::import::ImportError;
 use crate::validate::MAX_IMAGE_EXTENT;
 
@@ -308,6 +308,23 @@ impl<T: Element> Importer<'_, T> {
         let inputs = vec![self.tensor(x)?, self.tensor(indices)?];
         let output = self.output(operator)?;
         self.push(operator, Op::Gather { axis, batch_dimensions }, inputs, output)
+    }
+
+    /// The greatest elements of each row and where they are.
+    pub(super) fn top(&mut self, operator: &Operator) -> Result<(), ImportError> {
+        let (&[x, count], &[values, indices]) = (&operator.inputs[..], &operator.outputs[..]) else {
+            return Err(self.file.problem(operator, "has not two inputs and two outputs"));
+        };
+        let (x, values, indices) = (self.tensor(x)?, self.tensor(values)?, self.tensor(indices)?);
+        let counts = self.file.indices(count).map_err(|problem| self.file.problem(operator, problem))?;
+        let taken = self.graph.tensor(indices).shape().last().map(|&taken| taken as i64);
+        let Some(last) =
+            self.graph.tensor(x).shape().len().checked_sub(1).filter(|_| taken == counts.first().copied())
+        else {
+            return Err(self.file.problem(operator, "takes as many elements as its outputs do not have"));
+        };
+        self.push(operator, Op::TopIndices { extreme: Extreme::Greatest }, vec![x], indices)?;
+        self.push(operator, Op::Gather { axis: last, batch_dimensions: last }, vec![x, indices], values)
     }
 
     /// Rows of a table, at indices that stand before it.

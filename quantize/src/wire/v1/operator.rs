@@ -73,6 +73,7 @@ pub enum Op {
     NonMaxSuppression(Suppression),
     Compare { comparison: Comparison, precision: Precision },
     Select,
+    TopIndices { extreme: Extreme },
 }
 
 /// Boxes that are chosen by their scores.
@@ -206,6 +207,7 @@ impl Op {
                 precision: Precision::from_graph(*precision),
             },
             graph::Op::Select => Op::Select,
+            graph::Op::TopIndices { extreme } => Op::TopIndices { extreme: Extreme::from_graph(*extreme) },
             graph::Op::Binary { function, activation } => Op::Binary {
                 function: BinaryFunction::from_graph(*function),
                 activation: Activation::from_graph(activation),
@@ -269,6 +271,7 @@ impl Op {
                 graph::Op::Compare { comparison: comparison.into_graph(), precision: precision.into_graph() }
             }
             Op::Select => graph::Op::Select,
+            Op::TopIndices { extreme } => graph::Op::TopIndices { extreme: extreme.into_graph() },
             Op::Binary { function, activation } => {
                 graph::Op::Binary { function: function.into_graph(), activation: activation.into_graph() }
             }

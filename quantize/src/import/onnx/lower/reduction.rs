@@ -1,7 +1,7 @@
-//! Operators that make one value of many.
+//! Operators that make one or few values of many.
 
-use super::super::shapes::{reduced_axes, reduced_axis, summed_axis};
-use super::super::site::{Refusal, Site, unsupported};
+use super::super::shapes::{reduced_axes, reduced_axis, summed_axis, top_axis};
+use super::super::site::{Fact, Refusal, Site, unsupported};
 use super::Lowering;
 use super::together::Extreme;
 use crate::graph::{
@@ -71,6 +71,47 @@ impl Lowering {
     ) -> Result<TensorId, Refusal> {
         let extreme = if site.flag("select_last_index") { last } else { first };
         self.unary(site, Op::ArgExtreme { axis: reduced_axis(site)?, extreme }, shape)
+    }
+
+    /// The greatest or least elements, and where they are: of equal ones the first come first.
+    pub(super) fn top(&mut self, site: &Site<'_>, facts: &[Option<Fact>]) -> Result<(), Refusal> {
+        let axis = top_axis(site)?;
+        let extreme = if site.int("largest") == Some(0) { Place::Least } else { Place::Greatest };
+        let last = site.rank() - 1;
+        // Its own inverse.
+        let mut perm: Vec<usize> = (0..site.rank()).collect();
+        perm.swap(axis, last);
+        let mut ordered = None;
+        for position in [1, 0] {
+            let Some(name) = site.node.output.get(position).filter(|name| self.read.contains(*name)) else {
+                continue;
+            };
+            let fact = facts.get(position).and_then(Option::as_ref);
+            self.output(site, position, fact, |lowering, shape| {
+                let mut to = shape.to_vec();
+                to.swap(axis, last);
+                let (x, indices) = match ordered {
+                    Some(ordered) => ordered,
+                    None => {
+                        let x = lowering.operand(site, 0)?;
+                        let x = if axis == last { x } else { lowering.transposed(site, x, perm.clone()) };
+                        let indices = lowering.emit(site, Op::TopIndices { extreme }, vec![x], to.clone());
+                        *ordered.insert((x, indices))
+                    }
+                };
+                let taken = match position {
+                    1 => indices,
+                    _ => {
+                        let gather = Op::Gather { axis: last, batch_dimensions: last };
+                        lowering.emit(site, gather, vec![x, indices], to)
+                    }
+                };
+                let taken = if axis == last { taken } else { lowering.transposed(site, taken, perm.clone()) };
+                lowering.graph.tensors[taken.0].name.clone_from(name);
+                Ok(taken)
+            })?;
+        }
+        Ok(())
     }
 
     pub(super) fn running_sum(&mut self, site: &Site<'_>, shape: &[usize]) -> Result<TensorId, Refusal> {
