@@ -279,6 +279,13 @@ impl Board {
         Some(format!("{}-{}-{}", runner.image, self.isa.name(), self.transport.name()))
     }
 
+    /// The file name of the library that programs in C link on this board's core: one for each instruction set and target,
+    /// since targets differ in how they pass floats. `None` where the board has no target of its own.
+    pub fn library(&self) -> Option<String> {
+        let target = self.target.as_deref()?;
+        Some(format!("libedgepkg-{}-{target}.a", self.isa.name()))
+    }
+
     /// What Rust's compiler is told beside the target: the core, where instructions follow from it that the target
     /// leaves out.
     pub fn compiler_flags(&self) -> impl Iterator<Item = String> {

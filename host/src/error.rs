@@ -17,6 +17,7 @@ use crate::boot_folder::BootFolderError;
 use crate::configuration::ConfigurationError;
 use crate::device::DeviceError;
 use crate::embed::EmbedError;
+use crate::emit_c::EmitError;
 use crate::fit::FitError;
 use crate::import_worker::WorkerError;
 use crate::install::InstallError;
@@ -117,6 +118,9 @@ pub enum Error {
     /// A minimal image.
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    /// A model as C.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
     /// A Raspberry Pi's boot folder.
     #[error(transparent)]
     BootFolder(#[from] BootFolderError),
@@ -266,6 +270,7 @@ impl Error {
             Error::Device(error) => error.hint(),
             Error::Fit(error) => error.hint(),
             Error::Embed(error) => error.hint(),
+            Error::Emit(error) => error.hint(),
             Error::BootFolder(error) => error.hint().map(str::to_owned),
             Error::Uf2(error) => error.hint(),
             Error::Ssh(error) => error.hint(),

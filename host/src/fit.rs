@@ -27,7 +27,7 @@ pub struct Certificate {
 /// Use of a board's flash, or of the memory that stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct FlashUse {
-    /// The runner: code, constants, initial values of its variables. 0 on `host`.
+    /// The runner: code, constants, initial values of its variables. 0 on `host`, and where the program is not known.
     pub code_bytes: u64,
     /// The artifact.
     pub model_bytes: u64,
@@ -157,6 +157,20 @@ pub fn certify_embedded(board: &Board, image: &[u8], artifact: &[u8]) -> Result<
         ..host.flash
     };
     let certificate = certificate(memory, image, artifact, flash)?;
+    certificate.for_board(board, Certificate::shortages_of_image)
+}
+
+/// Shows that `artifact` alone fits `board`: the program that is to hold it is not known.
+///
+/// # Errors
+///
+/// [`FitError::TooLarge`] when it does not; others when the artifact cannot be judged.
+pub fn certify_model(board: &Board, artifact: &[u8]) -> Result<Certificate, FitError> {
+    let mut certificate = certify_host(artifact)?;
+    if let Some(memory) = &board.memory {
+        certificate.flash.limit_bytes = Some(memory.image().length);
+        certificate.ram.limit_bytes = Some(memory.ram.length);
+    }
     certificate.for_board(board, Certificate::shortages_of_image)
 }
 

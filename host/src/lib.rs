@@ -22,6 +22,7 @@ pub mod installed;
 pub mod publish;
 pub mod fit;
 pub mod embed;
+pub mod emit_c;
 pub mod boot_folder;
 pub mod boot_metadata;
 pub mod uf2;

@@ -49,8 +49,16 @@ pub enum RunnerError {
         /// Where it was looked for.
         searched: Vec<PathBuf>,
     },
+    /// What C programs stand on is in none of the folders.
+    #[error("there is no `{file}` in {}", list(searched))]
+    NoFile {
+        /// The file's name.
+        file: String,
+        /// Where it was looked for.
+        searched: Vec<PathBuf>,
+    },
     /// Its file cannot be read.
-    #[error("cannot read the runner image `{}`", path.display())]
+    #[error("cannot read `{}`", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -79,7 +87,7 @@ impl RunnerError {
                 ..
             } => Some("see `[runner.symbols]` in the board file"),
             RunnerError::Rebase { .. } => Some("build the runners anew with `cargo xtask runners`"),
-            RunnerError::NotFound { .. } => Some(
+            RunnerError::NotFound { .. } | RunnerError::NoFile { .. } => Some(
                 "in a checkout, `cargo xtask runners` builds the runner images; elsewhere, set EDGEPKG_RUNNERS to \
                  the folder that holds them",
             ),
@@ -101,6 +109,19 @@ fn list(folders: &[PathBuf]) -> String {
 /// Where it is in none of them, cannot be read or moved, or the board is `host`.
 pub fn find(board: &Board) -> Result<RunnerImage, RunnerError> {
     find_in(board, &folders())
+}
+
+/// The bytes of the file called `name` among the runner images: what C programs include or link.
+///
+/// # Errors
+///
+/// Where it is in none of the folders, or cannot be read.
+pub fn read_file(name: &str) -> Result<Vec<u8>, RunnerError> {
+    let searched = folders();
+    match searched.iter().map(|folder| folder.join(name)).find(|file| file.is_file()) {
+        Some(path) => read(&path),
+        None => Err(RunnerError::NoFile { file: name.to_owned(), searched }),
+    }
 }
 
 /// The file called `name` among the runner images, where there is one.

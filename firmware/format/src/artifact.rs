@@ -367,6 +367,62 @@ impl<'a> Unchecked<'a> {
             Err(ArtifactError::Info.into())
         }
     }
+
+    /// As [`check`](Self::check), for programs that have the code of each operator apart: `check` is given every record
+    /// by its kind, and calls [`RecordCheck::check`] with that operator linked.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong, here or by `check`; a record that `check` has left unchecked.
+    pub fn check_each<E: From<ArtifactError>>(
+        &self,
+        mut check: impl FnMut(OperatorKind, &mut RecordCheck<'_, 'a>) -> Result<(), E>,
+    ) -> Result<&Artifact<'a>, E> {
+        let [inputs, outputs] = self.ports;
+        self.artifact.check_ports(inputs)?;
+        self.artifact.check_ports(outputs)?;
+        let mut operators = OperatorSet::EMPTY;
+        let mut record = RecordCheck { artifact: &self.artifact, plan: self.artifact.plan(), number: 0 };
+        let mut checked = 0;
+        while let Some(kind) = record.plan.next_kind().map_err(ArtifactError::Plan)? {
+            check(kind, &mut record)?;
+            checked += 1;
+            if record.number != checked {
+                return Err(ArtifactError::Info.into());
+            }
+            operators = operators.with(kind);
+        }
+        if operators == self.operators { Ok(&self.artifact) } else { Err(ArtifactError::Info.into()) }
+    }
+}
+
+/// The next record of a plan that is checked, for whoever has the code of its operator.
+#[derive(Debug)]
+pub struct RecordCheck<'c, 'a> {
+    artifact: &'c Artifact<'a>,
+    plan: PlanReader<'a>,
+    number: u32,
+}
+
+impl RecordCheck<'_, '_> {
+    /// Checks the record, and then what `check` demands beside, as [`Unchecked::check`] does with each.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong.
+    pub fn check<L: Linked, E: From<ArtifactError>>(
+        &mut self,
+        entry: &mut Option<PlanEntry>,
+        check: impl FnOnce(u32, &Record, &Operands) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.plan.read_next::<L>(entry).map_err(ArtifactError::Plan)?;
+        let Some(PlanEntry { record, .. }) = entry else { return Err(ArtifactError::Info.into()) };
+        let mut operands = Operands::NONE;
+        self.artifact.check_record::<L>(self.number, record, &mut operands)?;
+        check(self.number, record, &operands)?;
+        self.number += 1;
+        Ok(())
+    }
 }
 
 /// Length that the header at the start of `bytes` states, header and sections together.

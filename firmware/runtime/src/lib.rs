@@ -47,6 +47,7 @@ mod embed;
 mod error;
 mod model;
 mod observer;
+pub mod operator;
 mod quantization;
 pub mod server;
 mod session;
@@ -58,7 +59,7 @@ pub use error::{ModelError, RunError, SessionError, TensorError};
 pub use model::Model;
 pub use observer::{Observer, Step};
 pub use quantization::Quantization;
-pub use session::Session;
+pub use session::{Progress, Session};
 pub use tensor::{Tensor, TensorMut};
 
 pub use edgepkg_format as format;

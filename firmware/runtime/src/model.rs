@@ -4,12 +4,12 @@ use core::marker::PhantomData;
 
 use edgepkg_format::artifact::{Unchecked, stated_isa};
 use edgepkg_format::linked::{EveryOperator, Linked};
-use edgepkg_format::plan::{Access, Forms, Operand, Operands, PlanEntry};
+use edgepkg_format::plan::{Access, Forms, Operand, Operands, PlanEntry, Record};
 use edgepkg_format::{Artifact, Info, Space};
 use edgepkg_kernels::{Computed, Distances, ISA, safe_distances_linked};
 
 use crate::error::{ModelError, SessionError};
-use crate::session::Session;
+use crate::session::{Progress, Session};
 
 /// A checked model. It borrows the artifact's bytes and holds nothing else.
 ///
@@ -63,17 +63,13 @@ impl<'a, L: Linked> Model<'a, L> {
         if !missing.is_empty() {
             return Err(ModelError::MissingOperators(missing));
         }
-        let artifact = unchecked.check::<Computed<L>, _>(entry, |number, record, operands| {
-            if const { !L::FORMS.contain(Forms::ALL) } && !L::FORMS.contain(record.forms()) {
-                return Err(ModelError::MissingForm { record: number, kind: record.kind() });
-            }
-            if overlaps_are_safe(operands, |input| safe_distances_linked::<Computed<L>>(record, input)) {
-                Ok(())
-            } else {
-                Err(ModelError::Overlap { record: number, kind: record.kind() })
-            }
-        })?;
-        Ok(Self { artifact: *artifact, linked: PhantomData })
+        let artifact = unchecked.check::<Computed<L>, _>(entry, check_use::<L>)?;
+        Ok(Self::of_checked(*artifact))
+    }
+
+    /// The model of an artifact whose every record has been checked.
+    pub(crate) fn of_checked(artifact: Artifact<'a>) -> Self {
+        Self { artifact, linked: PhantomData }
     }
 
     /// Starts a session in `arena`, of which it uses the first [`arena_bytes`](Self::arena_bytes). What the
@@ -97,6 +93,20 @@ impl<'a, L: Linked> Model<'a, L> {
         Session::new(&self.artifact, arena)
     }
 
+    /// Goes on where another session of this model stood, as [`Session::progress`] said, in the middle of a run or between
+    /// two: for programs that hold an arena only while they use it.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub fn session_at<'s>(
+        &'s self,
+        arena: &'s mut [i8],
+        progress: Progress,
+    ) -> Result<Session<'s, L>, SessionError> {
+        Ok(Session::new(&self.artifact, arena)?.at(progress))
+    }
+
     /// Name, version, inputs and outputs.
     pub fn info(&self) -> Info<'a> {
         self.artifact.info()
@@ -110,6 +120,22 @@ impl<'a, L: Linked> Model<'a, L> {
     /// The artifact itself.
     pub fn artifact(&self) -> &Artifact<'a> {
         &self.artifact
+    }
+}
+
+/// Whether the loop that the record takes is linked, and writes over its inputs only where it may.
+pub(crate) fn check_use<L: Linked>(
+    number: u32,
+    record: &Record,
+    operands: &Operands,
+) -> Result<(), ModelError> {
+    if const { !L::FORMS.contain(Forms::ALL) } && !L::FORMS.contain(record.forms()) {
+        return Err(ModelError::MissingForm { record: number, kind: record.kind() });
+    }
+    if overlaps_are_safe(operands, |input| safe_distances_linked::<Computed<L>>(record, input)) {
+        Ok(())
+    } else {
+        Err(ModelError::Overlap { record: number, kind: record.kind() })
     }
 }
 

@@ -8,7 +8,7 @@ use bytemuck::cast_slice;
 use edgepkg_format::info::Ports;
 use edgepkg_format::linked::{EveryOperator, Linked};
 use edgepkg_format::plan::{Operand, Operands, PlanEntry};
-use edgepkg_format::{Artifact, Port, Space};
+use edgepkg_format::{Artifact, OperatorKind, Port, Space};
 use edgepkg_kernels::{Computed, View};
 
 use crate::error::{RunError, SessionError, TensorError};
@@ -48,6 +48,14 @@ pub struct Session<'s, L: Linked = EveryOperator> {
     /// One bit an input, the last one for all from 31 on.
     inputs_set: u32,
     linked: PhantomData<L>,
+}
+
+/// Where a session stands in its run, without what it computes in. The default is before the first run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    position: usize,
+    record: u32,
+    inputs_set: u32,
 }
 
 impl<'s, L: Linked> Session<'s, L> {
@@ -118,6 +126,15 @@ impl<'s, L: Linked> Session<'s, L> {
         }
     }
 
+    /// Where it stands: what [`Model::session_at`](crate::Model::session_at) goes on from.
+    pub fn progress(&self) -> Progress {
+        Progress { position: self.position, record: self.record, inputs_set: self.inputs_set }
+    }
+
+    pub(crate) fn at(self, Progress { position, record, inputs_set }: Progress) -> Self {
+        Self { position, record, inputs_set, ..self }
+    }
+
     /// Whether a run has begun, by [`step`](Self::step), and not ended.
     pub fn is_running(&self) -> bool {
         self.record != 0
@@ -148,7 +165,7 @@ impl<'s, L: Linked> Session<'s, L> {
         entry: &mut Option<PlanEntry>,
         observer: &mut impl Observer,
     ) -> Result<(), RunError> {
-        while self.step_in(entry, observer)?.is_some() {}
+        while self.step_linked::<L>(entry, observer)?.is_some() {}
         Ok(())
     }
 
@@ -187,10 +204,16 @@ impl<'s, L: Linked> Session<'s, L> {
     ///
     /// When it would begin a run and an input was not set since the last one.
     pub fn step_observed(&mut self, observer: &mut impl Observer) -> Result<Option<u32>, RunError> {
-        self.step_in(&mut None, observer)
+        self.step_linked::<L>(&mut None, observer)
     }
 
-    fn step_in(
+    /// What the next step computes; `None` where none is left.
+    pub(crate) fn next_kind(&self) -> Option<OperatorKind> {
+        self.artifact.plan().at(self.position).next_kind().ok().flatten()
+    }
+
+    /// A step with the operators of `M`, among which the next one is.
+    pub(crate) fn step_linked<M: Linked>(
         &mut self,
         entry: &mut Option<PlanEntry>,
         observer: &mut impl Observer,
@@ -200,7 +223,7 @@ impl<'s, L: Linked> Session<'s, L> {
         }
         let mut plan = self.artifact.plan().at(self.position);
         // After an error there is no entry.
-        let _ = plan.read_next::<Computed<L>>(entry);
+        let _ = plan.read_next::<Computed<M>>(entry);
         self.position = plan.position();
         let Some(entry) = entry else {
             self.position = 0;
@@ -209,7 +232,7 @@ impl<'s, L: Linked> Session<'s, L> {
             return Ok(None);
         };
         let record = self.record;
-        self.execute(entry, record, observer);
+        self.execute::<M>(entry, record, observer);
         self.record += 1;
         Ok(Some(record))
     }
@@ -221,17 +244,17 @@ impl<'s, L: Linked> Session<'s, L> {
         }
     }
 
-    fn execute(&mut self, entry: &PlanEntry, record: u32, observer: &mut impl Observer) {
+    fn execute<M: Linked>(&mut self, entry: &PlanEntry, record: u32, observer: &mut impl Observer) {
         let cells = Cell::from_mut(&mut *self.arena).as_slice_of_cells();
         let (arena, state) = cells.split_at(self.artifact.run_bytes() as usize);
         let memory = Memory { constants: self.artifact.constants(), arena, state };
-        let views = memory.views::<L>(entry);
+        let views = memory.views::<M>(entry);
         let Some((&View::Arena(output), views)) = views.split_last() else {
             return;
         };
         let step = Step { record, layer: entry.layer, kind: entry.record.kind(), output };
         observer.before(&step);
-        edgepkg_kernels::run_linked::<L>(&entry.record, views, output);
+        edgepkg_kernels::run_linked::<M>(&entry.record, views, output);
         observer.after(&step);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use edgepkg_boards::Board;
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use super::{Outcome, certify, write_json};
 use crate::cli::{OutputArguments, PackageArgument};
 use crate::device::DeviceError;
 use crate::embed::{self, Firmware};
+use crate::emit_c;
 use crate::error::Error;
 use crate::fit::{self, Certificate};
 use crate::model::{BoardModel, Cost, Model, read_file};
@@ -28,7 +29,8 @@ const CERTIFICATE_FILE: &str = "fit.json";
 Examples:
   edgepkg build kws.edgepkg --board qemu-cortex-m4 -o build
   edgepkg build kws.edgepkg --board rpi -o build
-  edgepkg build kws.edgepkg --board qemu-cortex-m4 --embed -o build")]
+  edgepkg build kws.edgepkg --board qemu-cortex-m4 --embed -o build
+  edgepkg build kws.edgepkg --board qemu-cortex-m4 --emit c -o build")]
 pub struct BuildArguments {
     #[command(flatten)]
     package: PackageArgument,
@@ -39,11 +41,21 @@ pub struct BuildArguments {
     /// leave its crate to go on from. Takes a Rust toolchain for the board
     #[arg(long)]
     embed: bool,
+    /// Write the model as source for a program of one's own in C or C++, in place of the board's runner: NAME.c, NAME.h, a
+    /// rule for make (NAME.d), and the runtime's edgepkg.h and libedgepkg.a
+    #[arg(long, value_enum, value_name = "LANGUAGE", conflicts_with = "embed")]
+    emit: Option<Language>,
     /// The folder that NAME.epa, the board's runner image and fit.json are written to
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     #[command(flatten)]
     format: OutputArguments,
+}
+
+/// Languages that a model is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Language {
+    C,
 }
 
 #[derive(Serialize)]
@@ -67,6 +79,14 @@ struct Certified {
     costs: Vec<Cost>,
 }
 
+impl BuildArguments {
+    /// The files that the result depends on, where they are files.
+    fn sources(&self) -> Vec<&Path> {
+        let board = Path::new(&self.board);
+        self.package.file().into_iter().chain(board.is_file().then_some(board)).collect()
+    }
+}
+
 /// Builds a package for a board.
 ///
 /// # Errors
@@ -85,9 +105,10 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
     } else {
         None
     };
-    let certificate = match &embedded {
-        Some(Embedded { image, .. }) => fit::certify_embedded(&board, image, &model.artifact)?,
-        None => certify(&board, &model.artifact)?,
+    let certificate = match (&embedded, arguments.emit) {
+        (Some(Embedded { image, .. }), _) => fit::certify_embedded(&board, image, &model.artifact)?,
+        (None, Some(Language::C)) => fit::certify_model(&board, &model.artifact)?,
+        (None, None) => certify(&board, &model.artifact)?,
     };
     let certified = match &given {
         Model::Package(package) => Certified {
@@ -102,6 +123,8 @@ pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcom
     if let Some(Embedded { firmware, image }) = embedded {
         files.push(write_file(folder, &format!("{}.elf", model.name), &image)?);
         files.push(firmware.manifest());
+    } else if arguments.emit == Some(Language::C) {
+        files.extend(emit_c::write(&board, &model, &arguments.sources(), folder)?);
     } else if !board.is_host() {
         let runner = runners::find(&board).map_err(DeviceError::from)?;
         let name = format!("{}.{}", board.name, runner.extension);
@@ -160,12 +183,13 @@ fn kept(state_bytes: u64) -> String {
 
 fn write_certificate(out: &mut dyn Write, result: &BuildResult) -> Result<(), Error> {
     let Certified { certificate: Certificate { flash, ram, .. }, optimize, costs } = &result.certified;
-    if flash.limit_bytes.is_none() {
-        writeln!(out, "flash  {} for the model", Bytes(flash.model_bytes))?;
-        writeln!(out, "RAM    {} for the arena{}", Bytes(ram.arena_bytes), kept(ram.state_bytes))?;
+    let of = |limit: Option<u64>| limit.map_or(String::new(), |limit| format!(" of {}", Bytes(limit)));
+    if flash.code_bytes == 0 {
+        writeln!(out, "flash  {}{} for the model", Bytes(flash.model_bytes), of(flash.limit_bytes))?;
+        let (arena, kept) = (Bytes(ram.arena_bytes), kept(ram.state_bytes));
+        writeln!(out, "RAM    {arena}{} for the arena{kept}", of(ram.limit_bytes))?;
         return write_costs(out, *optimize, costs);
     }
-    let of = |limit: Option<u64>| limit.map_or(String::new(), |limit| format!(" of {}", Bytes(limit)));
     let flash_bytes = flash.code_bytes + flash.model_bytes;
     let ram_bytes = ram.arena_bytes + ram.static_bytes + ram.stack_bytes;
     writeln!(

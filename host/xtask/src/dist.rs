@@ -19,8 +19,6 @@ const COMPLETIONS: [(&str, &str); 4] =
     [("bash", "edgepkg.bash"), ("zsh", "_edgepkg"), ("fish", "edgepkg.fish"), ("powershell", "edgepkg.ps1")];
 /// The checkout's files that are shipped as they are.
 const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
-/// Endings of the runners' files that users need.
-const RUNNER_ENDINGS: [&str; 3] = ["elf", "img", "so"];
 const CHECKSUMS: &str = "SHA256SUMS";
 
 /// Builds `target/dist/edgepkg-VERSION-HOST.tar.gz` and its checksum, unpacks it in an empty folder, and tries it there.
@@ -55,10 +53,7 @@ fn fill(contents: &Path) -> Result<(), Failure> {
     copy(&workspace::target().join("release").join(program_name()), &program)?;
     for file in files(&workspace::runners())? {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_shipped = name
-            .rsplit_once('.')
-            .is_some_and(|(stem, ending)| RUNNER_ENDINGS.contains(&ending) && runners::is_shipped(stem));
-        if is_shipped {
+        if runners::is_shipped(&name) {
             copy(&file, &contents.join("runners").join(name))?;
         }
     }

@@ -6,6 +6,7 @@ mod ci;
 mod command;
 mod dist;
 mod flat_image;
+mod libraries;
 mod packages;
 mod perf;
 mod publish;

@@ -12,10 +12,13 @@ use edgepkg_toolchain::Toolchain;
 
 use crate::command::{Failure, at, run};
 use crate::flat_image::flat_image;
-use crate::workspace;
+use crate::{libraries, workspace};
 
 /// The variable by which the image is told its operators while it is built.
 const OPERATORS_VARIABLE: &str = "EDGEPKG_OPERATORS";
+
+/// What tells the compiler to take the SHA-256 with a sixth of the fast one's code.
+pub const COMPACT_SHA256: &str = "--cfg=sha2_backend_soft=\"compact\"";
 
 /// The cycle model's crate, and what its library is called among the runners.
 const CYCLE_PLUGIN_CRATE: &str = "edgepkg-cycle-plugin";
@@ -48,7 +51,7 @@ impl Operators {
 /// Builds what every board's runner is made of, in `target/runners`: `IMAGE-ISA-LINK.elf`, one for all boards that share
 /// these, with its relocations kept and an archive of what was linked, `.link.tar`; `BOARD.elf`, and `.img` where the
 /// board loads that, for images with a memory map of their own; one with the base operators alone, `BOARD-base.elf`,
-/// whose size is compared; and the emulators' cycle model, `cycle-plugin.so`.
+/// whose size is compared; what programs in C include and link; and the emulators' cycle model, `cycle-plugin.so`.
 pub fn build_all() -> Result<(), Failure> {
     let folder = workspace::runners();
     fs::create_dir_all(&folder).map_err(at(&folder))?;
@@ -69,14 +72,21 @@ pub fn build_all() -> Result<(), Failure> {
             build(&image, &folder)?;
         }
     }
+    libraries::build_all(&folder)?;
     if cfg!(target_os = "linux") { build_cycle_plugin(&folder) } else { Ok(()) }
 }
 
-/// Whether a file of this name, without its ending, is one that users need.
-pub fn is_shipped(name: &str) -> bool {
-    let of_board =
-        |board: Board| board.runner.is_some().then(|| board.prebuilt_runner().unwrap_or(board.name));
-    name == "cycle-plugin" || Board::shipped().filter_map(of_board).any(|runner| runner == name)
+/// Whether a file of this name is one that users need.
+pub fn is_shipped(file: &str) -> bool {
+    let of_board = |board: &Board| {
+        board.runner.is_some().then(|| board.prebuilt_runner().unwrap_or_else(|| board.name.clone()))
+    };
+    let is_runner = |stem: &str| Board::shipped().any(|board| of_board(&board).as_deref() == Some(stem));
+    match file.rsplit_once('.') {
+        Some((stem, "elf" | "img")) => is_runner(stem),
+        Some((_, "a")) => Board::shipped().any(|board| board.library().as_deref() == Some(file)),
+        _ => file == CYCLE_PLUGIN || file == libraries::HEADER,
+    }
 }
 
 /// Where an image is placed.
@@ -111,8 +121,7 @@ fn build(image: &Image<'_>, folder: &Path) -> Result<(), Failure> {
     let target = board.target.as_deref().unwrap_or_default();
     let toolchain =
         Toolchain::find(target).ok_or_else(|| Failure::NoToolchain { target: target.to_owned() })?;
-    // The compact SHA-256 has a sixth of the code of the fast one.
-    let mut flags = vec!["--cfg=sha2_backend_soft=\"compact\"".to_owned()];
+    let mut flags = vec![COMPACT_SHA256.to_owned()];
     flags.extend(board.compiler_flags());
     let placement = match layout {
         Layout::Prebuilt => Some(Placement::of_prebuilt()),

@@ -11,13 +11,16 @@ use crate::command::Failure;
 use crate::{packages, toolchain};
 
 /// What tests start beside emulators, and the Debian packages that have it: a registry and an independent client, an SSH
-/// server and client, and what reads FAT.
-const TEST_PROGRAMS: [(&str, &str); 5] = [
+/// server and client, what reads FAT, and what compiles programs in C.
+const TEST_PROGRAMS: [(&str, &str); 8] = [
     ("docker-registry", "docker-registry"),
     ("skopeo", "skopeo"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
     ("mcopy", "mtools"),
+    ("arm-none-eabi-gcc", "gcc-arm-none-eabi"),
+    ("make", "make"),
+    ("cmake", "cmake"),
 ];
 
 /// Toolchains for every board's target, every board's emulator, and what tests start beside.

@@ -6,7 +6,7 @@ use edgepkg_boards::Board;
 use edgepkg_toolchain::Toolchain;
 
 use crate::command::{Failure, run};
-use crate::{runners, setup, workspace};
+use crate::{libraries, runners, setup, workspace};
 
 /// The variable by which tests find the zoo of models.
 const ZOO_VARIABLE: &str = "EDGEPKG_ZOO";
@@ -43,17 +43,19 @@ fn check_image_lints() -> Result<(), Failure> {
         let Some((runner, target)) = board.runner.zip(board.target) else {
             continue;
         };
-        let package = format!("edgepkg-image-{}", runner.image);
+        let packages = [&format!("edgepkg-image-{}", runner.image), libraries::CRATE];
         if !matches!(Toolchain::find(&target), Some(Toolchain::Installed)) {
-            eprintln!("skipped: lints of `{package}` need the library of `{target}`, by rustup");
+            eprintln!("skipped: lints of `{}` need the library of `{target}`, by rustup", packages[0]);
             continue;
         }
-        run(workspace::cargo()
-            .current_dir(workspace::images())
-            .env("CARGO_TARGET_DIR", workspace::target().join("images"))
-            .args(["clippy", "--release", "--locked", "--target", &target, "--package", &package])
-            .args(["--features", &features])
-            .args(["--", "--deny", "warnings"]))?;
+        for (package, features) in packages.into_iter().zip([features.as_str(), ""]) {
+            run(workspace::cargo()
+                .current_dir(workspace::images())
+                .env("CARGO_TARGET_DIR", workspace::target().join("images"))
+                .args(["clippy", "--release", "--locked", "--target", &target, "--package", package])
+                .args(["--features", features])
+                .args(["--", "--deny", "warnings"]))?;
+        }
     }
     Ok(())
 }

@@ -166,3 +166,22 @@ fn bench_without_a_cycle_model_counts_instructions() {
     let refused = sandbox().file("runners/cycle-plugin.so", b"not a library");
     assert_eq!(refused.run("bench kws.tflite --board qemu-cortex-m4"), without);
 }
+
+/// What stands for the runtime here is compiled and linked by the test `c`.
+#[test]
+fn a_model_as_c() {
+    let sandbox = Sandbox::with_kws()
+        .folder("runners")
+        .file("runners/edgepkg.h", b"")
+        .file("runners/libedgepkg-armv7em-thumbv7em-none-eabihf.a", b"")
+        .environment("EDGEPKG_RUNNERS", "runners");
+    sandbox.run("quantize kws.tflite --label-names labels.txt --name one-of-12-words -o kws.edgepkg");
+    check!("emit_c", sandbox, "build kws.edgepkg --board qemu-cortex-m4 --emit c -o built");
+    let text = |name: &str| String::from_utf8(sandbox.read(name)).expect("text");
+    insta::assert_snapshot!("emit_c_header", text("built/one_of_12_words.h"));
+    insta::assert_snapshot!("emit_c_rule", text("built/one_of_12_words.d"));
+    let source = text("built/one_of_12_words.c");
+    let is_array = |line: &&str| line.starts_with("    0x");
+    let lines: Vec<&str> = source.lines().filter(|line| !is_array(line)).collect();
+    insta::assert_snapshot!("emit_c_source", lines.join("\n"));
+}

@@ -216,6 +216,19 @@ fn no_minimal_image() {
 }
 
 #[test]
+fn no_library_for_c() {
+    let sandbox = Sandbox::with_kws().folder("runners").environment("EDGEPKG_RUNNERS", "runners");
+    check!(
+        "error_emit_c",
+        sandbox,
+        "build kws.tflite --emit c -o built
+         build kws.tflite --board qemu-cortex-m4 --emit c -o built
+         build kws.tflite --board qemu-cortex-m4 --emit c --embed -o built
+         build kws.tflite --board qemu-cortex-m4 --emit pascal -o built"
+    );
+}
+
+#[test]
 fn a_model_too_large_for_the_board() {
     let Some(runner) = runner() else { return };
     let board = include_str!("../../../boards/qemu-cortex-m4.toml");

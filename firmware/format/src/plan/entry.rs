@@ -63,6 +63,23 @@ impl<'a> PlanReader<'a> {
         self.at
     }
 
+    /// What the next record computes; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or its operator is not known.
+    pub fn next_kind(&self) -> Result<Option<OperatorKind>, PlanError> {
+        let at = self.at as u32;
+        match self.section.get(self.at..).unwrap_or_default() {
+            [] => Ok(None),
+            [low, high, ..] => {
+                let kind = u16::from_le_bytes([*low, *high]);
+                OperatorKind::from_code(kind).map(Some).ok_or(PlanError::UnknownOperator { kind, at })
+            }
+            _ => Err(PlanError::Truncated { at }),
+        }
+    }
+
     /// Puts the next record into `entry`, where it stays, since a record is large; `None` at the end.
     ///
     /// # Errors

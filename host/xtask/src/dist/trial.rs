@@ -9,11 +9,12 @@ use flate2::read::GzDecoder;
 
 use crate::command::{Failure, at, run as run_command};
 
-/// What is tried: the demo, an image for a board that no runner was linked for, an emulated board.
-const COMMANDS: [&str; 5] = [
+/// What is tried: the demo, an image for a board that no runner was linked for, a model as C, an emulated board.
+const COMMANDS: [&str; 6] = [
     "demo -o kws.edgepkg",
     "build kws.edgepkg --board nucleo-f411re -o nucleo",
     "build kws.edgepkg --board BOARDS/qemu-cortex-m7.toml -o own",
+    "build kws.edgepkg --board nucleo-f411re --emit c -o c",
     "test kws.edgepkg",
     "boards",
 ];
