@@ -133,18 +133,27 @@ fn build(image: &Image<'_>, folder: &Path) -> Result<(), Failure> {
         fs::write(&path, placement.linker_script()).map_err(at(&path))?;
         flags.push(format!("-Clink-arg=-T{}", path.display()));
     }
+    let mut link_archive = None;
     if *layout == Layout::Prebuilt {
         flags.push("-Clink-arg=--emit-relocs".to_owned());
         flags.push("-Cstrip=debuginfo".to_owned());
         if toolchain.links_by_lld() {
             let archive = folder.join(format!("{name}.link.tar"));
             flags.push(format!("-Clink-arg=--reproduce={}", archive.display()));
+            link_archive = Some(archive);
         }
     }
     // Where Linux is, there is room for faster code.
     let profile = if board.deploy == Deploy::Ssh { "fast" } else { "release" };
     let build_folder = workspace::target().join("images");
     let package = format!("edgepkg-image-{}", runner.image);
+    if link_archive.is_some_and(|archive| !archive.exists()) {
+        // Only linking writes it, and Cargo does not see that it is gone.
+        run(workspace::cargo()
+            .args(["clean", "--package", &package, "--target", target, "--profile", profile])
+            .current_dir(workspace::images())
+            .env("CARGO_TARGET_DIR", &build_folder))?;
+    }
     run(toolchain
         .build(target, &flags)
         .args(["--locked", "--profile", profile, "--package", &package])
