@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use edgepkg_boards::{Board, RunnerLayout, embedded_linker_script};
+use edgepkg_format::Artifact;
 use edgepkg_toolchain::Toolchain;
 use thiserror::Error;
 
@@ -119,7 +120,7 @@ pub struct Contents<'a> {
     pub name: &'a str,
     /// Its version.
     pub version: &'a str,
-    /// The model, lowered for the board.
+    /// The model, lowered for the board: whole.
     pub artifact: &'a [u8],
     /// What its program runs: all of them, or the first ones where all are large.
     pub vectors: &'a [TestVector],
@@ -178,19 +179,24 @@ pub fn write_firmware(
     firmware.write("link.ld", script.as_bytes())?;
     firmware.write("src/main.rs", PROGRAM.as_bytes())?;
     firmware.write("model.epa", contents.artifact)?;
-    firmware.write("inputs.bin", &inputs(contents.vectors))?;
+    firmware.write("inputs.bin", &inputs(&contents))?;
     Ok((firmware, toolchain))
 }
 
-/// The inputs of `vectors` up to the limit.
-fn inputs(vectors: &[TestVector]) -> Vec<u8> {
+/// The inputs of the vectors up to the limit; where there are none, zeros for one run.
+fn inputs(contents: &Contents<'_>) -> Vec<u8> {
     let mut inputs = Vec::new();
-    for vector in vectors {
+    for vector in contents.vectors {
         let of_vector = vector.inputs.concat();
         if !inputs.is_empty() && inputs.len() + of_vector.len() > VECTORS_LIMIT_BYTES {
             break;
         }
         inputs.extend(of_vector);
+    }
+    if inputs.is_empty() {
+        let ports = Artifact::compiled_in(contents.artifact).inputs();
+        let bytes = ports.iter().flatten().filter_map(|port| port.bytes()).sum::<u32>();
+        inputs.resize(bytes as usize, 0);
     }
     inputs
 }
@@ -261,11 +267,20 @@ mod tests {
         TestVector { inputs: vec![vec![0; bytes]], outputs: Vec::new() }
     }
 
+    fn input_bytes(vectors: &[TestVector]) -> usize {
+        let artifact = include_bytes!("../../firmware/runtime/tests/data/kws.epa");
+        inputs(&Contents { name: "kws", version: "1.0.0", artifact, vectors }).len()
+    }
+
     #[test]
     fn vectors_are_taken_up_to_the_limit_and_the_first_one_always() {
-        assert_eq!(inputs(&[]).len(), 0);
-        assert_eq!(inputs(&[vector(6 << 10), vector(6 << 10), vector(6 << 10)]).len(), 12 << 10);
-        assert_eq!(inputs(&[vector(20 << 10), vector(1)]).len(), 20 << 10);
+        assert_eq!(input_bytes(&[vector(6 << 10), vector(6 << 10), vector(6 << 10)]), 12 << 10);
+        assert_eq!(input_bytes(&[vector(20 << 10), vector(1)]), 20 << 10);
+    }
+
+    #[test]
+    fn without_vectors_the_model_runs_on_zeros() {
+        assert_eq!(input_bytes(&[]), 490);
     }
 
     #[test]

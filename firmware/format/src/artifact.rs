@@ -227,6 +227,16 @@ impl<'a> Artifact<'a> {
         Ok(())
     }
 
+    /// An artifact that is compiled into a program: header, sections and info are checked by the compiler, records are taken as
+    /// they stand.
+    ///
+    /// # Panics
+    ///
+    /// When it is none, of another version, or damaged; in a constant that is the compiler's error.
+    pub const fn compiled_in(bytes: &'a [u8]) -> Self {
+        Unchecked::compiled_in(bytes).artifact
+    }
+
     /// Compares the bytes with the digest in the header.
     ///
     /// # Errors
@@ -237,7 +247,7 @@ impl<'a> Artifact<'a> {
     }
 
     /// The instruction set it was lowered for.
-    pub fn isa(&self) -> Isa {
+    pub const fn isa(&self) -> Isa {
         self.isa
     }
 
@@ -258,21 +268,23 @@ impl<'a> Artifact<'a> {
 
     /// Its name, version, inputs and outputs.
     pub fn info(&self) -> Info<'a> {
-        decode_info(self.info).expect("decoded when it was parsed")
+        Info::decode(self.info).expect("decoded when it was parsed")
     }
 
     /// What goes in.
     pub fn inputs(&self) -> Ports<'a> {
-        self.info().inputs
+        let [inputs, _] = Ports::of_info(self.info);
+        inputs
     }
 
     /// What comes out.
     pub fn outputs(&self) -> Ports<'a> {
-        self.info().outputs
+        let [_, outputs] = Ports::of_info(self.info);
+        outputs
     }
 
     /// Bytes of arena a session needs: those of a run, and after them what is kept between runs.
-    pub fn arena_bytes(&self) -> u32 {
+    pub const fn arena_bytes(&self) -> u32 {
         self.arena_bytes
     }
 
@@ -289,6 +301,11 @@ impl<'a> Artifact<'a> {
     /// Its operators, in the order in which they run.
     pub fn plan(&self) -> PlanReader<'a> {
         PlanReader::new(self.plan)
+    }
+
+    /// The section that holds the records, as it stands.
+    pub fn plan_bytes(&self) -> &'a [u8] {
+        self.plan
     }
 
     /// The constant section.
@@ -322,17 +339,42 @@ impl<'a> Unchecked<'a> {
         if !(bytes.as_ptr() as usize).is_multiple_of(ALIGNMENT) {
             return Err(ArtifactError::Misaligned);
         }
-        let header = Header::read(bytes)?;
-        let bytes = &bytes[..header.total_bytes];
-        let Sections { info, plan, constants, state } = header.sections(bytes)?;
-        let Info { arena_bytes, operators, inputs, outputs, .. } = decode_info(info)?;
-        // State lies at the arena's end, and is aligned as the arena's start is.
-        let run_bytes = arena_bytes.checked_sub(state.len() as u32).ok_or(ArtifactError::Info)?;
-        if !state.is_empty() && !run_bytes.is_multiple_of(ALIGNMENT as u32) {
+        Self::read_aligned(bytes)
+    }
+
+    const fn read_aligned(bytes: &'a [u8]) -> Result<Self, ArtifactError> {
+        let header = match Header::read(bytes) {
+            Ok(header) => header,
+            Err(error) => return Err(error),
+        };
+        let (bytes, _) = bytes.split_at(header.total_bytes);
+        let Some(Sections { info, plan, constants, state }) = header.sections(bytes) else {
+            return Err(ArtifactError::Sections);
+        };
+        let Some(Info { arena_bytes, operators, inputs, outputs, .. }) = Info::decode(info) else {
             return Err(ArtifactError::Info);
+        };
+        // State lies at the arena's end, and is aligned as the arena's start is.
+        match arena_bytes.checked_sub(state.len() as u32) {
+            Some(run_bytes) if state.is_empty() || run_bytes.is_multiple_of(ALIGNMENT as u32) => {
+                let artifact = Artifact { bytes, isa: header.isa, info, plan, constants, state, arena_bytes };
+                Ok(Self { artifact, operators, ports: [inputs, outputs] })
+            }
+            _ => Err(ArtifactError::Info),
         }
-        let artifact = Artifact { bytes, isa: header.isa, info, plan, constants, state, arena_bytes };
-        Ok(Self { artifact, operators, ports: [inputs, outputs] })
+    }
+
+    /// As [`Artifact::compiled_in`].
+    pub(crate) const fn compiled_in(bytes: &'a [u8]) -> Self {
+        match Self::read_aligned(bytes) {
+            Ok(unchecked) => unchecked,
+            Err(ArtifactError::NotAnArtifact) => panic!("these bytes are not an edgepkg artifact"),
+            Err(ArtifactError::Version { .. } | ArtifactError::UnknownIsa { .. }) => {
+                panic!("the artifact is of another version of edgepkg")
+            }
+            Err(ArtifactError::Truncated { .. }) => panic!("the artifact is cut short"),
+            Err(_) => panic!("the artifact is damaged"),
+        }
     }
 
     /// The instruction set it was lowered for.
@@ -341,8 +383,18 @@ impl<'a> Unchecked<'a> {
     }
 
     /// The operators that its plan has, as the info states them.
-    pub fn operators(&self) -> OperatorSet {
+    pub const fn operators(&self) -> OperatorSet {
         self.operators
+    }
+
+    /// Bytes of arena a session needs.
+    pub(crate) const fn arena_bytes(&self) -> u32 {
+        self.artifact.arena_bytes
+    }
+
+    /// The section that holds the records, as it stands.
+    pub(crate) const fn plan_bytes(&self) -> &'a [u8] {
+        self.artifact.plan
     }
 
     /// Checks inputs and outputs, and the plan: that it has the operators that are stated, all of them linked, and for each that every
@@ -475,10 +527,6 @@ fn digest_at(bytes: &[u8], range: core::ops::Range<usize>) -> &Digest {
     bytes[range].try_into().expect("32 bytes of a header whose length was checked")
 }
 
-fn decode_info(section: &[u8]) -> Result<Info<'_>, ArtifactError> {
-    Info::decode(section).ok_or(ArtifactError::Info)
-}
-
 /// Whether what the port says of itself can be used: a factor between steps and real values, labels
 /// that are not empty.
 fn is_sound(port: &Port<'_>) -> bool {
@@ -499,30 +547,28 @@ struct Header {
 }
 
 impl Header {
-    fn read(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        let header = Self::read_fixed(bytes)?;
-        if header.total_bytes > bytes.len() {
-            return Err(truncated(header.total_bytes, bytes));
+    const fn read(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        match Self::read_fixed(bytes) {
+            Ok(header) if header.total_bytes > bytes.len() => Err(truncated(header.total_bytes, bytes)),
+            other => other,
         }
-        Ok(header)
     }
 
-    fn read_fixed(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
-            let begins_as_one =
-                !bytes.is_empty() && bytes.iter().zip(MAGIC).all(|(&byte, magic)| byte == magic);
-            let error = truncated(HEADER_BYTES, bytes);
-            return Err(if begins_as_one { error } else { ArtifactError::NotAnArtifact });
-        };
-        if header[..8] != MAGIC {
+    const fn read_fixed(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        if !begin_as_magic(bytes) {
             return Err(ArtifactError::NotAnArtifact);
         }
+        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+            return Err(truncated(HEADER_BYTES, bytes));
+        };
         let version = u16_at(header, 8);
         if version != FORMAT_VERSION {
             return Err(ArtifactError::Version { found: version });
         }
         let code = u16_at(header, 10);
-        let isa = Isa::from_code(code).ok_or(ArtifactError::UnknownIsa { code })?;
+        let Some(isa) = Isa::from_code(code) else {
+            return Err(ArtifactError::UnknownIsa { code });
+        };
         let total_bytes = u32_at(header, 12) as usize;
         let section_count = u32_at(header, 16) as usize;
         let reserved = u32_at(header, 20) | u32_at(header, 24) | u32_at(header, 28);
@@ -535,39 +581,54 @@ impl Header {
     }
 
     /// The info, plan and constant sections, each exactly once, and state, at most once, in ascending order.
-    fn sections<'a>(&self, bytes: &'a [u8]) -> Result<Sections<'a>, ArtifactError> {
+    const fn sections<'a>(&self, bytes: &'a [u8]) -> Option<Sections<'a>> {
         let mut found: [Option<&'a [u8]>; 4] = [None; 4];
-        let mut free_from = HEADER_BYTES + self.section_count * SECTION_ENTRY_BYTES;
-        let (entries, _) = bytes[HEADER_BYTES..].as_chunks::<SECTION_ENTRY_BYTES>();
-        for entry in entries.iter().take(self.section_count) {
-            let word = |at| u32_at(entry, at) as usize;
-            let (kind, offset, length, reserved) = (word(0), word(4), word(8), word(12));
-            let section = offset
-                .checked_add(length)
-                .and_then(|end| bytes.get(offset..end))
-                .filter(|_| offset >= free_from && offset.is_multiple_of(ALIGNMENT) && reserved == 0)
-                .ok_or(ArtifactError::Sections)?;
-            free_from = offset + length;
-            let place = kind.checked_sub(1).and_then(|i| found.get_mut(i)).ok_or(ArtifactError::Sections)?;
-            if place.replace(section).is_some() {
-                return Err(ArtifactError::Sections);
+        let first = HEADER_BYTES + self.section_count * SECTION_ENTRY_BYTES;
+        let (mut entry, mut free_from) = (HEADER_BYTES, first);
+        while entry < first {
+            let kind = u32_at(bytes, entry) as usize;
+            let offset = u32_at(bytes, entry + 4) as usize;
+            let length = u32_at(bytes, entry + 8) as usize;
+            let reserved = u32_at(bytes, entry + 12);
+            let is_in_order = offset >= free_from && offset.is_multiple_of(ALIGNMENT) && reserved == 0;
+            let is_new = 1 <= kind && kind <= found.len() && found[kind - 1].is_none();
+            if !(is_in_order && is_new && offset <= bytes.len() && length <= bytes.len() - offset) {
+                return None;
             }
+            found[kind - 1] = Some(bytes.split_at(offset).1.split_at(length).0);
+            free_from = offset + length;
+            entry += SECTION_ENTRY_BYTES;
         }
         match found {
-            [Some(info), Some(plan), Some(constants), state] => {
-                Ok(Sections { info, plan, constants, state: state.unwrap_or_default() })
+            [Some(info), Some(plan), Some(constants), Some(state)] => {
+                Some(Sections { info, plan, constants, state })
             }
-            _ => Err(ArtifactError::Sections),
+            [Some(info), Some(plan), Some(constants), None] => {
+                Some(Sections { info, plan, constants, state: &[] })
+            }
+            _ => None,
         }
     }
 }
 
-fn truncated(needed: usize, bytes: &[u8]) -> ArtifactError {
+/// Whether `bytes`, however few, are those that an artifact begins with.
+const fn begin_as_magic(bytes: &[u8]) -> bool {
+    let mut index = 0;
+    while index < MAGIC.len() && index < bytes.len() {
+        if bytes[index] != MAGIC[index] {
+            return false;
+        }
+        index += 1;
+    }
+    index > 0
+}
+
+const fn truncated(needed: usize, bytes: &[u8]) -> ArtifactError {
     ArtifactError::Truncated { needed_bytes: needed as u32, available_bytes: bytes.len() as u32 }
 }
 
 #[inline]
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
+const fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 

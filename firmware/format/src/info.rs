@@ -7,7 +7,6 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use self::decode::Fields;
-pub(crate) use self::decode::varint;
 use crate::plan::OperatorKind;
 use crate::tensor::{Shape, TensorRef};
 
@@ -147,6 +146,11 @@ pub struct Ports<'a> {
 }
 
 impl<'a> Ports<'a> {
+    /// Inputs and outputs of an info section that can be decoded; its texts are not looked at.
+    pub(crate) fn of_info(section: &'a [u8]) -> [Self; 2] {
+        Fields::new(section).ports_of_info().unwrap_or([Self { count: 0, encoded: &[] }; 2])
+    }
+
     /// How many there are.
     pub fn len(self) -> usize {
         self.count as usize
@@ -164,6 +168,15 @@ impl<'a> Ports<'a> {
             fields.port()?;
         }
         if index < self.len() { fields.port() } else { None }
+    }
+
+    /// Where the port at `index` lies, and how many bytes it takes. Its texts are not looked at, which is a fraction of the code.
+    pub fn region(self, index: usize) -> Option<(TensorRef, u32)> {
+        let mut fields = Fields::new(self.encoded);
+        for _ in 0..index {
+            fields.region()?;
+        }
+        if index < self.len() { fields.region() } else { None }
     }
 
     /// The ports in order. A last `None` says that an encoding is not a port's, or that bytes follow
@@ -214,8 +227,12 @@ pub struct Info<'a> {
 
 impl<'a> Info<'a> {
     /// What `section` holds; `None` where it is not an info section, or more.
-    pub fn decode(section: &'a [u8]) -> Option<Self> {
+    #[inline(never)]
+    pub const fn decode(section: &'a [u8]) -> Option<Self> {
         let mut fields = Fields::new(section);
-        fields.info().filter(|_| fields.rest().is_empty())
+        match fields.info() {
+            Some(info) if fields.rest().is_empty() => Some(info),
+            _ => None,
+        }
     }
 }

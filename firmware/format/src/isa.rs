@@ -67,12 +67,19 @@ impl Isa {
     }
 
     /// The instruction set with this code, if the format knows it.
-    pub fn from_code(code: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|isa| isa.code() == code)
+    pub const fn from_code(code: u16) -> Option<Self> {
+        let mut rest: &[Isa] = &Self::ALL;
+        while let [isa, others @ ..] = rest {
+            if isa.code() == code {
+                return Some(*isa);
+            }
+            rest = others;
+        }
+        None
     }
 
     /// The code in the artifact's header.
-    pub fn code(self) -> u16 {
+    pub const fn code(self) -> u16 {
         self as u16
     }
 

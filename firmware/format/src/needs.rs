@@ -1,7 +1,7 @@
 //! What a program must have for an artifact, found while the program is compiled.
 
-use crate::artifact::{HEADER_BYTES, MAGIC, SECTION_ENTRY_BYTES, SectionKind, u32_at};
-use crate::info::{OperatorSet, varint};
+use crate::artifact::{Unchecked, u32_at};
+use crate::info::OperatorSet;
 use crate::plan::{Forms, RECORD_HEADER_BYTES};
 
 /// What an artifact states of itself.
@@ -16,62 +16,40 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What `artifact` states in its info section. In a constant, so that the compiler knows it.
+    /// What `artifact` needs by its info section and the heads of its records. In a constant, so that the compiler knows it.
     ///
     /// # Panics
     ///
-    /// When `artifact` is none, or cut short; in a constant that is the compiler's error.
+    /// As [`Artifact::compiled_in`](crate::Artifact::compiled_in).
     pub const fn of(artifact: &[u8]) -> Self {
-        let mut index = 0;
-        while index < MAGIC.len() {
-            assert!(artifact[index] == MAGIC[index], "these bytes are not an edgepkg artifact");
-            index += 1;
+        let unchecked = Unchecked::compiled_in(artifact);
+        let operators = unchecked.operators();
+        match records(unchecked.plan_bytes()) {
+            Some((found, forms)) if found.bits() == operators.bits() => {
+                Self { arena_bytes: unchecked.arena_bytes(), operators, forms }
+            }
+            _ => panic!("the artifact's plan is damaged"),
         }
-        let (name, _) = section(artifact, SectionKind::Info);
-        let version = after_text(artifact, name);
-        let (arena_bytes, at) = number(artifact, after_text(artifact, version));
-        let (operators, _) = number(artifact, at);
-        let forms = forms(artifact, section(artifact, SectionKind::Plan));
-        Self { arena_bytes: arena_bytes as u32, operators: OperatorSet::from_bits(operators), forms }
     }
 }
 
-/// Where a section begins and ends.
-const fn section(artifact: &[u8], kind: SectionKind) -> (usize, usize) {
-    let mut entry = HEADER_BYTES;
-    while u32_at(artifact, entry) != kind as u32 {
-        entry += SECTION_ENTRY_BYTES;
-    }
-    let start = u32_at(artifact, entry + 4) as usize;
-    (start, start + u32_at(artifact, entry + 8) as usize)
-}
-
-/// What the records of the plan from `at` to `end` take.
-const fn forms(artifact: &[u8], (mut at, end): (usize, usize)) -> Forms {
-    let mut forms = Forms::NONE;
-    while at + RECORD_HEADER_BYTES <= end {
-        let header = u32_at(artifact, at);
+/// The kinds of a plan's records, and the loops that they take; `None` where they are not one after the other up to its end.
+const fn records(plan: &[u8]) -> Option<(OperatorSet, Forms)> {
+    let (mut kinds, mut forms, mut rest) = (0, Forms::NONE, plan);
+    while !rest.is_empty() {
+        if rest.len() < RECORD_HEADER_BYTES {
+            return None;
+        }
+        let header = u32_at(rest, 0);
         let (code, length) = (header as u16, (header >> 16) as usize);
-        if length < RECORD_HEADER_BYTES || at + length > end {
-            break;
+        if code as u32 >= u64::BITS || length < RECORD_HEADER_BYTES || length > rest.len() {
+            return None;
         }
-        let (record, _) = artifact.split_at(at + length);
-        let (_, fields) = record.split_at(at + RECORD_HEADER_BYTES);
-        forms = forms.and(Forms::of_fields(code, fields));
-        at += length;
+        let (record, later) = rest.split_at(length);
+        let (_, fields) = record.split_at(RECORD_HEADER_BYTES);
+        kinds |= 1 << code;
+        forms = forms.or(Forms::of_fields(code, fields));
+        rest = later;
     }
-    forms
-}
-
-/// Where the text at `at` ends.
-const fn after_text(bytes: &[u8], at: usize) -> usize {
-    let (length, start) = number(bytes, at);
-    start + length as usize
-}
-
-const fn number(bytes: &[u8], at: usize) -> (u64, usize) {
-    match varint(bytes, at) {
-        Some(number) => number,
-        None => panic!("the artifact's info section is damaged"),
-    }
+    Some((OperatorSet::from_bits(kinds), forms))
 }

@@ -17,14 +17,12 @@ use core::ops::{Deref, DerefMut};
 /// let mut arena = Arena::<{ edgepkg_runtime::greatest([Words::ARENA_BYTES, MoreWords::ARENA_BYTES]) }>::new();
 /// let mut answers = [0; 2];
 /// {
-///     let model = Words::parse()?;
-///     let mut session = model.session(&mut arena)?;
+///     let mut session = Words::MODEL.session(&mut arena)?;
 ///     session.input(0)?.copy_from_i8(&[0; 490])?;
 ///     session.run()?;
 ///     answers[0] = session.output(0)?.argmax();
 /// }
-/// let model = MoreWords::parse()?;
-/// let mut session = model.session(&mut arena)?;
+/// let mut session = MoreWords::MODEL.session(&mut arena)?;
 /// session.input(0)?.copy_from_i8(&[0; 490])?;
 /// session.run()?;
 /// answers[1] = session.output(0)?.argmax();

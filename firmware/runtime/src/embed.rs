@@ -12,9 +12,8 @@
 /// );
 ///
 /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
-/// let model = Keywords::parse()?;
 /// let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
-/// let mut session = model.session(&mut arena)?;
+/// let mut session = Keywords::MODEL.session(&mut arena)?;
 /// session.input(0)?.copy_from_i8(&[0; 490])?;
 /// session.run()?;
 /// # Ok(())
@@ -35,7 +34,11 @@ macro_rules! embed_model {
             pub const ARENA_BYTES: usize = Self::NEEDS.arena_bytes as usize;
             const NEEDS: $crate::format::needs::Needs = $crate::format::needs::Needs::of(Self::ARTIFACT);
 
-            /// The model, checked.
+            /// The model. That its artifact is whole, of this version and for this instruction set is checked by the compiler,
+            /// so that no code for it is in the program; its records are taken as the build step that checked them left them.
+            pub const MODEL: &'static $crate::Model<'static, Self> = &$crate::Model::compiled_in(Self::ARTIFACT);
+
+            /// The model, every record of it checked anew: for programs whose flash may lose bits.
             ///
             /// # Errors
             ///

@@ -11,9 +11,8 @@
 //!
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
 //! # let sample = [0; 490];
-//! let model = Keywords::parse()?;
 //! let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
-//! let mut session = model.session(&mut arena)?;
+//! let mut session = Keywords::MODEL.session(&mut arena)?;
 //! session.input(0)?.copy_from_i8(&sample)?;
 //! session.run()?;
 //! let scores = session.output(0)?;

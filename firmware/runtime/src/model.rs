@@ -43,6 +43,23 @@ impl<'a, L: Linked> Model<'a, L> {
         Self::parse_in(&mut None, bytes)
     }
 
+    /// The model of an artifact that is compiled into the program, as [`embed_model!`](crate::embed_model) has it.
+    ///
+    /// # Panics
+    ///
+    /// When the artifact is none, damaged, of another version or for another instruction set; in a constant that is the
+    /// compiler's error. Its records are taken as they stand: a run that meets one of impossible shapes panics, or leaves its
+    /// output as it was, and stays inside the arena.
+    #[doc(hidden)]
+    pub const fn compiled_in(bytes: &'a [u8]) -> Self {
+        let artifact = Artifact::compiled_in(bytes);
+        assert!(
+            artifact.isa().code() == ISA.code(),
+            "the artifact is for another instruction set than the program"
+        );
+        Self { artifact, linked: PhantomData }
+    }
+
     /// [`parse_linked`](Self::parse_linked), with the record that is checked in `entry`, which may lie elsewhere than on
     /// the stack.
     //

@@ -24,9 +24,8 @@ use crate::tensor::{Tensor, TensorMut};
 /// # use edgepkg_runtime::{Arena, embed_model};
 /// # embed_model!(Keywords = "../tests/data/kws.epa");
 /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
-/// let model = Keywords::parse()?;
 /// let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
-/// let mut session = model.session(&mut arena)?;
+/// let mut session = Keywords::MODEL.session(&mut arena)?;
 /// for sample in [[0; 490], [7; 490]] {
 ///     session.input(0)?.copy_from_i8(&sample)?;
 ///     session.run()?;
@@ -78,21 +77,28 @@ impl<'s, L: Linked> Session<'s, L> {
     /// When there is none.
     pub fn input(&mut self, index: usize) -> Result<TensorMut<'_>, TensorError> {
         let port = port(self.artifact.inputs(), index)?;
-        let range = self.range(&port);
-        self.inputs_set |= input_bit(index);
-        Ok(TensorMut::new(port, self.arena.get_mut(range).unwrap_or_default()))
+        Ok(TensorMut::new(port, self.input_bytes(index)?))
     }
 
-    /// The bytes of an input, to be written. Asking for them counts as setting it.
-    pub(crate) fn input_bytes(&mut self, index: usize) -> Result<&mut [i8], TensorError> {
-        let range = self.port_range(self.artifact.inputs(), index)?;
+    /// The bytes of the input at `index`, to be written; for int8 its elements. Asking for them counts as setting it. Less code
+    /// than [`input`](Self::input), which reads names, labels and scale, too.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn input_bytes(&mut self, index: usize) -> Result<&mut [i8], TensorError> {
+        let range = range(self.artifact.inputs(), index)?;
         self.inputs_set |= input_bit(index);
         Ok(self.arena.get_mut(range).unwrap_or_default())
     }
 
-    /// The bytes of an output.
-    pub(crate) fn output_bytes(&self, index: usize) -> Result<&[i8], TensorError> {
-        let range = self.port_range(self.artifact.outputs(), index)?;
+    /// The bytes of the output at `index`; for int8 its elements.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn output_bytes(&self, index: usize) -> Result<&[i8], TensorError> {
+        let range = range(self.artifact.outputs(), index)?;
         Ok(self.arena.get(range).unwrap_or_default())
     }
 
@@ -103,19 +109,7 @@ impl<'s, L: Linked> Session<'s, L> {
     /// When there is none.
     pub fn output(&self, index: usize) -> Result<Tensor<'_>, TensorError> {
         let port = port(self.artifact.outputs(), index)?;
-        let range = self.range(&port);
-        Ok(Tensor::new(port, self.arena.get(range).unwrap_or_default()))
-    }
-
-    /// Where a port lies, without the rest of it, which is large.
-    #[inline(never)]
-    fn port_range(&self, ports: Ports<'s>, index: usize) -> Result<Range<usize>, TensorError> {
-        Ok(self.range(&port(ports, index)?))
-    }
-
-    fn range(&self, port: &Port<'_>) -> Range<usize> {
-        let start = port.tensor.offset as usize;
-        start..start + port.bytes().unwrap_or_default() as usize
+        Ok(Tensor::new(port, self.output_bytes(index)?))
     }
 
     /// Gives what the model keeps between runs its initial value.
@@ -177,9 +171,8 @@ impl<'s, L: Linked> Session<'s, L> {
     /// # use edgepkg_runtime::{Arena, embed_model};
     /// # embed_model!(Keywords = "../tests/data/kws.epa");
     /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
-    /// # let model = Keywords::parse()?;
     /// # let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
-    /// # let mut session = model.session(&mut arena)?;
+    /// # let mut session = Keywords::MODEL.session(&mut arena)?;
     /// # let mut fed = 0;
     /// # let mut feed_watchdog = || fed += 1;
     /// session.input(0)?.copy_from_i8(&[0; 490])?;
@@ -289,8 +282,20 @@ impl<'m> Memory<'m> {
     }
 }
 
+/// Where a port lies in the arena.
+#[inline(never)]
+fn range(ports: Ports<'_>, index: usize) -> Result<Range<usize>, TensorError> {
+    let (tensor, bytes) = ports.region(index).ok_or_else(|| no_such(ports, index))?;
+    let start = tensor.offset as usize;
+    Ok(start..start + bytes as usize)
+}
+
 fn port(ports: Ports<'_>, index: usize) -> Result<Port<'_>, TensorError> {
-    ports.get(index).ok_or(TensorError::NoSuchTensor { index, count: ports.len() })
+    ports.get(index).ok_or_else(|| no_such(ports, index))
+}
+
+fn no_such(ports: Ports<'_>, index: usize) -> TensorError {
+    TensorError::NoSuchTensor { index, count: ports.len() }
 }
 
 fn input_bit(index: usize) -> u32 {

@@ -128,9 +128,8 @@ impl<'s> Tensor<'s> {
 /// # use edgepkg_runtime::{Arena, embed_model};
 /// # embed_model!(Keywords = "../tests/data/kws.epa");
 /// # fn main() -> Result<(), Box<dyn core::error::Error>> {
-/// # let model = Keywords::parse()?;
 /// # let mut arena = Arena::<{ Keywords::ARENA_BYTES }>::new();
-/// # let mut session = model.session(&mut arena)?;
+/// # let mut session = Keywords::MODEL.session(&mut arena)?;
 /// let mut features = session.input(0)?;
 /// let quantization = features.quantization();
 /// for (index, feature) in features.as_i8_mut().iter_mut().enumerate() {

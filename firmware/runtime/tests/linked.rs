@@ -5,7 +5,7 @@ use edgepkg_format::info::OperatorSet;
 use edgepkg_format::linked::{Linked, Only};
 use edgepkg_format::needs::Needs;
 use edgepkg_format::plan::{Forms, PlanError};
-use edgepkg_format::{Artifact, ArtifactError, OperatorKind};
+use edgepkg_format::{Artifact, ArtifactError, Isa, OperatorKind};
 use edgepkg_runtime::{Arena, Model, ModelError, embed_model};
 
 embed_model!(
@@ -28,9 +28,9 @@ fn scores<L: Linked>(model: &Model<'_, L>) -> Vec<i8> {
 
 #[test]
 fn an_embedded_model_runs_on_its_own_operators() {
-    let own = Keywords::parse().unwrap();
-    let of_all = Model::parse(Keywords::ARTIFACT).unwrap();
-    assert_eq!(scores(&own), scores(&of_all));
+    let of_all = scores(&Model::parse(Keywords::ARTIFACT).unwrap());
+    assert_eq!(scores(Keywords::MODEL), of_all);
+    assert_eq!(scores(&Keywords::parse().unwrap()), of_all);
     assert!(Keywords::OPERATORS.contains(OperatorKind::Softmax));
     assert!(!Keywords::OPERATORS.contains(OperatorKind::Mul));
 }
@@ -44,14 +44,41 @@ fn needs_are_those_that_the_info_states() {
         assert_eq!(arena_bytes, artifact.arena_bytes());
         assert_eq!(operators, artifact.info().operators);
         let of_records = artifact.plan().map(|entry| entry.unwrap().record.forms());
-        assert_eq!(forms, of_records.fold(Forms::NONE, Forms::and));
+        assert_eq!(forms, of_records.fold(Forms::NONE, Forms::or));
     }
 }
 
+/// What the compiler says of `bytes` in a program.
+fn refusal(bytes: &[u8]) -> &'static str {
+    let refused = std::panic::catch_unwind(|| Needs::of(bytes)).unwrap_err();
+    refused.downcast_ref::<&'static str>().copied().unwrap()
+}
+
 #[test]
-#[should_panic = "these bytes are not an edgepkg artifact"]
-fn needs_of_other_bytes_are_refused() {
-    Needs::of(b"GIF89a, and so on");
+fn what_is_no_whole_artifact_does_not_compile() {
+    let with = |at: usize, value: u8| {
+        let mut bytes = Keywords::ARTIFACT.to_vec();
+        bytes[at] = value;
+        bytes
+    };
+    assert_eq!(refusal(b"GIF89a, and so on"), "these bytes are not an edgepkg artifact");
+    assert_eq!(refusal(&Keywords::ARTIFACT[..200]), "the artifact is cut short");
+    assert_eq!(refusal(&with(8, 2)), "the artifact is of another version of edgepkg");
+    assert_eq!(refusal(&with(10, 99)), "the artifact is of another version of edgepkg");
+    assert_eq!(refusal(&with(20, 1)), "the artifact is damaged");
+    // The length of the first record, in its head.
+    let plan = Keywords::MODEL.artifact().plan_bytes();
+    let head = Keywords::ARTIFACT.windows(plan.len()).position(|window| window == plan).unwrap();
+    assert_eq!(refusal(&with(head + 3, 0xff)), "the artifact's plan is damaged");
+    assert_eq!(refusal(&with(head, OperatorKind::Mul as u8)), "the artifact's plan is damaged");
+}
+
+#[test]
+#[should_panic = "the artifact is for another instruction set than the program"]
+fn a_model_for_another_instruction_set_does_not_compile() {
+    let mut bytes = Keywords::ARTIFACT.to_vec();
+    bytes[10] = Isa::Armv6m.code() as u8;
+    Model::<Keywords>::compiled_in(&bytes);
 }
 
 #[test]
@@ -73,7 +100,6 @@ fn an_operator_that_the_info_conceals_is_refused_where_it_stands() {
     let encoded = [operators as u8 | 0x80, (operators >> 7) as u8];
     let at = bytes.windows(2).position(|pair| pair == encoded).unwrap();
     bytes[at + 1] &= !((bit >> 7) as u8);
-    assert_eq!(Needs::of(&bytes).operators.bits(), operators & !bit);
     type Concealed = Only<{ Keywords::OPERATORS.bits() & !(1 << SOFTMAX) }>;
     let refused = Model::<Concealed>::parse_linked(&bytes).unwrap_err();
     assert!(

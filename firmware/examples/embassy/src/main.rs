@@ -64,12 +64,11 @@ async fn run<L: Linked>(session: &mut Session<'_, L>) -> Result<(), RunError> {
 
 #[embassy_executor::task]
 async fn draw() {
-    let model = sine::Network::parse().expect("the build script made it");
     for x in 0..8u8 {
         let input = sine::input::QUANTIZATION.quantize_i8(f32::from(x) / 2.0);
         // Held for one run: the other model may go between.
         let mut arena = ARENA.lock().await;
-        let mut session = model.session(&mut *arena).expect("the arena is large enough");
+        let mut session = sine::Network::MODEL.session(&mut *arena).expect("the arena is large enough");
         session.input(sine::input::INDEX).expect("it has one").as_i8_mut()[0] = input;
         run(&mut session).await.expect("its input is set");
         let output = session.output(sine::output::INDEX).expect("it has one").as_i8()[0];
@@ -80,10 +79,9 @@ async fn draw() {
 
 #[embassy_executor::task]
 async fn listen() {
-    let model = keywords::Network::parse().expect("the build script made it");
     for recording in RECORDING.chunks_exact(keywords::input::LEN) {
         let mut arena = ARENA.lock().await;
-        let mut session = model.session(&mut *arena).expect("the arena is large enough");
+        let mut session = keywords::Network::MODEL.session(&mut *arena).expect("the arena is large enough");
         let mut input = session.input(keywords::input::INDEX).expect("it has one");
         for (element, &feature) in input.as_i8_mut().iter_mut().zip(recording) {
             *element = feature as i8;

@@ -25,9 +25,8 @@ fn main() -> ! {
 }
 
 fn listen() -> Option<()> {
-    let model = keywords::Network::parse().ok()?;
     let mut arena = keywords::Arena::new();
-    let mut session = model.session(&mut arena).ok()?;
+    let mut session = keywords::Network::MODEL.session(&mut arena).ok()?;
     for recording in RECORDINGS.chunks_exact(keywords::input::LEN) {
         // What computes features writes them where the model reads them.
         let mut input = session.input(keywords::input::INDEX).ok()?;

@@ -32,9 +32,8 @@ fn main() -> ! {
 }
 
 fn draw() -> Result<(), &'static str> {
-    let model = sine::Network::parse().map_err(|_| "the model is not sound")?;
     let mut arena = sine::Arena::new();
-    let mut session = model.session(&mut arena).map_err(|_| "the arena is too small")?;
+    let mut session = sine::Network::MODEL.session(&mut arena).map_err(|_| "the arena is too small")?;
     for point in 0..POINTS {
         let x = TAU * f32::from(point) / f32::from(POINTS);
         let input = sine::input::QUANTIZATION.quantize_i8(x);

@@ -49,7 +49,7 @@ impl Forms {
 
     /// Those of either set.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -71,7 +71,7 @@ impl Forms {
                 let strides = [word(fields, 18), word(fields, 19)];
                 let padding = [word(fields, 22), word(fields, 23)];
                 let by_pixel = PackedConv2d::are_windows_pixels(images, extents, strides, padding);
-                Self::of_conv2d(rounding(word(fields, 25))).and(Self::of_edges(word(fields, 11), by_pixel))
+                Self::of_conv2d(rounding(word(fields, 25))).or(Self::of_edges(word(fields, 11), by_pixel))
             }
             DEPTHWISE_CONV2D => Self::of_depthwise_conv2d(
                 [word(fields, 16), word(fields, 17)],
@@ -103,7 +103,7 @@ impl Record {
         match self {
             Record::PackedConv2d(op) => {
                 let edges = Forms::of_edges(op.input_image.channels, op.is_by_pixel());
-                Forms::of_conv2d(op.rounding).and(edges)
+                Forms::of_conv2d(op.rounding).or(edges)
             }
             Record::PackedDepthwiseConv2d(op) => {
                 let window = &op.window;
