@@ -161,6 +161,7 @@ impl Channels {
             Op::ResizeBilinear(_) => when(alike && whole(x), Kind::Channelwise),
             Op::Softmax { .. }
             | Op::LogSoftmax
+            | Op::Div { .. }
             | Op::TransposeConv2d(_)
             | Op::BatchMatMul { .. }
             | Op::Compare { .. }

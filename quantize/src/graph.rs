@@ -284,6 +284,11 @@ pub enum Op {
         /// Fused into it.
         activation: Activation,
     },
+    /// `[a, b]`, broadcast as NumPy does: `a / b`. In int graphs a divisor of 0 counts as the least above it.
+    Div {
+        /// Fused into it.
+        activation: Activation,
+    },
     /// `[x: NHWC]`; padding does not count.
     AveragePool2d(Pool),
     /// `[x: NHWC]`.
@@ -612,6 +617,7 @@ impl Op {
             Op::FullyConnected { .. } => "FullyConnected",
             Op::Add { .. } => "Add",
             Op::Mul { .. } => "Mul",
+            Op::Div { .. } => "Div",
             Op::AveragePool2d(_) => "AveragePool2D",
             Op::MaxPool2d(_) => "MaxPool2D",
             Op::Mean { .. } => "Mean",

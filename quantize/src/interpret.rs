@@ -193,6 +193,13 @@ impl<'a> Interpreter<'a> {
                 *activation,
                 |a, b| a + b,
             ),
+            Op::Div { activation } => elementwise::binary(
+                (in_shape(0), view(0)),
+                (in_shape(1), view(1)),
+                (out_shape, output),
+                *activation,
+                |a, b| a / b,
+            ),
             Op::Mul { activation } => elementwise::binary(
                 (in_shape(0), view(0)),
                 (in_shape(1), view(1)),

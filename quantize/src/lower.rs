@@ -259,6 +259,7 @@ impl<'g> Lowering<'g> {
             Op::FullyConnected { activation } => self.fully_connected(node, activation),
             Op::Add { activation } => self.add(node, activation),
             Op::Mul { activation } => self.mul(node, activation),
+            Op::Div { activation } => self.div(node, activation),
             Op::AveragePool2d(pool) => self.average_pool2d(node, pool),
             Op::MaxPool2d(pool) => self.max_pool2d(node, pool),
             Op::Mean { axes } => self.mean(node, axes),

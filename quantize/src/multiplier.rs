@@ -90,6 +90,15 @@ pub fn mul(a: f32, b: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
     per_channel_product(a, b, output)
 }
 
+/// A quotient: `a / (b * output)` in float32.
+///
+/// # Errors
+///
+/// As [`quantize_multiplier`].
+pub fn div(a: f32, b: f32, output: f32) -> Result<Scale, FactorOutOfRange> {
+    quantize_multiplier(f64::from(a / (b * output)))
+}
+
 /// Requantization: `input / output` in double.
 ///
 /// # Errors

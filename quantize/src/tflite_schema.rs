@@ -75,6 +75,7 @@ pub(crate) mod field {
         pub(crate) const OUTPUTS: u16 = 2;
         pub(crate) const OPTIONS_TYPE: u16 = 3;
         pub(crate) const OPTIONS: u16 = 4;
+        pub(crate) const CUSTOM_OPTIONS: u16 = 5;
     }
 
     pub(crate) mod conv_2d {
@@ -316,7 +317,8 @@ pub(crate) mod activation {
 
 macro_rules! builtins {
     ($($name:ident = $code:literal,)*) => {
-        /// The operators that are read or written, under the schema's names and numbers.
+        /// The operators that are read or written, under the schema's names and numbers; custom ones, which are read by
+        /// their names, under numbers above all of the schema's.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Builtin {
             $($name = $code,)*
@@ -426,4 +428,17 @@ builtins! {
     Gelu = 150,
     Relu0To1 = 152,
     Sign = 158,
+    CircularBuffer = 0x10000,
+    DetectionPostProcess = 0x10001,
+}
+
+impl Builtin {
+    /// The name of a custom operator.
+    pub(crate) fn custom_name(self) -> Option<&'static str> {
+        match self {
+            Self::CircularBuffer => Some("CIRCULAR_BUFFER"),
+            Self::DetectionPostProcess => Some("TFLite_Detection_PostProcess"),
+            _ => None,
+        }
+    }
 }

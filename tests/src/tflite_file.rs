@@ -16,6 +16,8 @@ pub mod kind {
     pub const BOOL: i8 = 6;
     /// int8.
     pub const INT8: i8 = 9;
+    /// Integers of 16 bits.
+    pub const INT16: i8 = 7;
     /// int4, two in a byte.
     pub const INT4: i8 = 17;
 }
@@ -96,6 +98,8 @@ pub mod code {
     pub const SIGN: i32 = 158;
     /// From integers to floats.
     pub const DEQUANTIZE: i32 = 6;
+    /// An operator with a name of its own.
+    pub const CUSTOM: i32 = 32;
     /// Rows of a table.
     pub const EMBEDDING_LOOKUP: i32 = 7;
     /// To another type.
@@ -185,6 +189,8 @@ pub struct FileOperator {
     outputs: Vec<i32>,
     /// A table's number, and bytes by their places in it.
     options: Option<(u8, Vec<(u16, i8)>)>,
+    /// A custom operator's name and options.
+    custom: Option<(&'static str, Vec<u8>)>,
 }
 
 impl FileOperator {
@@ -195,7 +201,17 @@ impl FileOperator {
             code::GELU => Some((116, Vec::new())),
             _ => None,
         };
-        Self { code, inputs: inputs.to_vec(), outputs: vec![output], options }
+        Self { code, inputs: inputs.to_vec(), outputs: vec![output], options, custom: None }
+    }
+
+    /// The custom operator `name`.
+    pub fn custom(name: &'static str, options: &[u8], inputs: &[i32], output: i32) -> Self {
+        Self { custom: Some((name, options.to_vec())), ..Self::new(code::CUSTOM, inputs, output) }
+    }
+
+    /// What it is, and what it is called where that is not all.
+    fn code(&self) -> Code {
+        (self.code, self.custom.as_ref().map(|(name, _)| *name))
     }
 
     /// With another output.
@@ -210,21 +226,27 @@ impl FileOperator {
     }
 }
 
+/// An operator's number, and a custom one's name.
+type Code = (i32, Option<&'static str>);
+
 /// The file that holds `graphs`.
 pub fn file(graphs: &[FileGraph]) -> Vec<u8> {
     let mut builder = FlatBufferBuilder::new();
-    let codes: Vec<i32> =
-        graphs.iter().flat_map(|graph| &graph.operators).map(|operator| operator.code).collect();
+    let codes: Vec<Code> = graphs.iter().flat_map(|graph| &graph.operators).map(FileOperator::code).collect();
     let mut buffers = vec![buffer(&mut builder, &[])];
     let mut written = Vec::new();
     for graph in graphs {
         written.push(write_graph(&mut builder, graph, &codes, &mut buffers));
     }
     let graphs = builder.create_vector(&written);
-    let mut write_code = |code: &i32| {
+    let mut write_code = |&(code, custom): &Code| {
+        let custom = custom.map(|name| builder.create_string(name));
         let start = builder.start_table();
-        builder.push_slot(slot(0), (*code).min(127) as i8, 0);
-        builder.push_slot(slot(3), *code, 0);
+        builder.push_slot(slot(0), code.min(127) as i8, 0);
+        if let Some(name) = custom {
+            builder.push_slot_always(slot(1), name);
+        }
+        builder.push_slot(slot(3), code, 0);
         WIPOffset::new(builder.end_table(start).value())
     };
     let codes: Vec<Table> = codes.iter().map(&mut write_code).collect();
@@ -255,7 +277,7 @@ fn buffer(builder: &mut FlatBufferBuilder<'_>, data: &[u8]) -> Table {
 fn write_graph(
     builder: &mut FlatBufferBuilder<'_>,
     graph: &FileGraph,
-    codes: &[i32],
+    codes: &[Code],
     buffers: &mut Vec<Table>,
 ) -> Table {
     let mut tensors = Vec::new();
@@ -302,8 +324,8 @@ fn write_tensor(builder: &mut FlatBufferBuilder<'_>, tensor: &FileTensor, buffer
     WIPOffset::new(builder.end_table(start).value())
 }
 
-fn write_operator(builder: &mut FlatBufferBuilder<'_>, operator: &FileOperator, codes: &[i32]) -> Table {
-    let place = codes.iter().position(|&code| code == operator.code).expect("every code is listed");
+fn write_operator(builder: &mut FlatBufferBuilder<'_>, operator: &FileOperator, codes: &[Code]) -> Table {
+    let place = codes.iter().position(|&code| code == operator.code()).expect("every code is listed");
     let inputs = builder.create_vector(&operator.inputs);
     let outputs = builder.create_vector(&operator.outputs);
     let start = builder.start_table();
@@ -311,6 +333,7 @@ fn write_operator(builder: &mut FlatBufferBuilder<'_>, operator: &FileOperator, 
         builder.push_slot_always(slot(place), byte);
     }
     let options = builder.end_table(start);
+    let custom = operator.custom.as_ref().map(|(_, options)| builder.create_vector(options));
     let start = builder.start_table();
     builder.push_slot(slot(0), place as u32, 0);
     builder.push_slot_always(slot(1), inputs);
@@ -318,6 +341,9 @@ fn write_operator(builder: &mut FlatBufferBuilder<'_>, operator: &FileOperator, 
     if let Some((table, _)) = operator.options {
         builder.push_slot_always(slot(3), table);
         builder.push_slot_always(slot(4), options);
+    }
+    if let Some(custom) = custom {
+        builder.push_slot_always(slot(5), custom);
     }
     WIPOffset::new(builder.end_table(start).value())
 }

@@ -114,6 +114,40 @@ fn functions_of_integers_are_rounded() {
 }
 
 #[test]
+fn integers_are_divided() {
+    let tensors = vec![
+        FileTensor::new("a", kind::INT8, &[1, 256]).scaled(&[0.03125], -7),
+        FileTensor::new("b", kind::INT8, &[1, 1]).scaled(&[0.0625], 3),
+        FileTensor::new("y", kind::INT8, &[1, 256]).scaled(&[0.05], 11),
+    ];
+    let operators = vec![FileOperator::new(code::DIV, &[0, 1], 2)];
+    let graph = FileGraph { name: "quotient", tensors, inputs: vec![0, 1], outputs: vec![2], operators };
+    let graph = tflite::read(&file(&[graph])).expect("a model file").into_quantized().expect("int8");
+    let mut session = HostSession::new(&graph).expect("it can be run");
+    let all: Vec<i8> = (i8::MIN..=i8::MAX).collect();
+    for &b in &all {
+        let output = session.run(&[all.iter().map(|&a| a as u8).collect(), vec![b as u8]]).remove(0);
+        // A divisor of 0 counts as the least above it.
+        let divisor = if b == 3 { 0.0625 } else { 0.0625 * (f64::from(b) - 3.0) };
+        for (&a, &y) in all.iter().zip(&output) {
+            let expected = (0.03125 * (f64::from(a) + 7.0) / divisor / 0.05 + 11.0).clamp(-128.0, 127.0);
+            let difference = (f64::from(y as i8) - expected).abs();
+            assert!(difference <= 0.501, "{} of {a} / {b}, not {expected}", y as i8);
+        }
+    }
+}
+
+#[test]
+fn int16_is_not_divided() {
+    let int16 = |name| FileTensor::new(name, kind::INT16, &[1, 4]).scaled(&[0.5], 0);
+    let tensors = vec![int16("a"), int16("b"), int16("y")];
+    let operators = vec![FileOperator::new(code::DIV, &[0, 1], 2)];
+    let graph = FileGraph { name: "quotient", tensors, inputs: vec![0, 1], outputs: vec![2], operators };
+    let error = tflite::read(&file(&[graph])).expect_err("it is refused").to_string();
+    assert_eq!(error, "Div `y` (node 0) has an input that is not int8");
+}
+
+#[test]
 fn the_greatest_elements_and_where_they_are() {
     let top = |kind: i8, scales: &[f32]| {
         let ported = |name, shape: &[i32]| FileTensor::new(name, kind, shape).scaled(scales, 0);

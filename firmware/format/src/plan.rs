@@ -23,6 +23,7 @@ mod operands;
 mod packed;
 mod parts;
 mod rounding;
+mod selections;
 mod sequences;
 
 pub use channel_parameters::{ChannelParameters, WideChannelParameters};
@@ -37,6 +38,7 @@ pub use operands::{Access, Operand, Operands};
 pub use packed::Axis;
 pub use parts::{Clamp, Dims, GateScales, Image, RECORD_HEADER_BYTES, Scale, Strides, Window};
 pub use rounding::Rounding;
+pub use selections::{NonMaxSuppression, TopIndices};
 pub use sequences::{Lstm, Recurrent, Svdf};
 
 use self::field::{Field, WordReader, WordWriter};
@@ -634,48 +636,6 @@ records! {
         b_strides: Dims,
     }
 
-    /// Where the greatest or least elements of each row are, in order; of equal ones the first or last come first.
-    TopIndices = 26 {
-        /// int8 or int16, `[rows, depth]`.
-        input: TensorRef,
-        /// int32, `[rows, count]`.
-        output: TensorRef,
-        /// Rows.
-        rows: u32,
-        /// Elements of a row.
-        depth: u32,
-        /// Indices of a row; at most `depth`.
-        count: u32,
-        /// Of which elements.
-        extreme: Extreme,
-    }
-
-    /// Of each class the boxes with the best scores, without those that overlap a better one.
-    NonMaxSuppression = 30 {
-        /// int8 or int16, `[batches, count, 4]`.
-        boxes: TensorRef,
-        /// int8 or int16, `[batches, classes, count]`.
-        scores: TensorRef,
-        /// int32, `[batches * classes * most, 3]`: batch, class and box of each that is taken, then -1.
-        output: TensorRef,
-        /// Lists of boxes.
-        batches: u32,
-        /// Scores of a box.
-        classes: u32,
-        /// Boxes of a list.
-        count: u32,
-        /// Boxes taken of a class, at most.
-        most: u32,
-        /// What a box is given by.
-        form: BoxForm,
-        /// Zero point of `boxes`.
-        boxes_zero_point: i32,
-        /// The least value of `scores` that is taken.
-        least_score: i32,
-        /// Boxes overlap that have more than this of what they cover together in common, in steps of `2^-30`.
-        overlap: u32,
-    }
-
     /// Convolution of int16, grouped, depthwise or transposed; fully connected layers are windows of one pixel.
     /// `weights`: `[output channel][row][column][input channel of the group]` int8.
     Conv2d16 = 40 {
@@ -773,6 +733,12 @@ records! {
 
     ;
 
+    /// Where the greatest or least elements of each row are, in order.
+    TopIndices(TopIndices) = 26,
+    /// [`Mul`] with `a / b` for `a * b`.
+    Div(Mul) = 27,
+    /// Of each class the boxes with the best scores, without those that overlap a better one.
+    NonMaxSuppression(NonMaxSuppression) = 30,
     /// [`Add`] of int16.
     Add16(Add) = 45,
     /// [`Add`] of int16 with `a - b` for `a + b`.

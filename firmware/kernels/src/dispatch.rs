@@ -22,6 +22,7 @@ use crate::reference::batch_mat_mul::{batch_mat_mul_i8, batch_mat_mul_i16};
 use crate::reference::binary::{binary_i8, binary_i16};
 use crate::reference::conv2d16::conv2d_i16;
 use crate::reference::cumulative_sum::cumulative_sum_i8;
+use crate::reference::div::div_i8;
 #[cfg(all(target_os = "none", not(dsp)))]
 use crate::reference::elementwise::add_i8;
 use crate::reference::elementwise::{Combination, combine_i16, mul_i8, mul_i16};
@@ -83,6 +84,7 @@ pub fn run_linked<L: Linked>(record: &Record, inputs: &[View<'_>], output: &[Cel
         }
         (Record::Add(op), &[a, b]) => add_i8(op, a, b, output),
         (Record::Mul(op), &[a, b]) => mul_i8(op, a, b, output),
+        (Record::Div(op), &[a, b]) => div_i8(op, a, b, output),
         (Record::AveragePool2d(op), &[input]) => average_pool2d_i8(op, input, output),
         (Record::MaxPool2d(op), &[input]) => max_pool2d_i8(op, input, output),
         (Record::Mean(op), &[input]) => mean_i8(op, input, output),

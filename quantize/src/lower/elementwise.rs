@@ -1,6 +1,6 @@
 //! Functions of two elements, with broadcasting.
 
-use edgepkg_format::plan::{self, Add, Binary, Mul};
+use edgepkg_format::plan::{self, Add, Binary, Mul, Scale};
 use edgepkg_format::{DType, Record, TensorRef};
 
 use super::layout::{Views, broadcast_strides, dense_strides};
@@ -47,11 +47,37 @@ impl Lowering<'_> {
     }
 
     pub(super) fn mul(&mut self, node: &Node, activation: &Activation) -> NodeResult {
+        let [a, b, y] = self.scales(node);
+        let record = self.product(node, activation, multiplier::mul(a, b, y)?)?;
+        match self.tensor(node.output()).dtype {
+            DType::Int16 => self.push(Record::Mul16(record)),
+            _ => self.push(record),
+        }
+        Ok(())
+    }
+
+    pub(super) fn div(&mut self, node: &Node, activation: &Activation) -> NodeResult {
+        let [a, b, y] = self.scales(node);
+        let record = self.product(node, activation, multiplier::div(a, b, y)?)?;
+        self.push(Record::Div(record));
+        Ok(())
+    }
+
+    /// Scales of both inputs and of the output.
+    fn scales(&self, node: &Node) -> [f32; 3] {
+        [node.inputs[0], node.inputs[1], node.output()].map(|id| self.tensor(id).quantization.scale())
+    }
+
+    fn product(
+        &mut self,
+        node: &Node,
+        activation: &Activation,
+        output_scale: Scale,
+    ) -> Result<Mul, NodeError> {
         let [a, b] = [0, 1].map(|index| &self.tensor(node.inputs[index]).quantization);
         let y = self.tensor(node.output());
-        let output_scale = multiplier::mul(a.scale(), b.scale(), y.quantization.scale())?;
         let operands = self.operands(node)?;
-        let record = Mul {
+        Ok(Mul {
             a: operands.a,
             b: operands.b,
             output: operands.output,
@@ -64,12 +90,7 @@ impl Lowering<'_> {
             output_zero_point: y.quantization.zero_point(),
             clamp: activation_range(activation, &y.quantization, y.dtype),
             rounding: self.graph.rounding,
-        };
-        match y.dtype {
-            DType::Int16 => self.push(Record::Mul16(record)),
-            _ => self.push(record),
-        }
-        Ok(())
+        })
     }
 
     /// A maximum or minimum compares raw values, as the references do.

@@ -34,7 +34,10 @@ pub(super) fn check<T: Operand>(op: &Op, inputs: &[&T], output: &T) -> Checked {
         Op::TransposeConv2d(conv) => check_transpose_conv(conv, inputs, output),
         Op::BatchMatMul { a, b } => check_batch_mat_mul([*a, *b], inputs, output),
         Op::Gather { axis, batch_dimensions } => check_gather(*axis, *batch_dimensions, inputs, output),
-        Op::Add { activation } | Op::Mul { activation } | Op::Binary { activation, .. } => {
+        Op::Add { activation }
+        | Op::Mul { activation }
+        | Op::Div { activation }
+        | Op::Binary { activation, .. } => {
             check_range(activation)?;
             check_binary(inputs, output)
         }

@@ -196,11 +196,16 @@ fn later_operators_keep_their_numbers() {
 }
 
 #[test]
-fn indices_in_an_order_keep_their_number() {
-    let operator = Op::TopIndices { extreme: Extreme::LastLeast };
-    let written = v1::Op::from_graph(&operator);
-    assert_eq!(postcard::to_allocvec(&written).unwrap(), [37, 3]);
-    assert_eq!(written.into_graph(), operator);
+fn operators_after_select_keep_their_numbers() {
+    let golden: [(Op, &[u8]); 2] = [
+        (Op::TopIndices { extreme: Extreme::LastLeast }, &[37, 3]),
+        (Op::Div { activation: Activation::RELU }, &[38, 1, 0, 0, 0, 0, 0]),
+    ];
+    for (operator, bytes) in golden {
+        let written = v1::Op::from_graph(&operator);
+        assert_eq!(postcard::to_allocvec(&written).unwrap(), bytes);
+        assert_eq!(written.into_graph(), operator);
+    }
 }
 
 #[test]

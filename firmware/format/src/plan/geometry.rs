@@ -353,7 +353,7 @@ impl Record {
             Record::Add(op) => {
                 regions.binary(DType::Int8, [op.a, op.b, op.output], &op.dims, [&op.a_strides, &op.b_strides])
             }
-            Record::Mul(op) => {
+            Record::Mul(op) | Record::Div(op) => {
                 regions.binary(DType::Int8, [op.a, op.b, op.output], &op.dims, [&op.a_strides, &op.b_strides])
             }
             Record::AveragePool2d(op) => regions.pool(

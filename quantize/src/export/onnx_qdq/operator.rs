@@ -42,6 +42,7 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
         // It clamps raw values.
         Op::Relu6 => add_clamp(draft, node, &Activation::RELU6, &x.quantization),
         Op::Clamp(activation) => add_clamp(draft, node, activation, &y.quantization),
+        Op::Div { .. } => return Err("divides by the references' arithmetic, which ONNX cannot express"),
         Op::Recurrent(_) => return Err("is a recurrent layer, which is not written"),
         Op::NonMaxSuppression(_) => return Err("chooses boxes, which is not written"),
         Op::Stateful(_) => return Err("keeps something between runs, which is not written"),

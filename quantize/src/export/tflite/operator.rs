@@ -169,6 +169,7 @@ pub(super) fn add(draft: &mut Draft<'_>, node: &Node) -> Result<(), &'static str
             let axis = draft.indices(node, "axis", &[], &words(&[*axis]));
             push(draft, node, builtin, &[axis], options);
         }
+        Op::Div { .. } => return Err("divides, which is not written"),
         Op::Recurrent(_) => return Err("is a recurrent layer, which is not written"),
         Op::TopIndices { .. } => return Err("orders elements, which is not written"),
         Op::NonMaxSuppression(_) => return Err("chooses boxes, which is not written"),

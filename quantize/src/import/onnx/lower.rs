@@ -10,6 +10,7 @@ mod image;
 mod movement;
 mod normalization;
 mod norms;
+pub(super) mod one_hot;
 mod pieces;
 mod product;
 mod recurrent;
@@ -211,6 +212,7 @@ impl Lowering {
             "Mean" => self.mean_of_all(site),
             "Min" => self.extreme_of_all(site, Extreme::Least),
             "NonMaxSuppression" => self.suppression(site, shape),
+            "OneHot" => self.one_hot(site, shape),
             "PRelu" => self.parametric_relu(site, shape),
             "Pow" => self.power(site, shape),
             "RMSNormalization" => self.rms_normalization(site, shape),

@@ -5,7 +5,7 @@
 use tract_onnx::tract_core::internal::DatumType;
 
 use super::geometry::{Window, broadcast};
-use super::site::{Fact, Refusal, Site, is_integer, unsupported};
+use super::site::{Fact, Refusal, Site, is_integer, numbers, unsupported};
 use crate::graph::MAX_INDEXED_ELEMENTS;
 use crate::validate::{MAX_IMAGE_EXTENT, elements};
 
@@ -40,6 +40,7 @@ pub(super) fn check(site: &Site<'_>) -> Checked {
         "Gemm" => check_gemm(site),
         "GlobalAveragePool" | "GlobalMaxPool" => check_image(site).map(|_| ()),
         "MatMul" => check_matmul(site),
+        "Range" => check_range(site),
         "ReduceMean" => site.axes(18, site.rank()).map(|_| ()),
         "Reshape" => check_reshape(site),
         "Slice" => check_slice(site),
@@ -90,6 +91,23 @@ pub(super) fn check_size(site: &Site<'_>, shape: &[usize]) -> Checked {
         small,
         format!("makes a tensor of shape {shape:?}, which has more than {MAX_RESULT} elements"),
     )
+}
+
+/// A range is computed on the host.
+fn check_range(site: &Site<'_>) -> Checked {
+    let number = |position: usize| -> Result<f64, Refusal> {
+        let value = site.input(position).and_then(|fact| fact.value.as_ref());
+        let Some(value) = value else { return unsupported(format!("operand {position} is not constant")) };
+        match numbers::<f64>(value).as_deref() {
+            Some(&[value]) => Ok(value),
+            _ => Err(site.invalid(format!("has an operand {position} that is not one number"))),
+        }
+    };
+    let (start, limit, step) = (number(0)?, number(1)?, number(2)?);
+    let elements = ((limit - start) / step).ceil();
+    let problem =
+        format!("goes from {start} to {limit} in steps of {step}, which are no or too many elements");
+    site.ensure(elements >= 1.0 && elements <= MAX_RESULT as f64, problem)
 }
 
 fn check_binary(site: &Site<'_>) -> Checked {

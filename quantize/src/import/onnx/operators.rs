@@ -228,6 +228,7 @@ static OPERATORS: &[Operator] = &[
     operator("Neg", 1..=1, &[]),
     operator("NonMaxSuppression", 2..=5, &[("center_point_box", FLAG)]),
     operator("Not", 1..=1, &[]),
+    operator("OneHot", 3..=3, &[("axis", AXIS)]),
     operator("Or", 2..=2, &[]),
     operator("PRelu", 2..=2, &[]),
     operator(
@@ -261,6 +262,7 @@ static OPERATORS: &[Operator] = &[
             ("layout", FLAG),
         ],
     ),
+    operator("Range", 3..=3, &[]),
     operator("Reciprocal", 1..=1, &[]),
     operator("ReduceL1", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),
     operator("ReduceL2", 1..=2, &[("axes", AXES), ("keepdims", FLAG), ("noop_with_empty_axes", FLAG)]),

@@ -6,7 +6,7 @@ use tract_onnx::tract_core::internal::DatumType;
 
 use super::einsum::Equation;
 use super::geometry::{MAX_RANK, broadcast};
-use super::lower::suppression;
+use super::lower::{one_hot, suppression};
 use super::operands::{check_size, check_softmax, operand, padded, stated_shape};
 use super::recurrence::Recurrence;
 use super::resampling;
@@ -20,6 +20,8 @@ type Shapes = fn(&Site<'_>) -> Result<Vec<Vec<usize>>, Refusal>;
 enum Floats {
     All,
     First,
+    /// The first chooses, and the others are constants.
+    None,
 }
 
 use Floats::{All, First};
@@ -60,6 +62,7 @@ static OPERATORS: &[(&str, Floats, Shapes)] = &[
     ("Mish", All, unchanged),
     ("Neg", All, unchanged),
     ("NonMaxSuppression", First, |site| Ok(vec![suppression::shape(site)?])),
+    ("OneHot", Floats::None, |site| Ok(vec![one_hot::shape(site)?])),
     ("PRelu", All, broadcast_to_first),
     ("Pad", First, |site| Ok(vec![padded(site)?])),
     ("Pow", First, broadcast_together),
@@ -107,6 +110,7 @@ pub(super) fn infer(site: &Site<'_>) -> Result<Option<Vec<Option<Fact>>>, Refusa
     let checked = match floats {
         All => usize::MAX,
         First => 1,
+        Floats::None => 0,
     };
     let wrong = |fact: &&Fact| fact.datum_type != DatumType::F32;
     if let Some(fact) = site.inputs().take(checked).find(wrong).filter(|_| !moves_integers(site)) {

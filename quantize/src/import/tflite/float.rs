@@ -63,6 +63,7 @@ impl Element for FloatTensor {
                 importer.difference(operator)
             }
             Builtin::Div => importer.quotient(operator),
+            Builtin::DetectionPostProcess => importer.detection(operator),
             Builtin::Pow => importer.power(operator),
             Builtin::AddN => importer.sum_of_all(operator),
             Builtin::Cast if !operator.outputs.iter().any(|&output| importer.file.holds_indices(output)) => {

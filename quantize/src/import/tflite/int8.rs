@@ -95,6 +95,7 @@ impl Element for QuantizedTensor {
         match builtin {
             Builtin::ReadVariable => importer.read_variable(operator),
             Builtin::AssignVariable => importer.assign_variable(operator),
+            Builtin::CircularBuffer => importer.circular_buffer(operator),
             Builtin::Svdf => importer.svdf(operator),
             Builtin::UnidirectionalSequenceLstm => importer.lstm(operator),
             _ => importer.lower(operator, builtin),

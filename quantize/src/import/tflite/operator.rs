@@ -17,8 +17,11 @@ impl Builtin {
     ///
     /// Why it is not supported; empty where the operator itself is not.
     pub(super) fn of(code: &OperatorCode, options: &Options) -> Result<Self, &'static str> {
-        let builtin = Self::ALL.iter().copied().find(|&builtin| builtin as i32 == code.builtin);
-        let builtin = builtin.filter(|_| code.custom.is_empty()).ok_or("")?;
+        let is_it = |builtin: &Self| match builtin.custom_name() {
+            Some(name) => code.custom == name,
+            None => code.custom.is_empty() && *builtin as i32 == code.builtin,
+        };
+        let builtin = Self::ALL.iter().copied().find(is_it).ok_or("")?;
         let fused = match options {
             Options::Conv2d(conv) => conv.activation,
             Options::Pool2d(pool) => pool.activation,
@@ -84,7 +87,7 @@ impl Builtin {
     /// Why it is not.
     pub(super) fn is_read(self, arithmetic: Arithmetic) -> Result<(), &'static str> {
         match (self, arithmetic) {
-            (Self::Div | Self::Pow | Self::AddN, Arithmetic::Integer) => {
+            (Self::Pow | Self::AddN | Self::DetectionPostProcess, Arithmetic::Integer) => {
                 Err("it is read in float models only")
             }
             (Self::Quantize, Arithmetic::Float) => Err("it writes floats"),
@@ -95,7 +98,12 @@ impl Builtin {
                 Arithmetic::Integer,
             ) => Err("it is read in float models only"),
             (
-                Self::CallOnce | Self::VarHandle | Self::ReadVariable | Self::AssignVariable | Self::Svdf,
+                Self::CallOnce
+                | Self::CircularBuffer
+                | Self::VarHandle
+                | Self::ReadVariable
+                | Self::AssignVariable
+                | Self::Svdf,
                 Arithmetic::Float,
             ) => Err("it is read in integer models only"),
             _ => Ok(()),
@@ -113,7 +121,7 @@ impl Builtin {
             Self::BatchMatMul | Self::Gather | Self::EmbeddingLookup => (0, 2),
             Self::Equal | Self::NotEqual | Self::Greater | Self::GreaterEqual => (0, 2),
             Self::Less | Self::LessEqual | Self::LogicalAnd | Self::LogicalOr => (0, 2),
-            Self::Select | Self::SelectV2 => (0, 3),
+            Self::Select | Self::SelectV2 | Self::DetectionPostProcess => (0, 3),
             Self::Split | Self::AssignVariable => (1, 1),
             Self::ReadVariable | Self::CallOnce | Self::VarHandle => (0, 0),
             _ => (0, 1),
@@ -149,6 +157,7 @@ pub(super) fn convert(file: &File<'_>, operator: &Operator, builtin: Builtin) ->
         Builtin::DepthwiseConv2d => Op::DepthwiseConv2d(conv(file, operator)?),
         Builtin::FullyConnected => Op::FullyConnected { activation: fused(&operator.options)? },
         Builtin::Add => Op::Add { activation: fused(&operator.options)? },
+        Builtin::Div => Op::Div { activation: fused(&operator.options)? },
         Builtin::Mul => Op::Mul { activation: fused(&operator.options)? },
         Builtin::AveragePool2d => Op::AveragePool2d(pool(file, operator)?),
         Builtin::MaxPool2d => Op::MaxPool2d(pool(file, operator)?),

@@ -1,6 +1,7 @@
 //! The tables of a TensorFlow Lite file, as far as they are read.
 
 use super::flatbuffer::{Fields, FromTable, Result};
+use super::flexbuffer;
 use crate::tflite_schema::{field, options_type};
 
 /// The file.
@@ -246,7 +247,8 @@ impl FromTable<'_> for Operator {
                 options_type::LEAKY_RELU => fields
                     .table::<Number>(field::operator::OPTIONS)?
                     .map_or(Options::None, |alpha| Options::LeakyRelu { alpha: alpha.0 }),
-                _ => Options::None,
+                _ => flexbuffer::numbers(fields.byte_vector(field::operator::CUSTOM_OPTIONS)?)
+                    .map_or(Options::None, Options::Custom),
             },
         })
     }
@@ -258,16 +260,29 @@ pub(super) enum Options {
     Conv2d(Conv2d),
     Pool2d(Pool2d),
     FullyConnected(FullyConnected),
-    Softmax { beta: f32 },
+    Softmax {
+        beta: f32,
+    },
     Concatenation(Concatenation),
     Elementwise(Elementwise),
-    LeakyRelu { alpha: f32 },
-    Gelu { is_approximate: bool },
-    Svdf { rank: i32 },
+    LeakyRelu {
+        alpha: f32,
+    },
+    Gelu {
+        is_approximate: bool,
+    },
+    Svdf {
+        rank: i32,
+    },
     Lstm(Lstm),
     Sequence(Sequence),
-    CallOnce { graph: i32 },
-    VarHandle { container: String, name: String },
+    CallOnce {
+        graph: i32,
+    },
+    VarHandle {
+        container: String,
+        name: String,
+    },
     StridedSlice(StridedSlice),
     Pack(Pack),
     Gather(Gather),
@@ -276,6 +291,8 @@ pub(super) enum Options {
     Resize(Resize),
     BatchMatMul(BatchMatMul),
     CumulativeSum(CumulativeSum),
+    /// A custom operator's numbers, by their names.
+    Custom(Vec<(String, f64)>),
 }
 
 /// Of convolutions, depthwise or not. Rows first.

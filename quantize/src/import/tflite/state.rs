@@ -129,7 +129,7 @@ impl Importer<'_, QuantizedTensor> {
     }
 
     /// As many bytes as `tensor` has.
-    fn bytes_of(
+    pub(super) fn bytes_of(
         &self,
         tensor: &QuantizedTensor,
         make: impl FnOnce(usize) -> Vec<u8>,

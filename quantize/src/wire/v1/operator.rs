@@ -74,6 +74,7 @@ pub enum Op {
     Compare { comparison: Comparison, precision: Precision },
     Select,
     TopIndices { extreme: Extreme },
+    Div { activation: Activation },
 }
 
 /// Boxes that are chosen by their scores.
@@ -182,6 +183,7 @@ impl Op {
                 Op::FullyConnected { activation: Activation::from_graph(activation) }
             }
             graph::Op::Add { activation } => Op::Add { activation: Activation::from_graph(activation) },
+            graph::Op::Div { activation } => Op::Div { activation: Activation::from_graph(activation) },
             graph::Op::Mul { activation } => Op::Mul { activation: Activation::from_graph(activation) },
             graph::Op::AveragePool2d(pool) => Op::AveragePool2d(Pool::from_graph(pool)),
             graph::Op::MaxPool2d(pool) => Op::MaxPool2d(Pool::from_graph(pool)),
@@ -247,6 +249,7 @@ impl Op {
                 graph::Op::FullyConnected { activation: activation.into_graph() }
             }
             Op::Add { activation } => graph::Op::Add { activation: activation.into_graph() },
+            Op::Div { activation } => graph::Op::Div { activation: activation.into_graph() },
             Op::Mul { activation } => graph::Op::Mul { activation: activation.into_graph() },
             Op::AveragePool2d(pool) => graph::Op::AveragePool2d(pool.into_graph()),
             Op::MaxPool2d(pool) => graph::Op::MaxPool2d(pool.into_graph()),
