@@ -13,6 +13,7 @@ use edgepkg_quantize::import::onnx;
 use edgepkg_quantize::pipeline::{Options, quantize};
 use edgepkg_quantize::samples::{Array, Samples};
 use edgepkg_quantize::simplify::simplify;
+use support::examples::example;
 use support::node_tests::{NodeTest, floats, load_all};
 
 const NODES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/onnx_nodes.md");
@@ -35,13 +36,22 @@ Every operator that is read, from the importer's own list, and what is computed 
 tests give the outputs stored in float32, and the signal to quantization noise of the worst of those as int8 and with
 `--int16-layers all`, each calibrated on its own input (one small sample: a model's layers do better). *Exact* is no
 difference at all, *indices* are compared as such by other tests, a dash is what that width does not have. Operators
-without a test of their own are tested against tract in random graphs (`onnx_random.rs`), or only ever make constants. What
-is refused of an operator stands in the last column; each test has its row in [onnx_nodes.md](onnx_nodes.md).
+without a test of their own are tested against tract in random graphs (`onnx_random.rs`), and their noise is that of an
+example (`support/examples.rs`); *truths* are tested by others; *constants* are computed on the host. What is refused of an
+operator stands in the last column; each test has its row in [onnx_nodes.md](onnx_nodes.md).
 `cargo xtask bless` writes this table.
 
 | operator | operator sets | tests passed | int8 | int16 | refused |
 |---|---|---:|---:|---:|---|
 ";
+
+/// Whose outputs are places of elements,
+const INDICES: [&str; 4] = ["ArgMax", "ArgMin", "NonMaxSuppression", "TopK"];
+/// or 0 and 1,
+const TRUTHS: [&str; 9] =
+    ["And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or", "Xor"];
+/// or known before the first run, and so computed on the host.
+const CONSTANTS: [&str; 4] = ["Constant", "ConstantOfShape", "Range", "Shape"];
 
 /// What a test came to.
 enum Outcome {
@@ -80,8 +90,7 @@ fn run(test: &NodeTest) -> Outcome {
 
 /// The worst output's signal to noise in decibels, infinite where there is no noise; `None` where `layers`
 /// cannot be.
-fn decibels(test: &NodeTest, graph: &FloatGraph, layers: Int16Layers) -> Option<f64> {
-    let elements = floats(test.input.as_ref().expect("an input"));
+fn decibels(graph: &FloatGraph, elements: Vec<f32>, layers: Int16Layers) -> Option<f64> {
     let shape = [&[1], graph.tensor(graph.inputs[0]).shape()].concat();
     let samples = Samples::new(graph, vec![Array { shape, elements }]).expect("the input fits the model");
     let options = Options { int16_layers: layers, ..Options::default() };
@@ -98,12 +107,18 @@ fn row(operator: &str, since: i64, outcomes: &[(NodeTest, Outcome)]) -> String {
             Outcome::Refused(_) => None,
         })
     };
+    let alone = example(operator).map(|(file, input)| {
+        (simplify(support::read_onnx(&file.bytes()).unwrap_or_else(|error| panic!("{error}"))), input)
+    });
     let column = |layers: Int16Layers| {
-        let worst = passing().map(|(test, graph)| decibels(test, graph, layers.clone()));
-        match worst.min_by(|a, b| a.partial_cmp(b).expect("numbers")) {
-            _ if matches!(operator, "ArgMax" | "ArgMin" | "NonMaxSuppression" | "TopK") => {
-                "indices".to_owned()
-            }
+        let noise = |graph: &FloatGraph, input| decibels(graph, input, layers.clone());
+        let of_tests =
+            passing().map(|(test, graph)| noise(graph, floats(test.input.as_ref().expect("an input"))));
+        let of_example = alone.iter().map(|(graph, input)| noise(graph, input.clone()));
+        match of_tests.chain(of_example).min_by(|a, b| a.partial_cmp(b).expect("numbers")) {
+            _ if INDICES.contains(&operator) => "indices".to_owned(),
+            _ if TRUTHS.contains(&operator) => "truths".to_owned(),
+            _ if CONSTANTS.contains(&operator) => "constants".to_owned(),
             None => String::new(),
             Some(None) => "-".to_owned(),
             Some(Some(f64::INFINITY)) => "exact".to_owned(),

@@ -11,6 +11,7 @@ pub mod minimal_image;
 pub mod models;
 pub mod mutants;
 pub mod onnx_file;
+pub mod operator_table;
 pub mod pictures;
 pub mod python;
 pub mod random_chains;

@@ -3,51 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use edgepkg_quantize::import::tflite;
 use edgepkg_tests::host_session::HostSession;
 use edgepkg_tests::import::int8_tflite;
+use edgepkg_tests::operator_table::{Counts, table};
 use edgepkg_tests::tflm_ops::{Case, Cases, GROUPS};
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tflite_operators.md");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/OPERATORS.md");
+/// Held to what it says by a test of its own.
+const ONNX_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../quantize/tests/onnx_operators.md");
 
-const HEADER: &str = "\
-# TensorFlow Lite's operators
-
-Every operator that is read, from the importer's own list: whether in models of floats, which are quantized here, and in
-models of integers, which are taken as they are; and how many single-operator models with outputs by TensorFlow Lite
-Micro give the same outputs in every byte, with int8 and with int16 activations (here on `host`; another test runs the
-same models on an emulated Cortex-M4). READ_VARIABLE's are streams over VAR_HANDLE, ASSIGN_VARIABLE and CALL_ONCE, too.
-`cargo xtask bless` writes this table.
-
-| operator | floats | integers | int8 cases | int16 cases |
-|---|---|---|---:|---:|
-";
-
-/// Cases that are equal, and all.
-#[derive(Clone, Copy, Default)]
-struct Count {
-    equal: usize,
-    all: usize,
-}
-
-impl Count {
-    fn cell(self) -> String {
-        if self.all == 0 { String::new() } else { format!("{} of {}", self.equal, self.all) }
-    }
-}
-
-/// The table of operators; `counts` by name, of int8 and of int16.
-fn check_table(counts: &BTreeMap<&str, [Count; 2]>) {
-    let yes = |is_so: bool| if is_so { "yes" } else { "-" };
-    let mut operators: Vec<_> = tflite::operators().collect();
-    operators.sort_unstable_by_key(|operator| operator.name);
-    let row = |operator: tflite::ReadOperator| {
-        let counts = counts.get(operator.name).copied().unwrap_or_default();
-        let [int8, int16] = counts.map(Count::cell);
-        let (floats, integers) = (yes(operator.in_floats), yes(operator.in_integers));
-        format!("| {} | {floats} | {integers} | {int8} | {int16} |\n", operator.name)
-    };
-    let table = format!("{HEADER}{}", operators.into_iter().map(row).collect::<String>());
+fn check_table(counts: &Counts<'_>) {
+    let onnx_page = std::fs::read_to_string(ONNX_PAGE).expect("the page is committed");
+    let table = table(&onnx_page, counts);
     if std::env::var_os("EDGEPKG_BLESS").is_some() {
         return std::fs::write(TABLE, table).expect("the table can be written");
     }
@@ -61,7 +28,7 @@ fn every_case_equals_tensorflow_lite_micro_in_every_byte() {
     let mut equal: BTreeMap<&str, usize> = BTreeMap::new();
     let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
     let mut failures = Vec::new();
-    let mut counts: BTreeMap<&str, [Count; 2]> = BTreeMap::new();
+    let mut counts = Counts::new();
     for case in &cases.cases {
         let group = case.group();
         let count = &mut counts.entry(case.operator()).or_default()[usize::from(case.is_wide())];

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod examples;
 pub mod node_tests;
 pub mod onnx_file;
 
