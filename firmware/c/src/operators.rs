@@ -51,6 +51,7 @@ operators! {
     edgepkg_operator_ArgExtreme = ArgExtreme,
     edgepkg_operator_Select = Select,
     edgepkg_operator_TopIndices = TopIndices,
+    edgepkg_operator_Div = Div,
     edgepkg_operator_NonMaxSuppression = NonMaxSuppression,
     edgepkg_operator_Conv2d16 = Conv2d16,
     edgepkg_operator_Softmax16 = Softmax16,
