@@ -186,7 +186,9 @@ impl NewRelease {
         let mut layout = LayoutWriter::default();
         let mut described = Vec::new();
         let mut targets_of = BTreeMap::new();
-        let descriptor = package.add_to(&mut layout, Compression::Zstd)?;
+        let mut descriptor = package.add_to(&mut layout, Compression::Zstd)?;
+        // Clients that copy an index write its descriptors anew, and some (skopeo 1.9) without this: the digest would be another.
+        descriptor.set_artifact_type(None);
         targets_of.insert(Target::Package, descriptor.clone());
         described.push(descriptor);
         let weights = match &manifest.model_digest {
@@ -264,7 +266,6 @@ fn add_artifact(layout: &mut LayoutWriter, model: &BoardModel, isa: Isa) -> Desc
         .build()
         .expect("every required field is set");
     let mut descriptor = layout.add_document(MediaType::ImageManifest.as_ref(), &manifest);
-    descriptor.set_artifact_type(Some(ARTIFACT_TYPE.into()));
     descriptor.set_annotations(Some(HashMap::from([(ISA.to_owned(), isa.name().to_owned())])));
     descriptor
 }
@@ -363,9 +364,11 @@ impl Release {
 }
 
 fn target_of(descriptor: &Descriptor) -> Option<Target> {
-    match descriptor.artifact_type().as_ref()?.to_string().as_str() {
-        media_type::ARTIFACT_TYPE => Some(Target::Package),
-        ARTIFACT_TYPE => Isa::from_name(descriptor.annotations().as_ref()?.get(ISA)?).map(Target::Isa),
+    let isa = descriptor.annotations().as_ref().and_then(|annotations| annotations.get(ISA));
+    let kind = descriptor.artifact_type().as_ref().map(ToString::to_string);
+    match (isa, kind.as_deref()) {
+        (Some(isa), None | Some(ARTIFACT_TYPE)) => Isa::from_name(isa).map(Target::Isa),
+        (None, None | Some(media_type::ARTIFACT_TYPE)) => Some(Target::Package),
         _ => None,
     }
 }
