@@ -1,6 +1,6 @@
 //! The functions of a linked program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use object::{
     Architecture, File, Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind,
@@ -39,15 +39,21 @@ impl Program {
         for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
             let code = section.data()?;
             let data = data_marks(&file, &section);
-            for symbol in file.symbols().filter(|symbol| symbol.section_index() == Some(section.index())) {
+            let is_function = |symbol: &object::Symbol<'_, '_>| {
+                symbol.section_index() == Some(section.index()) && symbol.kind() == SymbolKind::Text
+            };
+            let symbols: Vec<_> = file.symbols().filter(is_function).collect();
+            let starts: BTreeSet<u64> =
+                symbols.iter().map(|symbol| symbol.address() & address_mask).collect();
+            for symbol in symbols {
                 let start = symbol.address() & address_mask;
                 let offset = start.wrapping_sub(section.address()) as usize;
-                let Some(code) = code.get(offset..offset.saturating_add(symbol.size() as usize)) else {
-                    continue;
-                };
-                if symbol.kind() != SymbolKind::Text || symbol.size() == 0 {
-                    continue;
-                }
+                // Assembly may not say where a function ends: where the next one starts.
+                let next = starts.range(start + 1..).next();
+                let end = next.map_or(code.len(), |next| (next - section.address()) as usize);
+                let stated = offset.saturating_add(symbol.size() as usize);
+                let end = if symbol.size() == 0 { end } else { stated };
+                let Some(code) = code.get(offset..end) else { continue };
                 let name = symbol.name().unwrap_or_default();
                 let function = Function {
                     name: format!("{:#}", rustc_demangle::demangle(name)),
@@ -56,7 +62,27 @@ impl Program {
                 functions.entry(start).or_insert(function);
             }
         }
+        put_back_moved(&mut functions);
         Ok(Self { functions, entry: file.entry() & address_mask })
+    }
+}
+
+/// What linkers call the places to which they move an instruction that stands where it meets a fault of Cortex-A53: that
+/// instruction, and a jump back.
+const MOVED: &str = "__CortexA53";
+
+/// Puts each instruction that was moved back in the place of the jump to it.
+fn put_back_moved(functions: &mut BTreeMap<u64, Function>) {
+    let moved: BTreeMap<u64, Instruction> = functions
+        .extract_if(.., |_, function| function.name.starts_with(MOVED))
+        .filter_map(|(start, function)| Some((start, *function.instructions.first()?)))
+        .collect();
+    for instruction in functions.values_mut().flat_map(|function| &mut function.instructions) {
+        if let Flow::Jump(target) = instruction.flow
+            && let Some(original) = moved.get(&target)
+        {
+            *instruction = Instruction { address: instruction.address, ..*original };
+        }
     }
 }
 
@@ -103,6 +129,28 @@ fn instructions(code: &[u8], start: u64, data: &BTreeMap<u64, bool>, decode: Dec
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instruction_that_was_moved_is_back_in_its_place() {
+        // ldr x0, [x1]; b back
+        let place = [0xF940_0020_u32, 0x17FF_FC00].map(u32::to_le_bytes).concat();
+        // sub sp, sp, #16; b to the place; add sp, sp, #16; ret
+        let code = [0xD100_43FF_u32, 0x1400_03FF, 0x9100_43FF, 0xD65F_03C0].map(u32::to_le_bytes).concat();
+        let data = BTreeMap::from([(0, false)]);
+        let function = |name: &str, code: &[u8], start| Function {
+            name: name.to_owned(),
+            instructions: instructions(code, start, &data, aarch64::decode),
+        };
+        let mut functions = BTreeMap::from([
+            (0x1000, function("caller", &code, 0x1000)),
+            (0x2000, function("__CortexA53843419_1004", &place, 0x2000)),
+        ]);
+        assert_eq!(functions[&0x1000].instructions[1].flow, Flow::Jump(0x2000));
+        put_back_moved(&mut functions);
+        let flows: Vec<Flow> = functions[&0x1000].instructions.iter().map(|found| found.flow).collect();
+        assert_eq!(flows, [Flow::Next, Flow::Next, Flow::Next, Flow::Return]);
+        assert_eq!(functions.len(), 1);
+    }
 
     #[test]
     fn a_call_into_the_middle_of_its_own_function_is_a_jump() {
