@@ -301,6 +301,11 @@ impl Board {
         }
     }
 
+    /// The feature of its image by which it checks signatures.
+    pub fn signature_feature(&self) -> &'static str {
+        if self.isa.has_dsp() { "salty" } else { "dalek" }
+    }
+
     /// The board in `text`, a board file's contents. `path` names it in errors.
     ///
     /// # Errors

@@ -319,6 +319,10 @@ fn fault_text(fault: &ModelFault) -> String {
         ModelFault::ArenaTooSmall { needed_bytes, available_bytes } => {
             format!("it needs an arena of {needed_bytes} bytes, there are {available_bytes}")
         }
+        ModelFault::Unsigned => "it is not signed by the key that its runner trusts".to_owned(),
+        ModelFault::Superseded { counter, least_counter } => {
+            format!("it is signed with counter {counter}, and its runner takes none below {least_counter}")
+        }
     }
 }
 

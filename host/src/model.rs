@@ -9,6 +9,7 @@ use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::artifact::{DIGEST_RANGE, Digest};
 use edgepkg_format::info::Ports;
 use edgepkg_format::plan::{Access, Operand, PlanEntry, Record};
+use edgepkg_format::trailer::{TRAILER_BYTES, Trailer};
 use edgepkg_format::{Artifact, ArtifactError, Isa};
 use edgepkg_quantize::arena_map::ArenaMap;
 use edgepkg_quantize::drop_dead_channels::Macs;
@@ -354,6 +355,13 @@ impl ArtifactFile {
         Artifact::parse(&self.bytes).expect("it was parsed when it was read")
     }
 
+    /// Its bytes, and the trailer where it has one.
+    fn with_trailer(&self) -> &[u8] {
+        let artifact_bytes = self.artifact().bytes().len();
+        let trailer_bytes = Trailer::from_bytes(&self.bytes[artifact_bytes..]).map_or(0, |_| TRAILER_BYTES);
+        &self.bytes[..artifact_bytes + trailer_bytes]
+    }
+
     /// The model it holds.
     pub fn board_model(&self) -> BoardModel {
         let artifact = self.artifact();
@@ -365,7 +373,7 @@ impl ArtifactFile {
             inputs: ports(info.inputs),
             index_extents: info.inputs.iter().map(|port| stated_extents(&artifact, &port?)).collect(),
             outputs: ports(info.outputs),
-            artifact: artifact.bytes().to_vec(),
+            artifact: self.with_trailer().to_vec(),
             arena_bytes: artifact.arena_bytes(),
             state_bytes: artifact.state().len() as u32,
             arena: None,

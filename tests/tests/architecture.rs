@@ -8,7 +8,16 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("firmware/format", &["edgepkg-format"]),
     ("firmware/kernels", &["edgepkg-format"]),
     ("firmware/runtime", &["edgepkg-format", "edgepkg-kernels"]),
-    ("firmware/images", &["edgepkg-format", "edgepkg-image-aarch64", "edgepkg-kernels", "edgepkg-runtime"]),
+    (
+        "firmware/images",
+        &[
+            "edgepkg-format",
+            "edgepkg-image-aarch64",
+            "edgepkg-image-trust",
+            "edgepkg-kernels",
+            "edgepkg-runtime",
+        ],
+    ),
     ("firmware/c", &["edgepkg-runtime"]),
     ("boards", &["edgepkg-format"]),
     ("host/cycle_plugin", &[]),

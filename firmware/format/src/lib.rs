@@ -28,6 +28,7 @@ pub mod needs;
 pub mod plan;
 pub mod slot;
 pub mod tensor;
+pub mod trailer;
 #[cfg(feature = "alloc")]
 pub mod write;
 

@@ -117,6 +117,11 @@ fn answers_have_these_bytes() {
         (ModelState::Refused(ModelFault::Record(4)), vec![2, 3, 4]),
         (ModelState::Refused(ModelFault::MissingOperators(softmax)), vec![2, 4, 0x80, 0x04]),
         (
+            ModelState::Refused(ModelFault::Superseded { counter: 3, least_counter: 200 }),
+            vec![2, 7, 3, 200, 1],
+        ),
+        (ModelState::Refused(ModelFault::Unsigned), vec![2, 6]),
+        (
             ModelState::Refused(ModelFault::ArenaTooSmall { needed_bytes: 2, available_bytes: 1 }),
             vec![2, 5, 2, 1],
         ),

@@ -2,6 +2,7 @@
 
 mod link;
 mod load;
+mod trust;
 mod watch;
 
 use bytemuck::{cast_slice, cast_slice_mut};
@@ -16,6 +17,7 @@ use edgepkg_format::slot::{Commit, crc32};
 use edgepkg_kernels::{Computed, ISA};
 
 use self::link::Link;
+pub use self::trust::{Anyone, Signed, Trust, Verifier};
 use self::watch::Watch;
 pub use self::watch::digest;
 use crate::error::{RunError, TensorError};
@@ -74,8 +76,8 @@ pub trait Gauge {
     fn stack_bytes(&self) -> u32;
 }
 
-/// Answers requests until the transport ends, for models of the operators that `L` links. `arena` is all memory that a
-/// model may have, aligned to 16.
+/// Answers requests until the transport ends, for models of the operators that `L` links and whom `trust` admits. `arena` is
+/// all memory that a model may have, aligned to 16.
 //
 // In its only caller: each would have its own part of the stack while models run.
 #[inline(always)]
@@ -83,12 +85,13 @@ pub fn serve<L: Linked>(
     transport: &mut impl Transport,
     slot: &mut impl Slot,
     gauge: &mut impl Gauge,
+    trust: &mut impl Trust,
     buffers: Buffers<'_>,
     arena: &mut [i8],
 ) {
     let Buffers { reader, writer, entry } = buffers;
     let mut link = Link::new(transport, reader, writer);
-    while serve_slot::<L>(&mut link, slot, gauge, entry, arena).is_some() {
+    while serve_slot::<L>(&mut link, slot, gauge, trust, entry, arena).is_some() {
         let outcome = match link.pending() {
             Some(Request::EraseSlot) => slot.erase().map_err(|SlotWriteError| Refusal::SlotWrite),
             Some(Request::WriteSlot { offset, bytes }) => write_slot(slot, offset, bytes),
@@ -130,6 +133,7 @@ fn serve_slot<L: Linked>(
     link: &mut Link<'_, impl Transport>,
     slot: &impl Slot,
     gauge: &mut impl Gauge,
+    trust: &mut impl Trust,
     entry: &mut Option<PlanEntry>,
     arena: &mut [i8],
 ) -> Option<SlotChange> {
@@ -137,9 +141,14 @@ fn serve_slot<L: Linked>(
     let committed = load::committed(slot);
     gauge.start();
     let model = committed.and_then(|bytes| load::parse::<L>(entry, bytes));
+    let admitted = match (&model, committed) {
+        (Ok(model), Ok(bytes)) => trust.admit(model.artifact(), &bytes[model.artifact().bytes().len()..]),
+        _ => Ok(()),
+    };
     let parse_count = gauge.stop();
-    let mut loaded = match &model {
-        Ok(model) => {
+    let mut loaded = match (&model, admitted) {
+        (_, Err(fault)) => Err(Absence::Refused(fault)),
+        (Ok(model), Ok(())) => {
             gauge.start();
             let session = model.session(arena);
             let session_count = gauge.stop();
@@ -147,7 +156,7 @@ fn serve_slot<L: Linked>(
                 .map(|session| Loaded { model, session, parse_count, session_count })
                 .map_err(|error| Absence::Refused(load::session_fault(error)))
         }
-        Err(absence) => Err(*absence),
+        (Err(absence), _) => Err(*absence),
     };
     loop {
         let event = serve_others(link, slot, arena_limit_bytes, &mut loaded, gauge)?;

@@ -8,7 +8,7 @@ use edgepkg_format::link::{
 use edgepkg_format::linked::EveryOperator;
 use edgepkg_format::slot::{Commit, crc32};
 use edgepkg_runtime::Model;
-use edgepkg_runtime::server::{Buffers, Gauge, Slot, SlotWriteError, Transport, serve};
+use edgepkg_runtime::server::{Anyone, Buffers, Gauge, Slot, SlotWriteError, Transport, serve};
 
 /// MLPerf Tiny's keyword-spotting model, for the portable instruction set.
 const KEYWORDS: &[u8] = include_bytes!("data/kws.epa");
@@ -113,7 +113,14 @@ fn talk(slot: &mut Flash, bytes: Vec<u8>) -> Vec<(u8, u8, Vec<u8>)> {
     let mut arena = AlignedBytes::from(&[0; ARENA_BYTES][..]);
     let (reader, writer) = (&mut FrameReader::new(), &mut FrameWriter::new());
     let buffers = Buffers { reader, writer, entry: &mut None };
-    serve::<EveryOperator>(&mut script, slot, &mut Starts(0), buffers, bytemuck::cast_slice_mut(&mut arena));
+    serve::<EveryOperator>(
+        &mut script,
+        slot,
+        &mut Starts(0),
+        &mut Anyone,
+        buffers,
+        bytemuck::cast_slice_mut(&mut arena),
+    );
     let mut reader = FrameReader::new();
     let answers = script.answers.into_iter().filter_map(|byte| {
         let frame = reader.push(byte)?.expect("the device sends whole frames");

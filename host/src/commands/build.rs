@@ -18,7 +18,10 @@ use crate::fit::{self, Certificate};
 use crate::model::{BoardModel, Cost, Model, read_file};
 use crate::progress::Progress;
 use crate::runners;
+use crate::store::Home;
 use crate::table::Bytes;
+use crate::trust::{Keys, sign_artifact};
+use edgepkg_quantize::package::PackageName;
 
 /// The certificate's name in the folder.
 const CERTIFICATE_FILE: &str = "fit.json";
@@ -45,6 +48,12 @@ pub struct BuildArguments {
     /// rule for make (NAME.d), and the runtime's edgepkg.h and libedgepkg.a
     #[arg(long, value_enum, value_name = "LANGUAGE", conflicts_with = "embed")]
     emit: Option<Language>,
+    /// Sign NAME.epa with one of your keys, for boards whose runner trusts it (`cargo xtask runners --trust`)
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PackageName>,
+    /// What the signature counts: a board takes no model with a lower one than it had
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "sign")]
+    counter: u32,
     /// The folder that NAME.epa, the board's runner image and fit.json are written to
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -95,7 +104,11 @@ impl BuildArguments {
 pub fn execute(arguments: &BuildArguments, out: &mut dyn Write) -> Result<Outcome, Error> {
     let board = Board::find(&arguments.board)?;
     let (given, choices) = (arguments.package.read()?, arguments.package.choices());
-    let model = given.for_board(&board, choices)?;
+    let mut model = given.for_board(&board, choices)?;
+    if let Some(name) = &arguments.sign {
+        let key = Keys::within(&Home::find()?.configuration).find(name)?;
+        model.artifact = sign_artifact(&model.artifact, &key, arguments.counter)?;
+    }
     let folder = &arguments.output;
     let create_folder =
         || std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.clone(), source });

@@ -56,6 +56,9 @@ pub enum KeyError {
     /// A file that holds none.
     #[error("`{}` does not hold a key", .0.display())]
     Malformed(PathBuf),
+    /// An artifact that no signature can name.
+    #[error("a model whose name or version has more than 64 bytes cannot be signed")]
+    LongName,
     /// The system refuses.
     #[error("cannot {action} `{}`", path.display())]
     Io {

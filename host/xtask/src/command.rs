@@ -21,6 +21,12 @@ pub enum Failure {
         /// The command line.
         command: String,
     },
+    /// A text that is no public key.
+    #[error("`{text}` is not a public key: `ed25519:` and 44 characters of base64")]
+    NotAKey {
+        /// The text.
+        text: String,
+    },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -61,6 +67,7 @@ impl Failure {
             Failure::NoToolchain { target } => {
                 Some(format!("`rustup target add {target}`, or `cargo xtask setup`"))
             }
+            Failure::NotAKey { .. } => Some("`edgepkg key export NAME` prints one".to_owned()),
             _ => None,
         }
     }

@@ -34,7 +34,11 @@ enum Chore {
     /// Install what building and testing need and this machine lacks
     Setup,
     /// Build the runner image of every board into target/runners
-    Runners,
+    Runners {
+        /// Build in a public key (`edgepkg key export`), by whose signature alone models run
+        #[arg(long, value_name = "KEY")]
+        trust: Option<String>,
+    },
     /// Set up, build the runners, check form and lints, run every test
     Test,
     /// What CI runs: name the machine's tools, then `test`
@@ -53,7 +57,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Setup => setup::setup(),
-        Chore::Runners => runners::build_all(),
+        Chore::Runners { trust } => runners::build(trust.as_deref()),
         Chore::Test => suite::run_all(),
         Chore::Ci => ci::run_ci(),
         Chore::Bless => bless::bless(),

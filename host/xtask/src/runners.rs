@@ -5,6 +5,8 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use edgepkg_boards::{Board, Deploy, Placement, Runner, RunnerFormat};
 use edgepkg_format::OperatorKind;
 use edgepkg_format::info::OperatorSet;
@@ -48,11 +50,27 @@ impl Operators {
     }
 }
 
+/// The variable by which the image is told the key that it trusts.
+const KEY_VARIABLE: &str = "EDGEPKG_TRUSTED_KEY";
+
+/// [`build_all`], with a public key built into each runner where one is given.
+pub fn build(trust: Option<&str>) -> Result<(), Failure> {
+    let Some(text) = trust else { return build_all() };
+    let key = text.strip_prefix("ed25519:").and_then(|key| STANDARD.decode(key).ok());
+    let key = key.filter(|key| key.len() == 32).ok_or_else(|| Failure::NotAKey { text: text.to_owned() })?;
+    build_trusting(Some(key.iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
 /// Builds what every board's runner is made of, in `target/runners`: `IMAGE-ISA-LINK.elf`, one for all boards that share
 /// these, with its relocations kept and an archive of what was linked, `.link.tar`; `BOARD.elf`, and `.img` where the
 /// board loads that, for images with a memory map of their own; one with the base operators alone, `BOARD-base.elf`,
 /// whose size is compared; what programs in C include and link; and the emulators' cycle model, `cycle-plugin.so`.
 pub fn build_all() -> Result<(), Failure> {
+    build_trusting(None)
+}
+
+fn build_trusting(key: Option<String>) -> Result<(), Failure> {
+    let key = key.as_deref();
     let folder = workspace::runners();
     fs::create_dir_all(&folder).map_err(at(&folder))?;
     let mut built = BTreeSet::new();
@@ -63,13 +81,16 @@ pub fn build_all() -> Result<(), Failure> {
             None => (board.name.clone(), Layout::Own),
         };
         if built.insert(name.clone()) {
-            build(&Image { board: &board, runner, name, layout, operators: Operators::All }, &folder)?;
+            build_image(
+                &Image { board: &board, runner, name, layout, operators: Operators::All, key },
+                &folder,
+            )?;
         }
         if board.name == BASE_BOARD {
             let name = format!("{}-base", board.name);
             let image =
-                Image { board: &board, runner, name, layout: Layout::Board, operators: Operators::Base };
-            build(&image, &folder)?;
+                Image { board: &board, runner, name, layout: Layout::Board, operators: Operators::Base, key };
+            build_image(&image, &folder)?;
         }
     }
     libraries::build_all(&folder)?;
@@ -107,6 +128,8 @@ struct Image<'a> {
     name: String,
     layout: Layout,
     operators: Operators,
+    /// Whose models it runs, in hexadecimal; everybody's where there is none.
+    key: Option<&'a str>,
 }
 
 fn build_cycle_plugin(folder: &Path) -> Result<(), Failure> {
@@ -116,8 +139,8 @@ fn build_cycle_plugin(folder: &Path) -> Result<(), Failure> {
     fs::copy(&built, folder.join(CYCLE_PLUGIN)).map_err(at(&built)).map(drop)
 }
 
-fn build(image: &Image<'_>, folder: &Path) -> Result<(), Failure> {
-    let Image { board, runner, name, layout, operators } = image;
+fn build_image(image: &Image<'_>, folder: &Path) -> Result<(), Failure> {
+    let Image { board, runner, name, layout, operators, key } = image;
     let target = board.target.as_deref().unwrap_or_default();
     let toolchain =
         Toolchain::find(target).ok_or_else(|| Failure::NoToolchain { target: target.to_owned() })?;
@@ -154,11 +177,14 @@ fn build(image: &Image<'_>, folder: &Path) -> Result<(), Failure> {
             .current_dir(workspace::images())
             .env("CARGO_TARGET_DIR", &build_folder))?;
     }
+    let mut features = board.image_features().to_vec();
+    features.extend(key.map(|_| board.signature_feature()));
     run(toolchain
         .build(target, &flags)
         .args(["--locked", "--profile", profile, "--package", &package])
-        .args(["--features", &board.image_features().join(",")])
+        .args(["--features", &features.join(",")])
         .current_dir(workspace::images())
+        .envs(key.map(|key| (KEY_VARIABLE, key)))
         .env(OPERATORS_VARIABLE, format!("{:x}", operators.set().bits()))
         .env("CARGO_TARGET_DIR", &build_folder))?;
     let linked = build_folder.join(target).join(profile).join(&runner.image);

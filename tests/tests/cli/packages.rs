@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use edgepkg_format::trailer::Trailer;
 use edgepkg_quantize::graph::Node;
 use edgepkg_quantize::package::Package;
 
@@ -336,6 +337,21 @@ fn trust() {
 }
 
 /// A registry that goes back to an older state, or changes what it has published.
+/// What boards make of the signature: the test `signed_models`.
+#[test]
+fn artifacts_are_signed_for_boards() {
+    let sandbox = sandbox();
+    sandbox.run("quantize\nkey new owner\nbuild -o plain\nbuild -o signed --sign owner --counter 7");
+    let [plain, signed] = ["plain", "signed"].map(|folder| sandbox.read(&format!("{folder}/kws.epa")));
+    let (artifact, trailer) = signed.split_at(plain.len());
+    assert_eq!(artifact, plain);
+    assert_eq!(Trailer::from_bytes(trailer).map(|trailer| trailer.counter), Some(7));
+    // A signed artifact goes on as one.
+    sandbox.run("build signed/kws.epa -o again");
+    assert_eq!(sandbox.read("again/kws.epa"), signed);
+    check!("sign_artifact", sandbox, "build -o signed --sign nobody\nbuild -o signed --counter 7");
+}
+
 #[test]
 fn replayed_and_replaced_versions_are_refused() {
     let sandbox = publish(sandbox(), "1.0.0", "");

@@ -99,6 +99,15 @@ pub enum ModelFault {
         /// What there is.
         available_bytes: u32,
     },
+    /// The runner has a key, and the artifact no signature of it, or one over other bytes.
+    Unsigned,
+    /// The signature's counter is lower than that of an earlier model.
+    Superseded {
+        /// The model's.
+        counter: u32,
+        /// The lowest that is taken.
+        least_counter: u32,
+    },
 }
 
 /// A model that a device has loaded.

@@ -5,6 +5,7 @@ use core::slice;
 
 use edgepkg_format::artifact::stated_bytes;
 use edgepkg_format::slot::{COMMIT_BYTES, Commit};
+use edgepkg_format::trailer::TRAILER_BYTES;
 use edgepkg_runtime::server::{Slot, SlotWriteError};
 
 /// What start-up fills the stack with before anything uses it.
@@ -89,8 +90,11 @@ impl ModelSlot {
 
 fn boot_file_bytes(region: &[u8]) -> Option<usize> {
     let artifact_bytes = stated_bytes(region).ok()?;
-    let commit = Commit::from_bytes(region.get(artifact_bytes..)?)?;
-    (commit.length as usize == artifact_bytes).then_some(artifact_bytes + COMMIT_BYTES)
+    // With a trailer between, or without.
+    [artifact_bytes, artifact_bytes + TRAILER_BYTES].into_iter().find_map(|bytes| {
+        let commit = Commit::from_bytes(region.get(bytes..)?)?;
+        (commit.length as usize == bytes).then_some(bytes + COMMIT_BYTES)
+    })
 }
 
 impl Slot for ModelSlot {

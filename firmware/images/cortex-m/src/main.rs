@@ -9,6 +9,7 @@ use edgepkg_format::link::{FrameReader, FrameWriter};
 use edgepkg_format::linked::{EveryOperator, Linked, Only};
 use edgepkg_format::plan::PlanEntry;
 use edgepkg_image_cortex_m::{CoreGauge, Port, image, stop};
+use edgepkg_image_trust::trust;
 use edgepkg_runtime::server::{self, Buffers};
 
 use crate::slot::ModelSlot;
@@ -28,6 +29,7 @@ const OPERATORS: u64 = match option_env!("EDGEPKG_OPERATORS") {
 fn main(arena: &'static mut [i8]) -> ! {
     let mut port = Port::enabled();
     let mut gauge = CoreGauge::calibrated();
+    let mut trust = trust();
     static mut READER: FrameReader = FrameReader::new();
     static mut WRITER: FrameWriter = FrameWriter::new();
     static mut ENTRY: Option<PlanEntry> = None;
@@ -36,6 +38,6 @@ fn main(arena: &'static mut [i8]) -> ! {
     let (mut slot, buffers) = unsafe {
         (ModelSlot::of_board(), Buffers { reader: &mut *reader, writer: &mut *writer, entry: &mut *entry })
     };
-    server::serve::<Only<OPERATORS>>(&mut port, &mut slot, &mut gauge, buffers, arena);
+    server::serve::<Only<OPERATORS>>(&mut port, &mut slot, &mut gauge, &mut trust, buffers, arena);
     stop()
 }

@@ -17,6 +17,7 @@ use edgepkg_format::link::{FrameReader, FrameWriter};
 use edgepkg_format::linked::EveryOperator;
 use edgepkg_format::plan::PlanEntry;
 use edgepkg_image_aarch64::{self as memory, ModelSlot};
+use edgepkg_image_trust::trust;
 use edgepkg_runtime::server::{self, Buffers};
 
 use crate::arguments::Arguments;
@@ -59,9 +60,17 @@ extern "C" fn main(arguments: *const usize) -> ! {
     // SAFETY: nothing else has the slot.
     let mut slot = unsafe { ModelSlot::with_boot_file() };
     let mut gauge = CycleGauge::calibrated();
+    let mut trust = trust();
     let Some(address) = arguments.listen else {
         port.connect(Descriptor::INPUT, Descriptor::OUTPUT);
-        server::serve::<EveryOperator>(port, &mut slot, &mut gauge, Buffers { reader, writer, entry }, arena);
+        server::serve::<EveryOperator>(
+            port,
+            &mut slot,
+            &mut gauge,
+            &mut trust,
+            Buffers { reader, writer, entry },
+            arena,
+        );
         system::exit(0)
     };
     let Ok(socket) = system::listen(address) else {
@@ -73,7 +82,7 @@ extern "C" fn main(arguments: *const usize) -> ! {
         };
         port.connect(connection, connection);
         let buffers = Buffers { reader, writer, entry };
-        server::serve::<EveryOperator>(port, &mut slot, &mut gauge, buffers, arena);
+        server::serve::<EveryOperator>(port, &mut slot, &mut gauge, &mut trust, buffers, arena);
         system::close(connection);
     }
 }

@@ -18,6 +18,7 @@ use edgepkg_format::link::{FrameReader, FrameWriter};
 use edgepkg_format::linked::EveryOperator;
 use edgepkg_format::plan::PlanEntry;
 use edgepkg_image_aarch64::{ModelSlot, arena};
+use edgepkg_image_trust::trust;
 use edgepkg_runtime::server::{self, Buffers};
 
 use crate::gauge::InstructionGauge;
@@ -40,6 +41,7 @@ extern "C" fn main() -> ! {
         (Uart::start(machine), ModelSlot::with_boot_file(), buffers, arena())
     };
     let mut gauge = InstructionGauge::calibrated();
-    server::serve::<EveryOperator>(&mut uart, &mut slot, &mut gauge, buffers, arena);
+    let mut trust = trust();
+    server::serve::<EveryOperator>(&mut uart, &mut slot, &mut gauge, &mut trust, buffers, arena);
     fault::stop()
 }
