@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Cursor, Read as _};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use oci_spec::image::{Descriptor, DigestAlgorithm, ImageIndex, ImageManifest};
 use serde::Serialize;
@@ -217,6 +217,11 @@ fn tar_ranges(bytes: &[u8]) -> Result<BTreeMap<String, Range<usize>>, String> {
             tar::EntryType::Directory => continue,
             tar::EntryType::Regular => {}
             _ => return Err(format!("`{name}` in it is not a plain file")),
+        }
+        // Nothing is unpacked here; other tools do.
+        let leads_out = |part: Component<'_>| !matches!(part, Component::Normal(_) | Component::CurDir);
+        if Path::new(&name).components().any(leads_out) {
+            return Err(format!("`{name}` in it leads out of it"));
         }
         let start = entry.raw_file_position() as usize;
         let end = start.checked_add(entry.size() as usize).filter(|&end| end <= bytes.len());

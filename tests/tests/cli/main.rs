@@ -3,6 +3,7 @@
 //! Each snapshot in `tests/cli/` is what a terminal shows. After a change that is meant, run the tests with
 //! `INSTA_UPDATE=always` and look at the difference.
 
+mod attacks;
 mod broken_wire;
 mod commands;
 mod docker_registry;

@@ -43,14 +43,14 @@ kws = "^1" # opens on "yes"
 "#;
 
 /// The project of keyword spotting, the folder `app` with an application that needs it, and a store of their own.
-fn sandbox() -> Sandbox {
+pub fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with_kws().environment("EDGEPKG_HOME", "home").folder("app");
     fs::write(sandbox.path("app/edgepkg.toml"), APPLICATION).expect("the folder is ours");
     sandbox.file("edgepkg.toml", PROJECT.as_bytes())
 }
 
 /// Publishes a version of it, signed where a key is given.
-fn publish(sandbox: Sandbox, version: &str, flags: &str) -> Sandbox {
+pub fn publish(sandbox: Sandbox, version: &str, flags: &str) -> Sandbox {
     let sandbox = sandbox.file("edgepkg.toml", PROJECT.replace("1.0.0", version).as_bytes());
     let shown = sandbox.run(&format!("quantize\npublish {flags}"));
     assert!(shown.contains("published to registry"), "{shown}");

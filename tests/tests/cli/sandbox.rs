@@ -149,6 +149,19 @@ impl Sandbox {
 
     /// Runs one command in a folder of it.
     pub fn output_in(&self, folder: &str, command: &str) -> Output {
+        let mut process = self.process_in(folder, command);
+        loop {
+            match process.output() {
+                // A process that another test starts may hold a fresh copy of the program open for writing
+                // until it is itself.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::yield_now(),
+                output => return output.expect("the program runs"),
+            }
+        }
+    }
+
+    /// One command in a folder of it, not yet started.
+    pub fn process_in(&self, folder: &str, command: &str) -> Command {
         let mut process = match self.user {
             User::Same => Command::new(PROGRAM),
             #[cfg(unix)]
@@ -174,14 +187,7 @@ impl Sandbox {
         for (variable, path) in &self.environment {
             process.env(variable, path);
         }
-        loop {
-            match process.output() {
-                // A process that another test starts may hold a fresh copy of the program open for writing
-                // until it is itself.
-                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::yield_now(),
-                output => return output.expect("the program runs"),
-            }
-        }
+        process
     }
 }
 
