@@ -70,6 +70,8 @@ pub enum Deploy {
     InProcess,
     /// A debug probe programs it.
     Probe,
+    /// It is an emulator's chip, which the virtual probe programs.
+    VirtualProbe,
     /// It is written to the folder that the board boots from.
     BootFolder,
     /// It is copied by ssh to a computer that runs Linux.
@@ -146,6 +148,8 @@ pub struct Memory {
     pub ram: Region,
     /// Where the model lies: the artifact at its start, the commit record at its end.
     pub model_slot: Region,
+    /// Another slot of the same length, where there is one: a model is kept in one while the other is written.
+    pub second_model_slot: Option<Region>,
     /// Bytes of `ram` for the stack.
     pub stack_bytes: u64,
     /// What writers of the model slot must keep to.
@@ -165,13 +169,26 @@ impl Memory {
         u64::from(self.commit_offset())
     }
 
+    /// The model slots.
+    pub fn slots(&self) -> impl Iterator<Item = Region> + use<> {
+        std::iter::once(self.model_slot).chain(self.second_model_slot)
+    }
+
+    /// What runner and models are written to.
+    pub fn written(&self) -> impl Iterator<Item = Region> + use<> {
+        std::iter::once(self.code).chain(self.slots())
+    }
+
     /// What an image that holds its model itself may take: the region of code, with the model slot where that
     /// follows it.
     pub fn image(&self) -> Region {
-        let Self { code, model_slot, .. } = self;
-        let length =
-            if model_slot.start == code.end() { code.length + model_slot.length } else { code.length };
-        Region { length, ..*code }
+        let mut image = self.code;
+        for slot in self.slots() {
+            if slot.start == image.end() {
+                image.length += slot.length;
+            }
+        }
+        image
     }
 
     fn commit_offset(&self) -> u32 {
@@ -233,7 +250,8 @@ pub struct Emulator {
     pub cycle_model: Option<CycleModel>,
     /// Its arguments; `{runner}`, `{model}`, `{model_address}`, `{commit}` and `{commit_address}` stand
     /// for the files that are loaded and where. Instead of model and commit record, `{slot_file}` is
-    /// the one after the other in one file, as a boot folder holds them.
+    /// the one after the other in one file, as a boot folder holds them. Where the virtual probe writes the chip's
+    /// flash, `{gdb}` and `{qtest}` stand for the sockets by which it is controlled.
     pub arguments: Vec<String>,
 }
 
@@ -269,7 +287,12 @@ impl Board {
 
     /// Whether it is an emulator and nothing else, so that no flag is needed to use that.
     pub fn is_emulator(&self) -> bool {
-        self.deploy == Deploy::Emulator
+        matches!(self.deploy, Deploy::Emulator | Deploy::VirtualProbe)
+    }
+
+    /// Whether a debug probe programs it, a real or a virtual one.
+    pub fn is_probed(&self) -> bool {
+        matches!(self.deploy, Deploy::Probe | Deploy::VirtualProbe)
     }
 
     /// The name of the prebuilt image that this board's runner is made of: every board with the same instruction set and
@@ -347,10 +370,11 @@ fn check(raw: RawBoard) -> Result<Board, String> {
     if in_process != raw.memory.is_none() || in_process != raw.runner.is_none() {
         return Err(format!("every board but `{HOST}` has `memory` and a `runner`, and that has neither"));
     }
-    if raw.deploy == Deploy::Probe && raw.chip.is_none() {
+    let is_probed = matches!(raw.deploy, Deploy::Probe | Deploy::VirtualProbe);
+    if is_probed && raw.chip.is_none() {
         return Err("a board that a probe programs names its `chip`".to_owned());
     }
-    if raw.deploy == Deploy::Emulator && raw.emulator.is_none() {
+    if matches!(raw.deploy, Deploy::Emulator | Deploy::VirtualProbe) && raw.emulator.is_none() {
         return Err("a board that is an emulator has `[emulator]`".to_owned());
     }
     if raw.runner.is_some() && raw.target.is_none() {
@@ -379,7 +403,7 @@ fn check(raw: RawBoard) -> Result<Board, String> {
         transport: raw.transport,
         uf2_family: uf2_family.transpose()?,
         boot_metadata: raw.boot_metadata,
-        emulator: raw.emulator.map(check_emulator).transpose()?,
+        emulator: raw.emulator.map(|raw| check_emulator(raw, is_probed)).transpose()?,
     })
 }
 
@@ -426,16 +450,37 @@ fn check_memory(raw: RawMemory) -> Result<Memory, String> {
             ram.length
         ));
     }
+    let second_model_slot =
+        raw.second_model_slot.map(|raw| check_region("second_model_slot", raw)).transpose()?;
+    if let Some(second) = second_model_slot {
+        for (other, name) in [(code, "code"), (ram, "ram"), (model_slot, "model_slot")] {
+            if second.overlaps(other) {
+                return Err(format!(
+                    "{name} and second_model_slot overlap: {} and {}",
+                    show(other),
+                    show(second)
+                ));
+            }
+        }
+        if second.length != model_slot.length || !second.start.is_multiple_of(sector.max(16)) {
+            return Err(format!(
+                "second_model_slot {} is not placed and as long as model_slot",
+                show(second)
+            ));
+        }
+    }
     let protected: Vec<Region> =
         raw.protected.into_iter().map(|raw| check_region("protected", raw)).collect::<Result<_, _>>()?;
     for region in &protected {
-        for (written, name) in [(code, "code"), (model_slot, "model_slot")] {
+        let slots =
+            [Some((model_slot, "model_slot")), second_model_slot.map(|slot| (slot, "second_model_slot"))];
+        for (written, name) in std::iter::once((code, "code")).chain(slots.into_iter().flatten()) {
             if written.overlaps(*region) {
                 return Err(format!("{name} {} is protected at {}", show(written), show(*region)));
             }
         }
     }
-    Ok(Memory { code, ram, model_slot, stack_bytes, flash, protected })
+    Ok(Memory { code, ram, model_slot, second_model_slot, stack_bytes, flash, protected })
 }
 
 fn check_region(name: &str, raw: RawRegion) -> Result<Region, String> {
@@ -474,14 +519,17 @@ fn check_runner(raw: RawRunner) -> Result<Runner, String> {
     })
 }
 
-fn check_emulator(raw: RawEmulator) -> Result<Emulator, String> {
+/// What an emulator's arguments name: sockets, where the virtual probe writes its flash; else the files it loads.
+fn check_emulator(raw: RawEmulator, is_probed: bool) -> Result<Emulator, String> {
     let takes = |file: &str| raw.arguments.iter().any(|argument| argument.contains(file));
-    let slot: &[&str] = if takes("{slot_file}") {
-        &[]
+    let needed: &[&str] = if is_probed {
+        &["{gdb}", "{qtest}"]
+    } else if takes("{slot_file}") {
+        &["{runner}"]
     } else {
-        &["{model}", "{model_address}", "{commit}", "{commit_address}"]
+        &["{runner}", "{model}", "{model_address}", "{commit}", "{commit_address}"]
     };
-    for needed in ["{runner}"].iter().chain(slot) {
+    for needed in needed {
         if !takes(needed) {
             return Err(format!("the emulator's arguments lack `{needed}`"));
         }

@@ -18,7 +18,8 @@ pub struct Placement {
     /// Variables and arena: the RAM above the stack.
     pub variables: Region,
     /// Symbols that are numbers: `_stack_start` (its top), `_stack_end`, `_arena_end`, `_model_slot_start`,
-    /// `_model_slot_end`, `_program_unit`, `_erase_sector`, and the runner's own of the board file.
+    /// `_model_slot_end`, `_second_slot_start` and `_second_slot_end` (0 where there is none), `_program_unit`,
+    /// `_erase_sector`, and the runner's own of the board file.
     pub numbers: BTreeMap<String, u64>,
 }
 
@@ -26,10 +27,13 @@ impl Placement {
     /// Where a runner on `board` lies; `None` for a board without memory (`host`), or whose image brings a layout of its
     /// own.
     pub fn of_runner(board: &Board) -> Option<Self> {
-        let Memory { code, model_slot, flash, .. } = board.memory.as_ref()?;
+        let Memory { code, model_slot, second_model_slot, flash, .. } = board.memory.as_ref()?;
+        let second = second_model_slot.unwrap_or(Region { start: 0, length: 0 });
         let slot = [
             ("_model_slot_start", model_slot.start),
             ("_model_slot_end", model_slot.end()),
+            ("_second_slot_start", second.start),
+            ("_second_slot_end", second.end()),
             ("_program_unit", u64::from(flash.program_unit_bytes)),
             ("_erase_sector", u64::from(flash.erase_sector_bytes)),
         ];
@@ -52,6 +56,8 @@ impl Placement {
             ("_arena_end", variables.end()),
             ("_model_slot_start", 0x1000_0000),
             ("_model_slot_end", 0x1100_0000),
+            ("_second_slot_start", 0x1200_0000),
+            ("_second_slot_end", 0x1300_0000),
             ("_program_unit", 4),
             ("_erase_sector", 4096),
         ];

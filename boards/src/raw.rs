@@ -43,6 +43,8 @@ pub(crate) struct RawMemory {
     pub(crate) ram: RawRegion,
     /// Where the model lies.
     pub(crate) model_slot: RawRegion,
+    /// Where another model lies, so that one is kept while the other is written.
+    pub(crate) second_model_slot: Option<RawRegion>,
     /// Bytes of `ram` for the stack.
     pub(crate) stack: Quantity,
     /// What the memory of the model slot demands of writers; none where it is plain RAM.

@@ -19,6 +19,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("nucleo-u575zi", include_str!("../nucleo-u575zi.toml")),
     ("qemu-cortex-m3", include_str!("../qemu-cortex-m3.toml")),
     ("qemu-cortex-m4", include_str!("../qemu-cortex-m4.toml")),
+    ("qemu-cortex-m4-probe", include_str!("../qemu-cortex-m4-probe.toml")),
     ("qemu-cortex-m7", include_str!("../qemu-cortex-m7.toml")),
     ("qemu-cortex-m33", include_str!("../qemu-cortex-m33.toml")),
     ("rpi", include_str!("../rpi.toml")),

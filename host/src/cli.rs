@@ -16,12 +16,15 @@ use crate::attached::Attached;
 use crate::commands::add::AddArguments;
 use crate::commands::audit::{AuditArguments, VerifyArguments};
 use crate::commands::bench::BenchArguments;
+use crate::commands::bisect::BisectArguments;
 use crate::commands::boards::BoardsArguments;
 use crate::commands::build::BuildArguments;
 use crate::commands::cache::CacheArguments;
 use crate::commands::check::CheckArguments;
+use crate::commands::chips::ChipsArguments;
 use crate::commands::completions::CompletionsArguments;
 use crate::commands::demo::DemoArguments;
+use crate::commands::erase::EraseArguments;
 use crate::commands::export::ExportArguments;
 use crate::commands::flash::FlashArguments;
 use crate::commands::import_worker::WorkerArguments;
@@ -30,14 +33,18 @@ use crate::commands::install::{InstallArguments, UpdateArguments};
 use crate::commands::key::KeyArguments;
 use crate::commands::login::LoginArguments;
 use crate::commands::new::NewArguments;
+use crate::commands::probes::ProbesArguments;
 use crate::commands::publish::PublishArguments;
 use crate::commands::quantize::QuantizeArguments;
 use crate::commands::registry_queries::{InfoArguments, SearchArguments, VersionsArguments};
 use crate::commands::remove::RemoveArguments;
+use crate::commands::reset::ResetArguments;
 use crate::commands::run::RunArguments;
+use crate::commands::status::StatusArguments;
 use crate::commands::test::TestArguments;
 use crate::commands::vendor::VendorArguments;
 use crate::commands::yank::YankArguments;
+use crate::deploy::{ProbeOptions, Wire};
 use crate::import_worker::{Limits, SUBCOMMAND, Worker};
 use crate::installed;
 use crate::model::{Choices, Importer, Model, ModelError};
@@ -88,6 +95,8 @@ pub enum Command {
     Test(TestArguments),
     /// Count what a model costs on a board: instructions, modelled cycles, arena, stack
     Bench(BenchArguments),
+    /// Find the first layer, and in it the first element, that a board computes otherwise than this computer
+    Bisect(BisectArguments),
     /// Write a package's model for other tools: int8 TensorFlow Lite, or ONNX in the QDQ form
     Export(ExportArguments),
     /// Add packages that the project needs
@@ -122,6 +131,16 @@ pub enum Command {
     Cache(CacheArguments),
     /// List the boards
     Boards(BoardsArguments),
+    /// Say what runs on a board that a debug probe reaches: runner, model, free space
+    Status(StatusArguments),
+    /// Reset a board through a debug probe
+    Reset(ResetArguments),
+    /// Erase runner and model from a board through a debug probe
+    Erase(EraseArguments),
+    /// List the debug probes that are plugged in, and how a user comes to be allowed to use them
+    Probes(ProbesArguments),
+    /// Search the chips that a debug probe can program
+    Chips(ChipsArguments),
     /// Write what a shell completes command lines by
     Completions(CompletionsArguments),
     /// Write the manual's page
@@ -229,6 +248,9 @@ pub struct BoardArguments {
     /// The board, by its name in `edgepkg boards`, or the path of a board file (.toml)
     #[arg(long, value_name = "BOARD", default_value = "host")]
     pub board: String,
+    /// A chip in place of a board, by its name in `edgepkg chips`: the runner lies at the start of its flash, models behind it
+    #[arg(long, value_name = "CHIP", conflicts_with_all = ["board", "emulate", "host", "serial", "tcp"])]
+    pub chip: Option<String>,
     /// Use the board's emulator in place of the board (boards named qemu-* are emulators already)
     #[arg(long)]
     pub emulate: bool,
@@ -244,6 +266,9 @@ pub struct BoardArguments {
     /// Take a runner that listens (`runner --listen ADDRESS:PORT`), and write the model into its slot
     #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["emulate", "host", "serial"])]
     pub tcp: Option<String>,
+    /// The debug probe.
+    #[command(flatten)]
+    pub probe: ProbeArguments,
 }
 
 impl BoardArguments {
@@ -251,6 +276,33 @@ impl BoardArguments {
     pub fn attached(&self) -> Option<Attached> {
         let serial = self.serial.clone().map(|port| Attached::Serial { port, baud: self.baud });
         serial.or_else(|| self.tcp.clone().map(|address| Attached::Tcp { address }))
+    }
+}
+
+/// Which debug probe, and how it talks.
+#[derive(Args, Clone, Debug)]
+pub struct ProbeArguments {
+    /// The debug probe, by its name in `edgepkg probes`; needed where there are several
+    #[arg(long, value_name = "VID:PID[:SERIAL]", conflicts_with = "emulate")]
+    probe: Option<String>,
+    /// The clock of the probe's wires
+    #[arg(long, value_name = "KHZ", conflicts_with = "emulate")]
+    speed: Option<u32>,
+    /// What is spoken over the probe's wires
+    #[arg(long, value_name = "WIRE", value_parser = wire(), conflicts_with = "emulate")]
+    protocol: Option<Wire>,
+}
+
+/// A parser of what is spoken over wires, which lists the choices.
+fn wire() -> impl TypedValueParser<Value = Wire> {
+    let names = PossibleValuesParser::new(Wire::ALL.map(Wire::name));
+    names.map(|name| Wire::from_name(&name).expect("one of the names"))
+}
+
+impl ProbeArguments {
+    /// What to open.
+    pub fn options(&self) -> ProbeOptions {
+        ProbeOptions { selector: self.probe.clone(), speed_khz: self.speed, wire: self.protocol }
     }
 }
 

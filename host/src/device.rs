@@ -3,6 +3,7 @@
 pub mod host;
 mod layer_count;
 pub mod link;
+pub mod probed;
 pub mod transport;
 
 use std::time::Duration;
@@ -14,8 +15,9 @@ use edgepkg_format::{Isa, OperatorKind};
 
 pub use self::host::HostDevice;
 pub use self::layer_count::LayerCount;
-pub use self::link::{LinkDevice, LinkError};
+pub use self::link::{LinkDevice, LinkError, RunnerState, runner_state};
 use crate::cycle_model::{CycleModelError, CyclePlugin};
+use crate::deploy::DeployError;
 use crate::emulator::{Emulator, EmulatorError};
 use crate::runners::{self, RunnerError};
 use edgepkg_runtime::{ModelError, RunError, SessionError, TensorError};
@@ -198,6 +200,9 @@ pub fn open(board: &Board, artifact: &[u8], options: OpenOptions) -> Result<Box<
     if board.is_host() {
         return Ok(Box::new(HostDevice::open(artifact)?));
     }
+    if board.is_probed() {
+        return probed::open_virtual(board, artifact, options);
+    }
     let runner = runners::find(board)?;
     let plugin = match options.cycles {
         ModelCycles::Never => None,
@@ -225,6 +230,17 @@ pub enum DeviceError {
     /// The board's emulator does not run.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
+    /// The board is not reached by a probe, or not written.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// The runner image cannot be written to a flash.
+    #[error("the runner `{name}` cannot be used: {reason}")]
+    RunnerFile {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// The device does not answer as it should.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -281,6 +297,10 @@ impl DeviceError {
         match self {
             DeviceError::Runner(error) => error.hint().map(str::to_owned),
             DeviceError::Emulator(error) => error.hint(),
+            DeviceError::Deploy(error) => error.hint(),
+            DeviceError::RunnerFile { .. } => {
+                Some("in a checkout, `cargo xtask runners` builds the runner images anew".to_owned())
+            }
             DeviceError::NoModel { state: ModelState::Missing | ModelState::Damaged } => {
                 Some("write the model again with `edgepkg flash`".to_owned())
             }
@@ -292,7 +312,8 @@ impl DeviceError {
     }
 }
 
-fn state_text(state: &ModelState) -> String {
+/// What a slot holds, in words.
+pub fn state_text(state: &ModelState) -> String {
     match state {
         ModelState::Missing => "the board holds no model".to_owned(),
         ModelState::Damaged => {

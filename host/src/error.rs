@@ -13,6 +13,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::attached::AttachError;
+use crate::bisect::BisectError;
 use crate::boot_folder::BootFolderError;
 use crate::configuration::ConfigurationError;
 use crate::device::DeviceError;
@@ -32,6 +33,7 @@ use crate::store::{NoHome, StoreError};
 use crate::table::counted;
 use crate::trust::KeyError;
 use crate::uf2::Uf2Error;
+use crate::verify::Difference;
 use edgepkg_quantize::package::PackageError;
 use edgepkg_quantize::tensor_file::TensorFileError;
 use edgepkg_quantize::whole_file;
@@ -115,6 +117,9 @@ pub enum Error {
     /// A model that is too large, or a runner that cannot be judged.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// A comparison of layers.
+    #[error(transparent)]
+    Bisect(#[from] BisectError),
     /// A minimal image.
     #[error(transparent)]
     Embed(#[from] EmbedError),
@@ -166,6 +171,48 @@ pub enum Error {
     FlashWay {
         /// The board's name.
         board: String,
+    },
+    /// A model that computes something else on its board, found before it was made valid there.
+    #[error(
+        "`{board}` does not compute with the new model what this computer does: test vector {}, output {}, byte {} is {}, \
+         should be {}; the model was not made valid",
+        difference.vector, difference.output, difference.byte, difference.found, difference.expected
+    )]
+    Trial {
+        /// The board's name.
+        board: String,
+        /// Where.
+        difference: Difference,
+    },
+    /// Files of outputs for a model that has another number of them.
+    #[error("`--expect` was given {given} times, and the model has {}", counted(*expected, "output"))]
+    ExpectCount {
+        /// Outputs of the model.
+        expected: usize,
+        /// Files that were given.
+        given: usize,
+    },
+    /// Files of inputs and outputs that are of different numbers of samples.
+    #[error("there are {} and {}", counted(*inputs, "input sample"), counted(*outputs, "output"))]
+    ExpectSamples {
+        /// Samples of inputs.
+        inputs: usize,
+        /// Samples of outputs.
+        outputs: usize,
+    },
+    /// A board that no debug probe reaches.
+    #[error("`{command}` works through a debug probe, and `{board}` has none")]
+    NotProbed {
+        /// The board's name.
+        board: String,
+        /// The command.
+        command: &'static str,
+    },
+    /// No chip is called so.
+    #[error("no chip that a probe can program has `{pattern}` in its name")]
+    NoSuchChip {
+        /// What was asked for.
+        pattern: String,
     },
     /// A boot folder for a board that has none.
     #[error("`{board}` does not boot from a folder")]
@@ -269,6 +316,8 @@ impl Error {
             Error::Board(error) => Some(error.hint()),
             Error::Device(error) => error.hint(),
             Error::Fit(error) => error.hint(),
+            Error::Bisect(BisectError::Device(error)) => error.hint(),
+            Error::Bisect(BisectError::Model(error)) => model_hint(error),
             Error::Embed(error) => error.hint(),
             Error::Emit(error) => error.hint(),
             Error::BootFolder(error) => error.hint().map(str::to_owned),
@@ -291,6 +340,19 @@ impl Error {
                  starts them in QEMU"
                     .to_owned(),
             ),
+            Error::Trial { board, .. } => {
+                Some(format!("`edgepkg bisect PKG --board {board}` finds the layer; what the board had still runs"))
+            }
+            Error::ExpectCount { .. } => {
+                Some("give `--expect` once for each output, in the model's order".to_owned())
+            }
+            Error::ExpectSamples { .. } => {
+                Some("the first axis of every file counts the samples, and is the same in all".to_owned())
+            }
+            Error::NotProbed { .. } => {
+                Some("`edgepkg boards` says which boards are flashed by a debug probe".to_owned())
+            }
+            Error::NoSuchChip { .. } => Some("a shorter pattern finds more: `edgepkg chips nrf`".to_owned()),
             Error::NoBootFolder { board } => Some(format!("leave out `--boot-dir` to flash `{board}`")),
             Error::OutputCount { .. } => Some("give `--output` once for each output, in the model's order".to_owned()),
             Error::NeedsPackage { .. } => Some("give the package it was built from".to_owned()),

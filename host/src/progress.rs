@@ -25,15 +25,31 @@ impl Progress {
         Self { bar }
     }
 
+    /// Writes a line above the bar; where there is none, to standard error all the same.
+    pub fn say(&self, line: &str) {
+        match self.bar.is_hidden() {
+            true => eprintln!("{line}"),
+            false => self.bar.println(line),
+        }
+    }
+
     /// Shows that of `total` steps of `what` `done` are done.
     pub fn show(&self, what: &'static str, done: usize, total: usize) {
-        if self.bar.length() != Some(total as u64) {
-            let template = "{spinner} {msg:<12} {bar:32} {pos}/{len}";
+        self.show_as("{spinner} {msg:<12} {bar:32} {pos}/{len}", what, done as u64, total as u64);
+    }
+
+    /// Shows that of `total` bytes of `what` `done` are done.
+    pub fn show_bytes(&self, what: &'static str, done: u64, total: u64) {
+        self.show_as("{spinner} {msg:<12} {bar:32} {binary_bytes}/{binary_total_bytes}", what, done, total);
+    }
+
+    fn show_as(&self, template: &'static str, what: &'static str, done: u64, total: u64) {
+        if self.bar.length() != Some(total) {
             self.bar.set_style(ProgressStyle::with_template(template).expect("a constant template"));
-            self.bar.set_length(total as u64);
+            self.bar.set_length(total);
         }
         self.bar.set_message(what);
-        self.bar.set_position(done as u64);
+        self.bar.set_position(done);
     }
 }
 

@@ -71,6 +71,25 @@ pub fn verify(
     Ok(Verification { vectors: vectors.len(), equal: true, first_difference: None })
 }
 
+/// The first of `vectors` for which `device` gives other outputs, and where.
+///
+/// # Errors
+///
+/// When the device does not run the model.
+pub fn first_wrong(
+    device: &mut dyn Device,
+    vectors: &[TestVector],
+) -> Result<Option<Difference>, DeviceError> {
+    device.reset_state()?;
+    for (index, vector) in vectors.iter().enumerate() {
+        let outputs = device.run(&slices(&vector.inputs))?.outputs;
+        if let Some(difference) = first_difference(index, &vector.outputs, &outputs) {
+            return Ok(Some(difference));
+        }
+    }
+    Ok(None)
+}
+
 fn first_difference(vector: usize, expected: &[Vec<u8>], found: &[Vec<u8>]) -> Option<Difference> {
     for (output, (expected, found)) in expected.iter().zip(found).enumerate() {
         let length = expected.len().max(found.len());
@@ -86,7 +105,13 @@ fn first_difference(vector: usize, expected: &[Vec<u8>], found: &[Vec<u8>]) -> O
     None
 }
 
-fn first_differing_layer(
+/// The first layer of which `device` and `host` have other results in a run of the last of `vectors`, after runs of
+/// those before it.
+///
+/// # Errors
+///
+/// When a device does not run the model.
+pub fn first_differing_layer(
     device: &mut dyn Device,
     host: &mut dyn Device,
     model: &BoardModel,
@@ -104,6 +129,20 @@ fn first_differing_layer(
         name: model.layer_name(expected.layer),
         operator: expected.kind.name().to_owned(),
     }))
+}
+
+/// The outputs of a run of the last of `vectors`, with what the runs of those before it kept.
+///
+/// # Errors
+///
+/// When the device does not run the model.
+pub fn outputs_of_last(device: &mut dyn Device, vectors: &[TestVector]) -> Result<Vec<Vec<u8>>, DeviceError> {
+    let Some((last, before)) = vectors.split_last() else { return Ok(Vec::new()) };
+    device.reset_state()?;
+    for vector in before {
+        device.run(&slices(&vector.inputs))?;
+    }
+    Ok(device.run(&slices(&last.inputs))?.outputs)
 }
 
 /// The digests of a run of the last of `vectors`, with what the runs of those before it kept.

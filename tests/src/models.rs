@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use edgepkg::device::{Device as _, HostDevice};
 use edgepkg_boards::Board;
 use edgepkg_format::Isa;
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
@@ -10,6 +11,7 @@ use edgepkg_quantize::optimize::Optimize;
 
 use crate::import::int8_tflite;
 use crate::samples::integer_samples;
+use crate::tflite_reference::References;
 
 /// A model file, inputs, and TFLM's outputs for them.
 #[derive(Clone, Debug)]
@@ -64,10 +66,18 @@ const BOARDS_OF_ALL: [&str; 3] = ["host", "qemu-cortex-m4", "rpi"];
 const ALL: [&str; 4] = ["kws", "ad", "ic", "vww"];
 /// What the other boards run: their code is that of one of those, or portable.
 const SMALL: [&str; 2] = ["kws", "ad"];
+/// What the boards of this flash and less have room for.
+const SMALL_FLASH_BYTES: u64 = 256 << 10;
+const SMALLEST: [&str; 1] = ["kws"];
 
 /// The models that `board` runs in tests, of those at hand. Says aloud which are not.
 pub fn on_board(board: &Board) -> Vec<Int8Model> {
-    let names = if BOARDS_OF_ALL.contains(&board.name.as_str()) { &ALL[..] } else { &SMALL[..] };
+    let is_small = board.memory.as_ref().is_some_and(|memory| memory.image().length <= SMALL_FLASH_BYTES);
+    let names = match BOARDS_OF_ALL.contains(&board.name.as_str()) {
+        true => &ALL[..],
+        false if is_small => &SMALLEST[..],
+        false => &SMALL[..],
+    };
     names.iter().filter_map(|name| named(name)).collect()
 }
 
@@ -89,6 +99,23 @@ pub fn named(name: &str) -> Option<Int8Model> {
 pub fn zoo(name: &str) -> Option<Int8Model> {
     let folder = PathBuf::from(std::env::var_os("EDGEPKG_ZOO")?);
     Some(read(&folder.join(name), name))
+}
+
+/// An int8 model of TensorFlow Lite's references whose file the repository has, with this computer's outputs.
+///
+/// # Panics
+///
+/// When it does not run here.
+pub fn of_reference(name: &str) -> Int8Model {
+    let references = References::load();
+    let tflite = references.model(name).to_vec();
+    let inputs: Vec<Vec<u8>> = references.runs(name).into_iter().map(|(input, _)| input).collect();
+    let mut model = Int8Model { name: name.to_owned(), tflite, inputs, outputs: Vec::new() };
+    let mut host = HostDevice::open(&model.artifact(Isa::Portable)).expect("it runs here");
+    let outputs =
+        model.inputs.iter().map(|input| host.run(&[input]).expect("it runs here").outputs.remove(0));
+    model.outputs = outputs.collect();
+    model
 }
 
 fn read(folder: &Path, name: &str) -> Int8Model {

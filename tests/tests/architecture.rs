@@ -21,6 +21,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("firmware/c", &["edgepkg-runtime"]),
     ("boards", &["edgepkg-format"]),
     ("host/cycle_plugin", &[]),
+    ("host/vprobe", &[]),
     ("quantize", &["edgepkg-boards", "edgepkg-format", "edgepkg-kernels", "edgepkg-runtime"]),
 ];
 
@@ -50,7 +51,7 @@ const CONFINED: &[Confined] = &[
     Confined {
         dependency: "probe-rs",
         manifests: &["Cargo.toml", "host/Cargo.toml", "host/vprobe/Cargo.toml"],
-        sources: &["host/src/deploy", "host/vprobe"],
+        sources: &["host/src/deploy", "host/src/deploy.rs", "host/vprobe"],
     },
 ];
 
@@ -159,7 +160,7 @@ fn large_dependencies_stay_in_their_folders() {
 }
 
 /// What calls hardware or an emulator, or is called from C.
-const UNSAFE: &[&str] = &["firmware/c", "firmware/images", "host/cycle_plugin"];
+const UNSAFE: &[&str] = &["firmware/c", "firmware/images", "host/cycle_plugin", "host/vprobe"];
 /// The crate whose module `arch` alone is unsafe.
 const UNSAFE_IN_ARCH: &str = "firmware/kernels";
 

@@ -7,7 +7,7 @@ use edgepkg::device::{
 };
 use edgepkg::emulator::Emulator;
 use edgepkg::runners;
-use edgepkg_boards::{Board, CycleModel};
+use edgepkg_boards::{Board, CycleModel, Deploy};
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::{Artifact, Isa, Record};
 use edgepkg_quantize::drop_dead_channels::DeadChannels;
@@ -213,7 +213,8 @@ fn every_cortex_m_counts_the_instructions_that_its_emulator_executes() {
     let model = kws();
     let mut boards = 0;
     let is_cortex_m = |board: &Board| {
-        board.is_emulator() && board.target.as_ref().is_some_and(|target| target.starts_with("thumb"))
+        board.deploy == Deploy::Emulator
+            && board.target.as_ref().is_some_and(|target| target.starts_with("thumb"))
     };
     for mut board in Board::shipped().filter(is_cortex_m) {
         let emulator = board.emulator.as_mut().expect("each of them is an emulator");

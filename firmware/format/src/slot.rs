@@ -56,6 +56,40 @@ impl Commit {
     }
 }
 
+/// What a host that has written a slot through a debug probe asks of the next start: to run that slot's model, which has
+/// no commit record yet. It lies in the last bytes of RAM, and a runner takes it from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Which slot: 0, or 1 for the second.
+    pub slot: u32,
+    /// Bytes of the artifact at the slot's start.
+    pub length: u32,
+}
+
+impl Trial {
+    /// Bytes in RAM.
+    pub const BYTES: usize = 16;
+    const MAGIC: [u8; 4] = *b"EPTR";
+
+    /// As it lies in RAM: magic, slot, length, CRC-32 of these, little-endian.
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[0..4].copy_from_slice(&Self::MAGIC);
+        bytes[4..8].copy_from_slice(&self.slot.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.length.to_le_bytes());
+        let crc = crc32(&bytes[..12]);
+        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// What `bytes` ask; `None` where they ask nothing, as after power-on.
+    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Option<Self> {
+        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let asks = bytes[0..4] == Self::MAGIC && crc32(&bytes[..12]) == word(12);
+        asks.then(|| Self { slot: word(4), length: word(8) })
+    }
+}
+
 /// CRC-32 (ISO-HDLC: polynomial 0x04C11DB7 reflected, initial value and final xor all ones).
 pub fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = Crc32::new();

@@ -42,6 +42,11 @@ pub trait Slot {
     /// Bytes that are programmed together.
     fn program_unit_bytes(&self) -> u32;
 
+    /// The artifact in it, where the host wants it run before there is a commit record for it.
+    fn on_trial(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Erases all of it, the commit record first.
     ///
     /// # Errors

@@ -119,7 +119,8 @@ fn result(
         source: match (instructions, cycles) {
             (Some(_), _) => "emulated, exact",
             (None, Some(_)) => "hardware, counted",
-            (None, None) => "this computer, time measured",
+            (None, None) if board.is_host() => "this computer, time measured",
+            (None, None) => "time measured here, with the link",
         },
         instructions,
         cycles,
@@ -192,7 +193,9 @@ fn write_summary(out: &mut dyn Write, board: &Board, result: &BenchResult) -> Re
         write_modelled_cycles(out, model, result)?;
     }
     if let Some(microseconds) = result.microseconds {
-        writeln!(out, "  {:<14} {microseconds:.1} us (median; of this computer, not of a board)", "time")?;
+        let of =
+            if board.is_host() { "of this computer, not of a board" } else { "the link's time is in it" };
+        writeln!(out, "  {:<14} {microseconds:.1} us (median; {of})", "time")?;
     }
     writeln!(out, "  {:<14} {}", "arena", Bytes(result.arena_bytes.into()))?;
     if let Some(stack_bytes) = result.stack_bytes {

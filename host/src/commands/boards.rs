@@ -51,6 +51,7 @@ impl BoardEntry {
             flashed_by: match board.deploy {
                 Deploy::InProcess => "this process",
                 Deploy::Probe => "debug probe",
+                Deploy::VirtualProbe => "virtual probe",
                 Deploy::BootFolder => "boot folder",
                 Deploy::Ssh => "ssh",
                 Deploy::Emulator => "emulator",

@@ -11,21 +11,27 @@ use edgepkg_boards::{Board, Deploy};
 use edgepkg_format::artifact::Digest;
 use serde::Serialize;
 
-use super::{Outcome, certify, write_json};
+use super::test::vectors_of;
+use super::{Outcome, certify, draw, write_json};
 use crate::boot_folder::{self, BootFiles, WrittenFile};
 use crate::cli::{BoardArguments, OutputArguments, PackageArgument};
-use crate::device::DeviceError;
+use crate::deploy::{Connection, Plan, Written};
+use crate::device::probed::{self, Installation, RunnerChoice};
+use crate::device::{Device, DeviceError, LinkDevice};
 use crate::error::Error;
-use crate::model::BoardModel;
+use crate::model::{BoardModel, Model};
+use crate::progress::Progress;
 use crate::runners;
 use crate::table::Bytes;
-use edgepkg_quantize::package::digest_text;
+use crate::verify;
+use edgepkg_quantize::package::{TestVector, digest_text};
 
 /// Arguments of `edgepkg flash`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   edgepkg flash kws.edgepkg --board qemu-cortex-m4
+  edgepkg flash digits.edgepkg --board microbit
   edgepkg flash kws.edgepkg --board rpi --boot-dir /media/bootfs
   edgepkg flash kws.edgepkg --board rpi --emulate
   edgepkg flash kws.edgepkg --board rpi-linux --host pi@raspberrypi
@@ -35,6 +41,9 @@ pub struct FlashArguments {
     package: PackageArgument,
     #[command(flatten)]
     board: BoardArguments,
+    /// Leave the runner that is on the board, and write the model alone
+    #[arg(long, conflicts_with = "boot_dir")]
+    model_only: bool,
     /// The mounted boot folder of a Raspberry Pi's SD card
     #[arg(long, value_name = "DIR", conflicts_with = "emulate")]
     boot_dir: Option<PathBuf>,
@@ -54,7 +63,22 @@ struct FlashResult<'a> {
     to: &'static str,
     artifact_digest: String,
     runner_version: Option<String>,
+    /// What is simulated, where the chip is not a real one.
+    simulation: Option<&'static str>,
+    /// What a debug probe did.
+    #[serde(flatten)]
+    written: Option<WrittenFlash>,
+    /// Test vectors that ran on the board before the model was made valid.
+    tested_vectors: Option<usize>,
     files: Vec<WrittenFile>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct WrittenFlash {
+    /// Bytes of the sectors that were erased, programmed and read back.
+    written_bytes: u64,
+    /// Bytes of the sectors that held already what they should.
+    unchanged_bytes: u64,
 }
 
 /// Puts a model on a board and verifies it.
@@ -70,7 +94,8 @@ pub fn execute(arguments: &FlashArguments, out: &mut dyn Write) -> Result<Outcom
     if board.deploy == Deploy::BootFolder && arguments.boot_dir.is_none() && !arguments.board.emulate {
         return Err(Error::FlashWay { board: board.name });
     }
-    let model = arguments.package.read()?.for_board(&board, arguments.package.choices())?;
+    let read = arguments.package.read()?;
+    let model = read.for_board(&board, arguments.package.choices())?;
     if let Some(folder) = &arguments.uf2_dir {
         return uf2::execute(folder, &board, &model, arguments.format, out);
     }
@@ -79,6 +104,16 @@ pub fn execute(arguments: &FlashArguments, out: &mut dyn Write) -> Result<Outcom
     }
     let result = match &arguments.boot_dir {
         Some(folder) => flash_boot_folder(&board, &model, folder)?,
+        None if board.is_probed() => {
+            let vectors = match &read {
+                Model::Package(package) => vectors_of(package, arguments.package.choices())?,
+                Model::Artifact(_) => Vec::new(),
+            };
+            flash_probed(arguments, &board, &model, &vectors)?
+        }
+        None if arguments.model_only => {
+            return Err(Error::NotProbed { board: board.name, command: "--model-only" });
+        }
         None => flash_device(arguments, &board, &model)?,
     };
     if arguments.format.json {
@@ -106,7 +141,46 @@ fn flash_boot_folder<'a>(
         to: "boot folder",
         artifact_digest: digest_text(&model.artifact_digest()),
         runner_version: None,
+        simulation: None,
+        written: None,
+        tested_vectors: None,
         files: files.into(),
+    })
+}
+
+/// Writes runner and model through a debug probe.
+fn flash_probed<'a>(
+    arguments: &FlashArguments,
+    board: &'a Board,
+    model: &'a BoardModel,
+    vectors: &[TestVector],
+) -> Result<FlashResult<'a>, Error> {
+    certify(board, &model.artifact)?;
+    let progress = Progress::new("connecting");
+    let reach = arguments.board.reach(board)?;
+    let runner = if arguments.model_only { RunnerChoice::Keep } else { RunnerChoice::WriteWhereItDiffers };
+    let mut simulation = None;
+    let mut tell = |connection: &Connection, plan: &Plan| {
+        simulation = connection.simulation();
+        progress.say(&format!("to be on `{}` ({}):", board.name, connection.chip()));
+        plan.lines().iter().for_each(|line| progress.say(&format!("  {line}")));
+    };
+    let mut check = |device: &mut LinkDevice| {
+        progress.show("trying", 0, vectors.len());
+        let wrong = verify::first_wrong(device, vectors)?;
+        wrong.map_or(Ok(()), |difference| Err(Error::Trial { board: board.name.clone(), difference }))
+    };
+    let installation = Installation { board, reach: &reach, runner, artifact: &model.artifact };
+    let (mut device, written) =
+        probed::install(installation, &mut tell, &mut check, &mut |event| draw(&progress, event))?;
+    drop(progress);
+    let to = if simulation.is_some() { "virtual probe" } else { "debug probe" };
+    let Written { written_bytes, unchanged_bytes } = written;
+    Ok(FlashResult {
+        simulation,
+        written: Some(WrittenFlash { written_bytes, unchanged_bytes }),
+        tested_vectors: Some(vectors.len()),
+        ..verified(board, model, &mut device, to)?
     })
 }
 
@@ -116,6 +190,16 @@ fn flash_device<'a>(
     model: &'a BoardModel,
 ) -> Result<FlashResult<'a>, Error> {
     let mut device = arguments.board.open(board, &model.artifact, "flash")?;
+    verified(board, model, &mut *device, if board.is_host() { "this process" } else { "emulator" })
+}
+
+/// What is on `device`, which must be what was written.
+fn verified<'a>(
+    board: &'a Board,
+    model: &'a BoardModel,
+    device: &mut dyn Device,
+    to: &'static str,
+) -> Result<FlashResult<'a>, Error> {
     let description = device.description()?;
     let expected: Digest = model.artifact_digest();
     if description.artifact_digest != expected {
@@ -129,9 +213,12 @@ fn flash_device<'a>(
         name: &model.name,
         version: &model.version,
         board: &board.name,
-        to: if board.is_host() { "this process" } else { "emulator" },
+        to,
         artifact_digest: digest_text(&expected),
         runner_version: Some(description.runner_version),
+        simulation: None,
+        written: None,
+        tested_vectors: None,
         files: Vec::new(),
     })
 }
@@ -143,6 +230,16 @@ fn write_summary(out: &mut dyn Write, result: &FlashResult<'_>) -> Result<(), Er
             let to = result.to;
             writeln!(out, "{name} {version} runs on `{board}` ({to}, runner {runner})")?;
             writeln!(out, "  its artifact there is {artifact_digest}, as built")?;
+            if let Some(WrittenFlash { written_bytes, unchanged_bytes }) = result.written {
+                let (written, unchanged) = (Bytes(written_bytes), Bytes(unchanged_bytes));
+                writeln!(
+                    out,
+                    "  {written} were written, read back and compared; {unchanged} were there already"
+                )?;
+            }
+            if let Some(simulation) = result.simulation {
+                writeln!(out, "  this is a simulation: {simulation}")?;
+            }
         }
         None => {
             writeln!(out, "{name} {version} is in the boot folder of `{board}`, read back and compared")?;

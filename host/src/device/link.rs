@@ -33,6 +33,70 @@ struct CycleLog {
     session: u64,
 }
 
+/// What runs at the far end of the device link, whatever model it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunnerState {
+    /// The version of the runner.
+    pub runner_version: String,
+    /// The instruction set whose artifacts it takes, where this version knows it.
+    pub isa: Option<Isa>,
+    /// Bytes that an arena may have.
+    pub arena_limit_bytes: u32,
+    /// Bytes of its model slot.
+    pub slot_bytes: u32,
+    /// What its slot holds.
+    pub found: ModelState,
+    /// The model, where one runs.
+    pub model: Option<RunningModel>,
+}
+
+/// A model that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningModel {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The digest that its artifact states.
+    pub digest: edgepkg_format::artifact::Digest,
+    /// Bytes of the artifact.
+    pub artifact_bytes: u32,
+    /// Bytes of the arena it uses.
+    pub arena_bytes: u32,
+}
+
+/// Asks the runner at the far end of `transport` what it is and what it holds.
+///
+/// # Errors
+///
+/// Where it does not answer in time.
+pub fn runner_state(transport: Box<dyn Transport>, options: OpenOptions) -> Result<RunnerState, DeviceError> {
+    let mut client = Client::identify(transport, options.answer_timeout)?;
+    let mut state = client.ask(Request::Describe, |answer| match answer {
+        Answer::Description(found) => Some(RunnerState {
+            runner_version: found.runner_version.to_owned(),
+            isa: Isa::from_code(found.isa),
+            arena_limit_bytes: found.arena_limit_bytes,
+            slot_bytes: found.slot_bytes,
+            found: found.model,
+            model: None,
+        }),
+        _ => None,
+    })?;
+    if let ModelState::Loaded(model) = state.found {
+        let info = client.read(model.info_bytes, |offset| Request::ReadInfo { offset })?;
+        let info: Info<'_> = Info::decode(&info).ok_or(LinkError::Unexpected)?;
+        state.model = Some(RunningModel {
+            name: info.name.to_owned(),
+            version: info.version.to_owned(),
+            digest: model.digest,
+            artifact_bytes: model.artifact_bytes,
+            arena_bytes: model.arena_bytes,
+        });
+    }
+    Ok(state)
+}
+
 impl LinkDevice {
     /// The device at the far end of `transport`, an [`Emulator`](crate::emulator::Emulator) for one.
     ///
@@ -151,6 +215,23 @@ impl LinkDevice {
         // A board may have run before.
         device.reset_state()?;
         Ok(device)
+    }
+
+    /// Lets the device compute its model's digest, which must be the one that the model states.
+    ///
+    /// # Errors
+    ///
+    /// Where it is another.
+    pub fn verify_digest(&mut self) -> Result<(), DeviceError> {
+        let computed = self.client.ask(Request::VerifyDigest, |answer| match answer {
+            Answer::Digest(digest) => Some(digest),
+            _ => None,
+        })?;
+        if computed == self.model.digest {
+            Ok(())
+        } else {
+            Err(DeviceError::NoModel { state: ModelState::Damaged })
+        }
     }
 
     fn write_inputs(&mut self, inputs: &[&[u8]]) -> Result<(), DeviceError> {

@@ -45,6 +45,11 @@ impl Home {
         let (cache, configuration) = cache.zip(configuration).ok_or(NoHome)?;
         Ok(Self { store: cache.join("edgepkg/store"), configuration: configuration.join("edgepkg") })
     }
+
+    /// What the flash of the emulated board `board` holds from command to command.
+    pub fn emulated_flash(&self, board: &str) -> PathBuf {
+        self.store.with_file_name("emulated").join(format!("{board}.flash"))
+    }
 }
 
 fn variable(name: &str) -> Option<PathBuf> {

@@ -1,10 +1,11 @@
-//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | package | dist | perf`.
+//! The project's own chores: `cargo xtask setup | runners | test | ci | bless | package | dist | faults | perf`.
 #![forbid(unsafe_code)]
 
 mod bless;
 mod ci;
 mod command;
 mod dist;
+mod faults;
 mod flat_image;
 mod libraries;
 mod packages;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::Failure;
+use crate::faults::Cuts;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "edgepkg's own chores", version)]
@@ -50,6 +52,12 @@ enum Chore {
     Package,
     /// Build the release archive in target/dist, and try it in an empty folder
     Dist,
+    /// Cut an emulated board's power while it is flashed, and see that it never runs half of something
+    Faults {
+        /// Try the cut after every change of the flash, which takes an hour, and write tests/PROBE_PREFIXES.md
+        #[arg(long)]
+        all: bool,
+    },
     /// Measure what the models cost on every emulated board and write tests/perf.toml and tests/PERFORMANCE.md
     Perf,
 }
@@ -63,6 +71,7 @@ fn main() -> ExitCode {
         Chore::Bless => bless::bless(),
         Chore::Package => publish::package(),
         Chore::Dist => dist::build(),
+        Chore::Faults { all } => faults::try_cuts(if all { Cuts::All } else { Cuts::Some }),
         Chore::Perf => perf::write(),
     };
     match outcome {

@@ -76,7 +76,12 @@ impl Element {
 }
 
 impl Port {
-    pub(super) fn of(tensor: &QuantizedTensor) -> Self {
+    /// The port of `tensor`, which is int8, int16 or int32.
+    ///
+    /// # Panics
+    ///
+    /// Where it is of another type; a validated graph's tensors that nodes write are none.
+    pub fn of(tensor: &QuantizedTensor) -> Self {
         Self {
             name: tensor.name.clone(),
             shape: tensor.shape.clone(),

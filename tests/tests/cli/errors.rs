@@ -186,6 +186,18 @@ fn hardware_out_of_reach() {
 }
 
 #[test]
+fn expected_outputs() {
+    check!(
+        "error_expect",
+        Sandbox::with_kws(),
+        "quantize kws.tflite -o kws.edgepkg
+         test kws.edgepkg --expect x_i8.npy
+         test kws.edgepkg --raw --input x_i8.npy --expect x_i8.npy
+         test kws.edgepkg --raw --input x_i8.npy --expect x_i8.npy --expect x_i8.npy"
+    );
+}
+
+#[test]
 fn no_emulator_installed() {
     let Some(runner) = runner() else { return };
     let sandbox = Sandbox::with_kws()

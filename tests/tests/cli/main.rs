@@ -14,6 +14,8 @@ mod import;
 mod onnx;
 mod oci;
 mod packages;
+#[cfg(unix)]
+mod probe;
 mod project;
 mod sandbox;
 

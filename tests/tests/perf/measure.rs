@@ -37,8 +37,9 @@ struct BoardFigures {
 
 /// The committed figures with those that can be taken here in their place.
 pub fn all(committed: &Figures) -> Figures {
-    // An emulator of Linux counts nothing.
-    let counts = |board: &Board| board.emulator.is_some() && board.transport != Transport::Pipe;
+    // An emulator of Linux counts nothing, and one at the virtual probe runs no plugin.
+    let counts =
+        |board: &Board| board.emulator.is_some() && board.transport != Transport::Pipe && !board.is_probed();
     let boards: Vec<Board> = Board::shipped().filter(counts).collect();
     // Emulators count, and do not time: they may run side by side.
     let measured: Vec<BoardFigures> = thread::scope(|scope| {

@@ -20,7 +20,7 @@ use core::arch::asm;
 
 pub use gauge::CoreGauge;
 pub use memory::{arena, stack_bytes};
-pub use port::{PROBED, Port};
+pub use port::Port;
 pub use start::Vectors;
 
 /// Waits for a reset.

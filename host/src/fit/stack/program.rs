@@ -55,10 +55,19 @@ impl Program {
                 let end = if symbol.size() == 0 { end } else { stated };
                 let Some(code) = code.get(offset..end) else { continue };
                 let name = symbol.name().unwrap_or_default();
-                let function = Function {
-                    name: format!("{:#}", rustc_demangle::demangle(name)),
-                    instructions: instructions(code, start, &data, decode),
-                };
+                let mut instructions = instructions(code, start, &data, decode);
+                let inside = start + 1..start + code.len() as u64;
+                // Armv6-M has no branch as far as its calls: within a function these are branches, which lose the link
+                // register.
+                for instruction in &mut instructions {
+                    if let Flow::Call(target) = instruction.flow
+                        && inside.contains(&target)
+                    {
+                        instruction.flow = Flow::Jump(target);
+                    }
+                }
+                let name = format!("{:#}", rustc_demangle::demangle(name));
+                let function = Function { name, instructions };
                 functions.entry(start).or_insert(function);
             }
         }
