@@ -522,14 +522,12 @@ impl<'a> Windows<'a> {
     /// A window's bytes, each of its rows from a word on.
     #[inline(never)]
     fn gather(&self, position: Position) {
-        let mut row = u32::MAX;
-        let mut bytes = self.gathered;
+        let (mut row, mut at) = (0, 0usize);
         self.for_each_run(position, |tap, run, pixels| {
             if tap != row {
-                row = tap;
-                bytes = self.gathered.wrapping_add(tap as usize * self.gathered_row_bytes());
+                (row, at) = (tap, at.next_multiple_of(4));
             }
-            let count = pixels as usize * self.pixel_bytes();
+            let (bytes, count) = (self.gathered.wrapping_add(at), pixels as usize * self.pixel_bytes());
             // SAFETY: the run lies in the input, the window's row in the gathered bytes.
             unsafe {
                 match run {
@@ -537,7 +535,7 @@ impl<'a> Windows<'a> {
                     None => fill(bytes, self.op.input_zero_point as i8, count),
                 }
             }
-            bytes = bytes.wrapping_add(count);
+            at += count;
         });
     }
 
@@ -546,29 +544,28 @@ impl<'a> Windows<'a> {
     #[inline(always)]
     fn for_each_run(&self, position: Position, mut visit: impl FnMut(u32, Option<*const i8>, u32)) {
         let window = &self.op.window;
-        let (first_row, extent) = (position.batch as usize * self.height as usize, self.width as i32);
-        let (step, width) = (window.dilation_width as i32, window.width as i32);
+        let (step, width, extent) = (window.dilation_width as i32, window.width as i32, self.width as i32);
         // Neighbours: those before the image, in it, behind it.
         let before = position.column.min(0).wrapping_neg().min(width);
         let after = (position.column + width - extent).max(0).min(width - before);
-        let runs =
-            [(before, position.column), (width - before - after, position.column.max(0)), (after, extent)];
-        let count = if step == 1 { runs.len() as i32 } else { width };
+        let within = width - before - after;
+        let first_row =
+            self.input.wrapping_add(position.batch as usize * self.height as usize * self.row_bytes);
         let mut row = position.row;
         for tap in 0..window.height {
-            let is_row_inside = 0 <= row && row < self.height as i32;
-            let pixels = first_row.wrapping_add(row as usize).wrapping_mul(self.row_bytes);
-            for index in 0..count {
-                let (pixels_in_run, column) = match runs.get(index as usize) {
-                    Some(&run) if step == 1 => run,
-                    _ => (1, position.column + index.wrapping_mul(step)),
-                };
-                if pixels_in_run == 0 {
-                    continue;
-                }
-                let is_inside = is_row_inside && 0 <= column && column < extent;
-                let at = pixels.wrapping_add((column as usize).wrapping_mul(self.pixel_bytes()));
-                visit(tap, is_inside.then_some(self.input.wrapping_add(at)), pixels_in_run as u32);
+            let pixels = first_row.wrapping_add((row as usize).wrapping_mul(self.row_bytes));
+            let at = |column: i32| pixels.wrapping_add((column as usize).wrapping_mul(self.pixel_bytes()));
+            if row < 0 || row >= self.height as i32 {
+                visit(tap, None, window.width);
+            } else if step == 1 {
+                visit(tap, None, before as u32);
+                visit(tap, Some(at(position.column.max(0))), within as u32);
+                visit(tap, None, after as u32);
+            } else {
+                let columns = (0..width).map(|index| position.column + index.wrapping_mul(step));
+                columns.for_each(|column| {
+                    visit(tap, Some(column).filter(|it| (0..extent).contains(it)).map(at), 1)
+                });
             }
             row += window.dilation_height as i32;
         }
