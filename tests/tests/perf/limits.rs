@@ -5,7 +5,7 @@ use crate::figures::Figures;
 const BOARD: &str = "qemu-cortex-m4";
 /// With the operators of the first release alone.
 const BASE_RUNNER: &str = "qemu-cortex-m4-base";
-const CODE_LIMIT_BYTES: u64 = 52 << 10;
+const CODE_LIMIT_BYTES: u64 = 54 << 10;
 /// Of keyword spotting, without the model.
 const MINIMAL_IMAGE: &str = "qemu-cortex-m4-kws-embedded";
 const MINIMAL_CODE_LIMIT_BYTES: u64 = 16 << 10;
