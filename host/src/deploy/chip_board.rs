@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use edgepkg_boards::{Board, Region};
 use edgepkg_format::Isa;
 use probe_rs::Target;
-use probe_rs::config::{CoreType, MemoryRegion};
+use probe_rs::config::CoreType;
 
 use super::error::DeployError;
 use super::target;
@@ -75,11 +75,8 @@ fn of_target(target: &Target) -> Result<Board, DeployError> {
             flash.length >> 10
         ))
     })?;
-    let ram = target.memory_map.iter().filter_map(MemoryRegion::as_ram_region);
-    let ram = ram
-        .max_by_key(|region| (region.range.end - region.range.start, std::cmp::Reverse(region.range.start)));
-    let ram = ram.ok_or_else(|| unfit("it has no RAM".to_owned()))?;
-    let ram = Region { start: ram.range.start, length: ram.range.end - ram.range.start };
+    let ram = target::ram(target).into_iter().max_by_key(|ram| (ram.length, std::cmp::Reverse(ram.start)));
+    let ram = ram.ok_or_else(|| unfit("it has no RAM for variables".to_owned()))?;
     let stack_bytes = if ram.length >= LARGE_RAM_BYTES { 8 << 10 } else { 2 << 10 };
     let sector_bytes = sectors.iter().map(|sector| sector.length).max().unwrap_or_default();
     let mut memory = format!("code = {}\nram = {}\n", region_text(code), region_text(ram));
@@ -156,17 +153,19 @@ mod tests {
     fn chips_that_a_wrong_byte_can_lock_and_those_too_small_are_refused() {
         let message = |chip: &str| board_of_chip(chip).unwrap_err().to_string();
         assert_eq!(
-            message("MK64FN1M0VLL12"),
-            "`MK64FN1M0xxx12` is flashed by a board file only: the flash configuration field at 0x400 can lock it for good"
+            message("RP2040"),
+            "`RP2040` is flashed by a board file only: its boot ROM wants a second stage at the start of its flash"
         );
-        for chip in ["RP2040", "RP2350", "LPC1768", "CC2652R1F", "MIMXRT1010", "R7FA4M1AB"] {
-            assert!(message(chip).contains("by a board file only"), "{}", message(chip));
+        for chip in
+            ["RP2350", "MK64FN1M0VLL12", "LPC55S69", "CC2652R1F", "MIMXRT1010", "R7FA4M1AB", "aducm3029"]
+        {
+            assert!(boot_metadata(chip).is_some(), "{chip}");
         }
         assert_eq!(
             message("STM32F103C8"),
             "`STM32F103C8` cannot be used: its flash has 64 KiB, and runner and model take 160 KiB at least"
         );
-        assert_eq!(message("esp32c3"), "`esp32c3` cannot be used: there is no runner for its core (riscv)");
+        assert_eq!(isa_of(CoreType::Riscv), None);
     }
 
     /// Whatever a chip's description says, there is a board or an error; and of a board what a plan demands holds.

@@ -160,8 +160,6 @@ pub enum LeftBehind {
     NoModel,
     /// The runner runs the model that it had.
     OldModel,
-    /// All of it is there.
-    Everything,
 }
 
 impl fmt::Display for LeftBehind {
@@ -171,7 +169,6 @@ impl fmt::Display for LeftBehind {
             LeftBehind::Nothing => "the board runs nothing until it is flashed again: its vectors are erased",
             LeftBehind::NoModel => "the runner there is whole, and will say that it holds no model",
             LeftBehind::OldModel => "the board runs the model that it had",
-            LeftBehind::Everything => "all of it was written",
         })
     }
 }

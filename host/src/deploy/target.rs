@@ -1,5 +1,7 @@
 //! What probe-rs knows of chips.
 
+use std::ops::Range;
+
 use edgepkg_boards::Region;
 use probe_rs::Target;
 use probe_rs::config::{CoreType, MemoryRegion, NvmRegion, Registry};
@@ -94,6 +96,26 @@ pub(super) fn core_name(core: CoreType) -> &'static str {
     }
 }
 
+/// The RAM of `target` where programs keep their variables (Armv7-M ARM, B3.1: SRAM), in the fewest pieces, by address.
+pub(super) fn ram(target: &Target) -> Vec<Region> {
+    let regions = target.memory_map.iter().filter_map(MemoryRegion::as_ram_region);
+    let mut regions: Vec<Region> = regions
+        .map(|region| Region { start: region.range.start, length: region.range.end - region.range.start })
+        .filter(|region| SRAM.contains(&region.start))
+        .collect();
+    regions.sort_by_key(|region| region.start);
+    regions.dedup_by(|next, region| {
+        let follows = region.end() == next.start;
+        if follows {
+            region.length += next.length;
+        }
+        follows
+    });
+    regions
+}
+
+const SRAM: Range<u64> = 0x2000_0000..0x4000_0000;
+
 /// A region of flash and the algorithm that writes it.
 pub(super) struct Programmable {
     pub region: Region,
@@ -182,11 +204,8 @@ mod tests {
             }
         };
         demand(runs(target.cores[0].core_type).contains(&board.isa), format!("runs no {}", board.isa.name()));
-        let ram = |region: &MemoryRegion| {
-            let region = region.as_ram_region().map(|region| region.range.clone());
-            region.is_some_and(|range| range.start <= memory.ram.start && memory.ram.end() <= range.end)
-        };
-        demand(target.memory_map.iter().any(ram), format!("RAM {:#x?} is none", memory.ram));
+        let holds = |ram: &Region| ram.start <= memory.ram.start && memory.ram.end() <= ram.end();
+        demand(ram(target).iter().any(holds), format!("RAM {:#x?} is none", memory.ram));
         let mut taken: Vec<Region> = Vec::new();
         for region in memory.written() {
             demand(layout.holds(region), format!("{region:#x?} is not all flash"));
