@@ -8,7 +8,7 @@ use crate::{runners, workspace};
 pub enum Cuts {
     /// Those that CI tries: at the ends of pages, and 300 others of each flashing.
     Some,
-    /// Every one, which takes an hour; writes tests/PROBE_PREFIXES.md.
+    /// Every one, which takes five minutes and more; writes tests/PROBE_PREFIXES.md.
     All,
 }
 

@@ -54,7 +54,7 @@ enum Chore {
     Dist,
     /// Cut an emulated board's power while it is flashed, and see that it never runs half of something
     Faults {
-        /// Try the cut after every change of the flash, which takes an hour, and write tests/PROBE_PREFIXES.md
+        /// Try the cut after every change of the flash, which takes five minutes and more, and write tests/PROBE_PREFIXES.md
         #[arg(long)]
         all: bool,
     },
