@@ -18,6 +18,8 @@ use crate::build::{BOARD, PROGRAM, is_possible, succeed, text};
 use crate::{example, root};
 
 const RECORDING_BYTES: usize = 490;
+/// What the figure may grow by before the test fails, as a share.
+const TOLERANCE: f64 = 0.005;
 
 /// The committed figures: bytes of code and constants of programs that hold the same model, which is not counted.
 #[derive(Debug, Serialize, Deserialize)]
@@ -160,5 +162,6 @@ fn its_code_is_as_large_as_stated() {
         println!("not compared: {:?} are other compilers", measured.compilers);
         return;
     }
-    assert!(measured.c_bytes <= committed.c_bytes, "was {}, is {}", committed.c_bytes, measured.c_bytes);
+    let limit = committed.c_bytes as f64 * (1.0 + TOLERANCE);
+    assert!(measured.c_bytes as f64 <= limit, "was {}, is {}", committed.c_bytes, measured.c_bytes);
 }
