@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::fmt;
+use std::rc::Rc;
 
 use pubgrub::{
     Dependencies, DependencyProvider, DerivationTree, External, PackageResolutionStatistics, PubGrubError,
@@ -117,18 +118,19 @@ struct Provider<'a, S: Source> {
     needed: &'a [Requirement],
     preferred: HashMap<PackageName, semver::Version>,
     /// Ascending.
-    versions: RefCell<HashMap<PackageName, Vec<semver::Version>>>,
+    versions: RefCell<HashMap<PackageName, Rc<[semver::Version]>>>,
     failure: RefCell<Option<S::Error>>,
 }
 
 impl<S: Source> Provider<'_, S> {
-    fn versions(&self, name: &PackageName) -> Result<Vec<semver::Version>, Failed> {
+    fn versions(&self, name: &PackageName) -> Result<Rc<[semver::Version]>, Failed> {
         if let Some(versions) = self.versions.borrow().get(name) {
             return Ok(versions.clone());
         }
         let versions = self.source.versions(name).map_err(|error| self.fail(error))?;
         let mut versions: Vec<_> = versions.iter().map(Version::number).collect();
         versions.sort();
+        let versions: Rc<[semver::Version]> = versions.into();
         self.versions.borrow_mut().insert(name.clone(), versions.clone());
         Ok(versions)
     }
@@ -175,7 +177,7 @@ impl<S: Source> Provider<'_, S> {
                 _,
             )) => {
                 let versions = match needing {
-                    Node::Project => vec![semver::Version::new(0, 0, 0)],
+                    Node::Project => Rc::from([semver::Version::new(0, 0, 0)]),
                     Node::Package(name) => self.versions(name).unwrap_or_default(),
                 };
                 let newest = versions.iter().rev().find(|version| range.contains(*version));

@@ -37,7 +37,7 @@ impl Store {
     pub fn releases(&self) -> Result<Vec<StoredRelease>, StoreError> {
         let index = self.index()?;
         let mut releases: Vec<StoredRelease> = index.manifests().iter().filter_map(release_of).collect();
-        releases.sort_by_key(|release| (release.name.clone(), release.version.number()));
+        releases.sort_by_cached_key(|release| (release.name.clone(), release.version.number()));
         Ok(releases)
     }
 
