@@ -268,7 +268,8 @@ mod tests {
     }
 
     fn input_bytes(vectors: &[TestVector]) -> usize {
-        let artifact = include_bytes!("../../firmware/runtime/tests/data/kws.epa");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/runtime/tests/data/kws.epa");
+        let artifact = &fs::read(path).unwrap();
         inputs(&Contents { name: "kws", version: "1.0.0", artifact, vectors }).len()
     }
 

@@ -211,17 +211,16 @@ impl<'a> Artifact<'a> {
         record: &Record,
         operands: &mut Operands,
     ) -> Result<(), ArtifactError> {
-        let kind = record.kind();
         record.find_operands::<L>(operands).map_err(|error| ArtifactError::Geometry {
             record: number,
-            kind,
+            kind: record.kind(),
             error,
         })?;
         // By the spaces' codes. No region is empty, so that none lies among parameters.
         let space_bytes = [self.constants.len() as u32, self.run_bytes(), self.state.len() as u32, 0];
         for operand in operands.iter() {
             if !operand.fits(space_bytes[operand.tensor.space as usize]) {
-                return Err(ArtifactError::OutOfBounds { record: number, kind });
+                return Err(ArtifactError::OutOfBounds { record: number, kind: record.kind() });
             }
         }
         Ok(())
