@@ -24,7 +24,8 @@ const CHECKSUMS: &str = "SHA256SUMS";
 /// Builds `target/dist/edgepkg-VERSION-HOST.tar.gz` and its checksum, unpacks it in an empty folder, and tries it there.
 pub fn build() -> Result<(), Failure> {
     runners::build_all()?;
-    run(workspace::cargo().args(["build", "--release", "--locked", "--package", "edgepkg"]))?;
+    // As the tests build it, so that nothing is compiled twice.
+    run(workspace::cargo().args(["build", "--release", "--locked", "--workspace", "--bin", "edgepkg"]))?;
     let name = format!("edgepkg-{}-{}", env!("CARGO_PKG_VERSION"), host());
     let folder = workspace::target().join("dist");
     let contents = folder.join(&name);
