@@ -1,6 +1,6 @@
 //! Puts runner and model on a board through a debug probe, and talks to it through the probe.
 //!
-//! What is to be in the flash makes a [`Plan`]; what of it is not there makes [`Steps`], and these are carried out in an
+//! What is to be in the flash makes a [`Plan`]; what of it is not there makes steps, and these are carried out in an
 //! order in which no cut leaves a board that runs half of something.
 
 mod chip_board;
