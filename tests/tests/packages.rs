@@ -6,13 +6,14 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 /// The folders of the crates that are published.
-const PUBLISHED: [&str; 7] = [
+const PUBLISHED: [&str; 8] = [
     "firmware/format",
     "firmware/kernels",
     "firmware/runtime",
     "boards",
     "quantize",
     "host/toolchain",
+    "host/vprobe",
     "host",
 ];
 

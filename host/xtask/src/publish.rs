@@ -4,13 +4,14 @@ use crate::command::{Failure, run};
 use crate::workspace;
 
 /// The crates that are published, each after those it stands on.
-const PUBLISHED: [&str; 7] = [
+const PUBLISHED: [&str; 8] = [
     "edgepkg-format",
     "edgepkg-kernels",
     "edgepkg-runtime",
     "edgepkg-boards",
     "edgepkg-quantize",
     "edgepkg-toolchain",
+    "edgepkg-vprobe",
     "edgepkg",
 ];
 
