@@ -218,14 +218,22 @@ impl Core {
         Ok(())
     }
 
-    fn step(&mut self, profile: &Profile, qemu: &mut Qemu) -> io::Result<()> {
+    /// Whether it stands at an instruction that it executes; otherwise it is locked up, or halted at a breakpoint.
+    fn can_go_on(&mut self, profile: &Profile, qemu: &mut Qemu) -> io::Result<bool> {
         let at = qemu.gdb.read_register(Register::PROGRAM_COUNTER)?;
         if !is_executable(profile, at) {
             self.state = State::LockedUp;
-            return Ok(());
+            return Ok(false);
         }
         if is_breakpoint(qemu, at)? {
             self.reasons |= BREAKPOINT;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn step(&mut self, profile: &Profile, qemu: &mut Qemu) -> io::Result<()> {
+        if !self.can_go_on(profile, qemu)? {
             return Ok(());
         }
         qemu.gdb.step()?;
@@ -235,13 +243,7 @@ impl Core {
 
     /// Lets the core run from where it is.
     fn resume(&mut self, profile: &Profile, qemu: &mut Qemu) -> io::Result<()> {
-        let at = qemu.gdb.read_register(Register::PROGRAM_COUNTER)?;
-        if !is_executable(profile, at) {
-            self.state = State::LockedUp;
-            return Ok(());
-        }
-        if is_breakpoint(qemu, at)? {
-            self.reasons |= BREAKPOINT;
+        if !self.can_go_on(profile, qemu)? {
             return Ok(());
         }
         // QEMU does not halt at a breakpoint instruction, so it is told of the one that a called function returns to.
