@@ -1,13 +1,17 @@
 //! The flat artifact: a header, a table of sections, the sections. Executed where it lies.
 
-use core::fmt;
+mod error;
+mod header;
 
 use sha2::{Digest as _, Sha256};
 
+pub use self::error::ArtifactError;
+pub(crate) use self::header::u32_at;
+use self::header::{Header, Sections};
 use crate::info::{Info, OperatorSet, Port, Ports};
 use crate::isa::Isa;
 use crate::linked::{EveryOperator, Linked};
-use crate::plan::{GeometryError, Operands, OperatorKind, PlanEntry, PlanError, PlanReader, Record};
+use crate::plan::{Operands, OperatorKind, PlanEntry, PlanReader, Record};
 use crate::tensor::Space;
 
 /// The first bytes of every artifact. Not text, and changed by transfers that mangle line ends.
@@ -41,107 +45,6 @@ pub enum SectionKind {
     /// Initial values of what is kept between runs. Not there where nothing is.
     State = 4,
 }
-
-/// Why bytes are not an artifact that can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde-errors", derive(serde::Serialize, serde::Deserialize))]
-pub enum ArtifactError {
-    /// The bytes do not start at a multiple of [`ALIGNMENT`].
-    Misaligned,
-    /// The first bytes are not [`MAGIC`].
-    NotAnArtifact,
-    /// A format version this code does not read.
-    Version {
-        /// The artifact's.
-        found: u16,
-    },
-    /// An instruction set this version does not know.
-    UnknownIsa {
-        /// Its code.
-        code: u16,
-    },
-    /// The bytes end before the artifact does.
-    Truncated {
-        /// What the header states, or needs.
-        needed_bytes: u32,
-        /// What is there.
-        available_bytes: u32,
-    },
-    /// A section table that is not as the format says.
-    Sections,
-    /// An info section that cannot be decoded, or contradicts the plan.
-    Info,
-    /// A plan that cannot be read.
-    Plan(PlanError),
-    /// A record whose shapes contradict each other.
-    Geometry {
-        /// Which record, counted from 0.
-        record: u32,
-        /// What it computes.
-        kind: OperatorKind,
-        /// What is wrong.
-        error: GeometryError,
-    },
-    /// A tensor that does not lie inside its space.
-    OutOfBounds {
-        /// Which record, counted from 0.
-        record: u32,
-        /// What it computes.
-        kind: OperatorKind,
-    },
-    /// The bytes' digest is not the one in the header.
-    Digest,
-}
-
-impl From<PlanError> for ArtifactError {
-    fn from(error: PlanError) -> Self {
-        ArtifactError::Plan(error)
-    }
-}
-
-impl fmt::Display for ArtifactError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ArtifactError::Misaligned => {
-                write!(f, "the artifact does not start at a multiple of {ALIGNMENT}")
-            }
-            ArtifactError::NotAnArtifact => f.write_str("these bytes are not an edgepkg artifact"),
-            ArtifactError::Version { found } => {
-                write!(f, "the artifact has format version {found}, and this reads version {FORMAT_VERSION}")
-            }
-            ArtifactError::UnknownIsa { code } => {
-                write!(f, "the artifact is for an instruction set this version does not know (code {code})")
-            }
-            ArtifactError::Truncated { needed_bytes, available_bytes } => {
-                write!(f, "the artifact is cut short: {available_bytes} of {needed_bytes} bytes are there")
-            }
-            ArtifactError::Sections => f.write_str("the artifact's section table is damaged"),
-            ArtifactError::Info => f.write_str("the artifact's info section is damaged"),
-            ArtifactError::Plan(PlanError::Truncated { at }) => {
-                write!(f, "the artifact's plan is cut short at byte {at}")
-            }
-            ArtifactError::Plan(PlanError::UnknownOperator { kind, at }) => {
-                write!(
-                    f,
-                    "the artifact's plan has an operator this version does not know: {kind} at byte {at}"
-                )
-            }
-            ArtifactError::Plan(PlanError::Malformed { kind, at }) => {
-                write!(f, "the artifact's plan has a malformed {} at byte {at}", kind.name())
-            }
-            ArtifactError::Geometry { record, kind, error } => {
-                write!(f, "record {record} ({}) of the artifact's plan is wrong: {error:?}", kind.name())
-            }
-            ArtifactError::OutOfBounds { record, kind } => {
-                write!(f, "record {record} ({}) of the artifact's plan leaves its memory", kind.name())
-            }
-            ArtifactError::Digest => f.write_str("the artifact's bytes do not match its digest"),
-        }
-    }
-}
-
-impl core::error::Error for ArtifactError {}
 
 /// An artifact whose geometry has been checked.
 #[derive(Clone, Copy, Debug)]
@@ -530,108 +433,4 @@ fn digest_at(bytes: &[u8], range: core::ops::Range<usize>) -> &Digest {
 /// that are not empty.
 fn is_sound(port: &Port<'_>) -> bool {
     port.scale.is_finite() && port.scale > 0.0 && port.labels.have_text()
-}
-
-struct Sections<'a> {
-    info: &'a [u8],
-    plan: &'a [u8],
-    constants: &'a [u8],
-    state: &'a [u8],
-}
-
-struct Header {
-    isa: Isa,
-    total_bytes: usize,
-    section_count: usize,
-}
-
-impl Header {
-    const fn read(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        match Self::read_fixed(bytes) {
-            Ok(header) if header.total_bytes > bytes.len() => Err(truncated(header.total_bytes, bytes)),
-            other => other,
-        }
-    }
-
-    const fn read_fixed(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        if !begin_as_magic(bytes) {
-            return Err(ArtifactError::NotAnArtifact);
-        }
-        let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
-            return Err(truncated(HEADER_BYTES, bytes));
-        };
-        let version = u16_at(header, 8);
-        if version != FORMAT_VERSION {
-            return Err(ArtifactError::Version { found: version });
-        }
-        let code = u16_at(header, 10);
-        let Some(isa) = Isa::from_code(code) else {
-            return Err(ArtifactError::UnknownIsa { code });
-        };
-        let total_bytes = u32_at(header, 12) as usize;
-        let section_count = u32_at(header, 16) as usize;
-        let reserved = u32_at(header, 20) | u32_at(header, 24) | u32_at(header, 28);
-        let sections_fit =
-            section_count <= 16 && HEADER_BYTES + section_count * SECTION_ENTRY_BYTES <= total_bytes;
-        if reserved != 0 || !sections_fit || !total_bytes.is_multiple_of(ALIGNMENT) {
-            return Err(ArtifactError::Sections);
-        }
-        Ok(Self { isa, total_bytes, section_count })
-    }
-
-    /// The info, plan and constant sections, each exactly once, and state, at most once, in ascending order.
-    const fn sections<'a>(&self, bytes: &'a [u8]) -> Option<Sections<'a>> {
-        let mut found: [Option<&'a [u8]>; 4] = [None; 4];
-        let first = HEADER_BYTES + self.section_count * SECTION_ENTRY_BYTES;
-        let (mut entry, mut free_from) = (HEADER_BYTES, first);
-        while entry < first {
-            let kind = u32_at(bytes, entry) as usize;
-            let offset = u32_at(bytes, entry + 4) as usize;
-            let length = u32_at(bytes, entry + 8) as usize;
-            let reserved = u32_at(bytes, entry + 12);
-            let is_in_order = offset >= free_from && offset.is_multiple_of(ALIGNMENT) && reserved == 0;
-            let is_new = 1 <= kind && kind <= found.len() && found[kind - 1].is_none();
-            if !(is_in_order && is_new && offset <= bytes.len() && length <= bytes.len() - offset) {
-                return None;
-            }
-            found[kind - 1] = Some(bytes.split_at(offset).1.split_at(length).0);
-            free_from = offset + length;
-            entry += SECTION_ENTRY_BYTES;
-        }
-        match found {
-            [Some(info), Some(plan), Some(constants), Some(state)] => {
-                Some(Sections { info, plan, constants, state })
-            }
-            [Some(info), Some(plan), Some(constants), None] => {
-                Some(Sections { info, plan, constants, state: &[] })
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Whether `bytes`, however few, are those that an artifact begins with.
-const fn begin_as_magic(bytes: &[u8]) -> bool {
-    let mut index = 0;
-    while index < MAGIC.len() && index < bytes.len() {
-        if bytes[index] != MAGIC[index] {
-            return false;
-        }
-        index += 1;
-    }
-    index > 0
-}
-
-const fn truncated(needed: usize, bytes: &[u8]) -> ArtifactError {
-    ArtifactError::Truncated { needed_bytes: needed as u32, available_bytes: bytes.len() as u32 }
-}
-
-#[inline]
-const fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-#[inline]
-pub(crate) const fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
