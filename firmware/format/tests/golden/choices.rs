@@ -1,4 +1,4 @@
-//! `golden/v1-choices.epa`: an artifact with records that choose among elements and boxes, and with one that divides. Frozen with version 1
+//! `v1-choices.epa`: an artifact with records that choose among elements and boxes, and with one that divides. Frozen with version 1
 //! of the format.
 
 use edgepkg_format::aligned::AlignedBytes;
@@ -7,9 +7,11 @@ use edgepkg_format::plan::{
 };
 use edgepkg_format::tensor::Shape;
 use edgepkg_format::write::{Contents, PortDescription};
-use edgepkg_format::{Artifact, DType, Isa, OperatorKind, Record, Space, TensorRef};
+use edgepkg_format::{DType, Isa, OperatorKind, Record, Space, TensorRef};
 
-const GOLDEN: &[u8] = include_bytes!("golden/v1-choices.epa");
+use crate::{assert_same, whole};
+
+const GOLDEN: &[u8] = include_bytes!("v1-choices.epa");
 
 /// Bytes of a run: two inputs of two rows of eight, what is divided and selected, indices, boxes that are chosen.
 const OTHER: u32 = 16;
@@ -106,13 +108,10 @@ fn written() -> Vec<u8> {
 #[test]
 fn choices_are_still_written_and_read() {
     let written = written();
-    let first_difference = written.iter().zip(GOLDEN).position(|(ours, golden)| ours != golden);
-    assert_eq!(first_difference, None, "first byte that differs");
-    assert_eq!(written.len(), GOLDEN.len());
+    assert_same(&written, GOLDEN);
 
     let bytes = AlignedBytes::from(GOLDEN);
-    let artifact = Artifact::parse(&bytes).unwrap();
-    artifact.verify_digest().unwrap();
+    let artifact = whole(&bytes);
     let kinds =
         [OperatorKind::Select, OperatorKind::TopIndices, OperatorKind::Div, OperatorKind::NonMaxSuppression];
     assert!(artifact.info().operators.iter().eq(kinds));

@@ -1,4 +1,4 @@
-//! `golden/v1-state.epa`: an artifact that keeps state between runs. Frozen with version 1 of the format.
+//! `v1-state.epa`: an artifact that keeps state between runs. Frozen with version 1 of the format.
 
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::plan::{
@@ -8,7 +8,9 @@ use edgepkg_format::tensor::Shape;
 use edgepkg_format::write::{Contents, PortDescription};
 use edgepkg_format::{Artifact, ArtifactError, DType, Isa, OperatorKind, Record, Space, TensorRef};
 
-const GOLDEN: &[u8] = include_bytes!("golden/v1-state.epa");
+use crate::{assert_same, whole};
+
+const GOLDEN: &[u8] = include_bytes!("v1-state.epa");
 
 /// Bytes of a run, and of what is kept: a variable of 8 bytes, the filters' features, the hidden state and cells.
 const RUN_BYTES: u32 = 72;
@@ -148,13 +150,10 @@ fn initial() -> [u8; STATE_BYTES] {
 #[test]
 fn state_is_still_written_and_read() {
     let written = written(RUN_BYTES, &initial());
-    let first_difference = written.iter().zip(GOLDEN).position(|(ours, golden)| ours != golden);
-    assert_eq!(first_difference, None, "first byte that differs");
-    assert_eq!(written.len(), GOLDEN.len());
+    assert_same(&written, GOLDEN);
 
     let bytes = AlignedBytes::from(GOLDEN);
-    let artifact = Artifact::parse(&bytes).unwrap();
-    artifact.verify_digest().unwrap();
+    let artifact = whole(&bytes);
     assert_eq!(artifact.state(), initial());
     assert_eq!((artifact.run_bytes(), artifact.arena_bytes()), (80, 144), "what is kept is aligned");
     assert_eq!(artifact.info().arena_bytes, 144);

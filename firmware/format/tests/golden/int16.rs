@@ -1,4 +1,4 @@
-//! `golden/v1-int16.epa`: an artifact with every kind of record of int16. Frozen with version 1 of the format.
+//! `v1-int16.epa`: an artifact with every kind of record of int16. Frozen with version 1 of the format.
 
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::plan::{
@@ -7,9 +7,11 @@ use edgepkg_format::plan::{
 };
 use edgepkg_format::tensor::Shape;
 use edgepkg_format::write::{Contents, PortDescription};
-use edgepkg_format::{Artifact, DType, Isa, OperatorKind, Record, Space, TensorRef};
+use edgepkg_format::{DType, Isa, OperatorKind, Record, Space, TensorRef};
 
-const GOLDEN: &[u8] = include_bytes!("golden/v1-int16.epa");
+use crate::{assert_same, whole};
+
+const GOLDEN: &[u8] = include_bytes!("v1-int16.epa");
 
 const INT16: Clamp = Clamp { min: -32768, max: 32767 };
 const HALF: Scale = Scale { multiplier: 1 << 30, shift: 0 };
@@ -242,13 +244,10 @@ fn written(plan: &[PlanEntry], constants: &[u8]) -> Vec<u8> {
 fn kinds_of_int16_are_still_written_and_read() {
     let (plan, constants) = plan();
     let written = written(&plan, &constants);
-    let first_difference = written.iter().zip(GOLDEN).position(|(ours, golden)| ours != golden);
-    assert_eq!(first_difference, None, "first byte that differs");
-    assert_eq!(written.len(), GOLDEN.len());
+    assert_same(&written, GOLDEN);
 
     let bytes = AlignedBytes::from(GOLDEN);
-    let artifact = Artifact::parse(&bytes).unwrap();
-    artifact.verify_digest().unwrap();
+    let artifact = whole(&bytes);
     assert_eq!(artifact.plan().collect::<Result<Vec<_>, _>>().unwrap(), plan);
     let of_int16 = OperatorKind::ALL.iter().copied().filter(|&kind| (40..=51).contains(&(kind as u16)));
     assert!(artifact.info().operators.iter().eq(of_int16));

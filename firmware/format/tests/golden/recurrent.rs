@@ -1,4 +1,4 @@
-//! `golden/v1-recurrent.epa`: an artifact with recurrent layers. Frozen with version 1 of the format.
+//! `v1-recurrent.epa`: an artifact with recurrent layers. Frozen with version 1 of the format.
 
 use edgepkg_format::aligned::AlignedBytes;
 use edgepkg_format::plan::{
@@ -8,7 +8,9 @@ use edgepkg_format::tensor::Shape;
 use edgepkg_format::write::{Contents, PortDescription};
 use edgepkg_format::{Artifact, ArtifactError, DType, Isa, OperatorKind, Record, Space, TensorRef};
 
-const GOLDEN: &[u8] = include_bytes!("golden/v1-recurrent.epa");
+use crate::{assert_same, whole};
+
+const GOLDEN: &[u8] = include_bytes!("v1-recurrent.epa");
 
 /// Bytes of a run: the input, a state that starts anew, outputs.
 const RUN_BYTES: u32 = 144;
@@ -105,13 +107,10 @@ fn written(run_bytes: u32, state_bytes: u32) -> Vec<u8> {
 #[test]
 fn recurrent_layers_are_still_written_and_read() {
     let written = written(RUN_BYTES, STATE_BYTES);
-    let first_difference = written.iter().zip(GOLDEN).position(|(ours, golden)| ours != golden);
-    assert_eq!(first_difference, None, "first byte that differs");
-    assert_eq!(written.len(), GOLDEN.len());
+    assert_same(&written, GOLDEN);
 
     let bytes = AlignedBytes::from(GOLDEN);
-    let artifact = Artifact::parse(&bytes).unwrap();
-    artifact.verify_digest().unwrap();
+    let artifact = whole(&bytes);
     assert_eq!(artifact.state().len(), STATE_BYTES as usize);
     assert!(artifact.info().operators.iter().eq([OperatorKind::Recurrent]));
 }
