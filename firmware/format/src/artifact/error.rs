@@ -12,7 +12,7 @@ use crate::plan::{GeometryError, OperatorKind, PlanError};
 pub enum ArtifactError {
     /// The bytes do not start at a multiple of [`ALIGNMENT`].
     Misaligned,
-    /// The first bytes are not [`MAGIC`].
+    /// The first bytes are not [`MAGIC`](super::MAGIC).
     NotAnArtifact,
     /// A format version this code does not read.
     Version {
